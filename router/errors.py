@@ -1,0 +1,58 @@
+"""The one family of expected errors; `cli` turns them into a message, a hint and an exit code."""
+
+
+class RouterError(Exception):
+    """Something a user can act on.
+
+    `message` says what failed and with which value, `hint` what to do next. `exit_code` follows the
+    command's contract: 1 for an expected failure, 2 for wrong usage.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(RouterError):
+    """An argument or option that cannot be understood."""
+
+    exit_code = 2
+
+
+class SettingsError(RouterError):
+    """A setting of the machine or of a repository has a value that cannot be used."""
+
+
+class GitError(RouterError):
+    """Git is missing, too old, or refused to answer."""
+
+
+class NotARepositoryError(GitError):
+    """A path that is not inside a git repository."""
+
+
+class StoreError(RouterError):
+    """The state directory cannot be read, written or trusted."""
+
+
+class PortTakenError(RouterError):
+    """Another process listens where Caddy should."""
+
+
+class CaddyError(RouterError):
+    """Caddy could not be started, reached or asked."""
+
+
+class LoadRefusedError(CaddyError):
+    """Caddy answered a configuration with an error; the old one goes on serving."""
+
+
+class AlreadyRunningError(RouterError):
+    """A watcher runs with another port, mode or version than asked for."""
+
+
+class UnknownNameError(RouterError):
+    """A worktree or service that the route table does not have."""

@@ -1,0 +1,231 @@
+"""The values that travel between the layers: what was observed, what is remembered, what is routed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+ERROR_KINDS = frozenset(
+    {
+        "port-conflict",
+        "unreachable-from-container",
+        "watcher-down",
+        "caddy-down",
+        "load-refused",
+        "drift",
+        "foreign-caddy",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is not as it should be; the kinds are the closed list of `contract/problems.json`."""
+
+    kind: str
+    message: str
+    hint: str
+    service: str | None = None
+
+    @property
+    def severity(self) -> str:
+        """`error` makes `status --check` exit 1, `warning` does not."""
+        return "error" if self.kind in ERROR_KINDS else "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WorktreeId:
+    """What stays the same while a worktree exists, through branch switches and `git worktree move`.
+
+    `admin` is the name below `<common_dir>/worktrees`, empty for the main checkout; git reuses it, so
+    `created` (nanoseconds, of the administrative directory) tells one worktree from its successor.
+    """
+
+    common_dir: str
+    admin: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """A service that every worktree of a repository has: its name and the variables that name its port."""
+
+    name: str
+    env: tuple[str, ...] = ()
+    path: str | None = None
+    strip_path: bool = False
+
+
+DEFAULT_SERVICES = (
+    ServiceSpec("web", ("FRONTEND_PORT", "WEB_PORT", "VITE_PORT", "PORT")),
+    ServiceSpec("api", ("BACKEND_PORT", "API_PORT", "SERVER_PORT")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What `router.toml` says of one branch's worktree."""
+
+    name: str | None = None
+    hide: bool = False
+    ports: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A value that a file of the worktree gives to one of a service's variables, as written.
+
+    `port` is None where the text is not a port; the order of a worktree's declarations is their precedence.
+    """
+
+    service: str
+    port: int | None
+    source: str
+    variable: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Worktree:
+    """A worktree as git and its files show it. `path` and `branch` are data from others, never code.
+
+    `branch` is the short name (`feature/x`), also while a rebase or bisect has HEAD detached; None where
+    nothing but a commit is checked out.
+    """
+
+    id: WorktreeId
+    path: str
+    branch: str | None
+    main: bool = False
+    detached: bool = False
+    present: bool = True
+    declared: tuple[Declaration, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository that the router serves, with its worktrees and what its `router.toml` says."""
+
+    name: str
+    path: str
+    common_dir: str
+    worktrees: tuple[Worktree, ...]
+    services: tuple[ServiceSpec, ...] = DEFAULT_SERVICES
+    callback_paths: tuple[str, ...] = ()
+    overrides: Mapping[str, Override] = field(default_factory=lambda: MappingProxyType({}))
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Listener:
+    """A TCP socket that accepts connections on this machine's loopback.
+
+    `address` is the literal to dial (`127.0.0.1` or `::1`), whatever the socket is bound to; `loopback_only`
+    tells a socket that a container cannot reach. `worktree` is the path of the deepest worktree that the
+    owning process (or an ancestor of it) works in, None where that is not known. `serves` is what one
+    request found: `html`, `http`, or None where nobody asked or nothing was understood.
+    """
+
+    port: int
+    address: str
+    loopback_only: bool = True
+    worktree: str | None = None
+    pid: int | None = None
+    program: str | None = None
+    tls: bool = False
+    serves: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A published port of a Compose service whose project lives inside a worktree."""
+
+    worktree: str
+    service: str
+    name: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything one look found. `reserved` are ports that no worktree may have (the router's own)."""
+
+    repositories: tuple[Repository, ...]
+    listeners: tuple[Listener, ...] = ()
+    containers: tuple[Container, ...] = ()
+    reserved: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a service was last seen alive."""
+
+    address: str
+    port: int
+    tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is remembered of one worktree: the label and hash ports given out, the last live endpoints."""
+
+    id: WorktreeId
+    label: str
+    branch: str | None
+    hash_ports: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    live: Mapping[str, Endpoint] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What must survive between passes and restarts."""
+
+    repositories: tuple[str, ...] = ()
+    worktrees: tuple[Kept, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service of a routed worktree: where requests for it go, and why there."""
+
+    name: str
+    port: int
+    address: str
+    source: str
+    up: bool = False
+    pid: int | None = None
+    program: str | None = None
+    tls: bool = False
+    path: str | None = None
+    strip_path: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A worktree with its label, its other names and its services; the first service is `web`."""
+
+    name: str
+    worktree: Worktree
+    repository: str
+    aliases: tuple[str, ...]
+    services: tuple[Service, ...]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The label and the aliases: every name this worktree answers to."""
+        return (self.name, *self.aliases)
+
+    def service(self, name: str) -> Service | None:
+        """The service of that name, None where this worktree has none."""
+        return next((s for s in self.services if s.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """Every route, sorted by name, and the problems that belong to no single route."""
+
+    routes: tuple[Route, ...] = ()
+    hidden: tuple[Worktree, ...] = ()
+    callback_paths: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()

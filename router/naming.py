@@ -1,0 +1,87 @@
+"""Host labels and host names, as `contract/naming.json` has them."""
+
+import re
+import unicodedata
+from urllib.parse import quote
+
+MAX_LABEL = 63  # RFC 1035 section 2.3.4
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_MASK = 0xFFFFFFFFFFFFFFFF
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def label(text: str) -> str:
+    """Return the host label of a branch or directory name; always a valid one, never containing `--`."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-") or f"wt-{hash3(text)}"
+    if plain.startswith("xn-"):
+        plain = f"wt-{plain}"
+    return plain if len(plain) <= MAX_LABEL else suffixed(plain, hash3(text))
+
+
+def suffixed(base: str, suffix: str) -> str:
+    """Return `base-suffix`, with `base` cut so that the whole is a label."""
+    return f"{base[: MAX_LABEL - 1 - len(suffix)].rstrip('-')}-{suffix}"
+
+
+def is_label(text: str) -> bool:
+    """Tell whether text is a label as the contract defines it."""
+    return len(text) <= MAX_LABEL and "--" not in text and _LABEL.fullmatch(text) is not None
+
+
+def hash3(text: str) -> str:
+    """Return Worktrunk's three-character hash of text, least significant digit first."""
+    h = siphash13(text)
+    return _DIGITS[h % 36] + _DIGITS[h // 36 % 36] + _DIGITS[h // 1296 % 36]
+
+
+def origin(host: str, port: int) -> str:
+    """Return `http://host:port`, without the port where it is HTTP's own."""
+    return f"http://{host}" if port == 80 else f"http://{host}:{port}"  # noqa: PLR2004
+
+
+def service_host(name: str, service: str) -> str:
+    """Return the host of a worktree's service; `web` has the worktree's own."""
+    return f"{name}.localhost" if service == "web" else f"{service}.{name}.localhost"
+
+
+def shown(text: str) -> str:
+    """Return text fit for a line of output: control characters and undecodable bytes percent-encoded."""
+    return "".join(c if c.isprintable() else quote(c, errors="surrogateescape") for c in text)
+
+
+def siphash13(text: str) -> int:
+    """Return SipHash-1-3 with a zero key over the bytes of text and one 0xff, as Rust hashes a `str`.
+
+    Text that git gave in another encoding hashes over the bytes git gave.
+    """
+    data = text.encode("utf-8", "surrogateescape") + b"\xff"
+    v0, v1, v2, v3 = 0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573
+    whole = len(data) - len(data) % 8
+    words = [int.from_bytes(data[i : i + 8], "little") for i in range(0, whole, 8)]
+    words.append(int.from_bytes(data[whole:], "little") | (len(data) & 0xFF) << 56)
+    for word in words:
+        v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3 ^ word)
+        v0 ^= word
+    v2 ^= 0xFF
+    for _ in range(3):
+        v0, v1, v2, v3 = _sip_round(v0, v1, v2, v3)
+    return v0 ^ v1 ^ v2 ^ v3
+
+
+def _sip_round(v0: int, v1: int, v2: int, v3: int) -> tuple[int, int, int, int]:
+    v0 = (v0 + v1) & _MASK
+    v1 = _rotate(v1, 13) ^ v0
+    v0 = _rotate(v0, 32)
+    v2 = (v2 + v3) & _MASK
+    v3 = _rotate(v3, 16) ^ v2
+    v0 = (v0 + v3) & _MASK
+    v3 = _rotate(v3, 21) ^ v0
+    v2 = (v2 + v1) & _MASK
+    v1 = _rotate(v1, 17) ^ v2
+    v2 = _rotate(v2, 32)
+    return v0, v1, v2, v3
+
+
+def _rotate(value: int, bits: int) -> int:
+    return (value << bits | value >> (64 - bits)) & _MASK

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
+from router import callback
 from router.errors import SettingsError
 from router.model import Route, RouteTable, Service
 from router.naming import origin
@@ -67,6 +68,7 @@ def render(table: RouteTable, site: Site, *, templates: Mapping[str, str]) -> st
     )
     environment.filters["quoted"] = quoted
     upstreams = sorted(_upstreams(table, site), key=lambda u: u.key)
+    paths = sorted({*site.callback_paths, *table.callback_paths})
     return environment.get_template("Caddyfile.j2").render(
         mark=MARK,
         site=site,
@@ -76,7 +78,11 @@ def render(table: RouteTable, site: Site, *, templates: Mapping[str, str]) -> st
         services=sorted({s.name for r in table.routes for s in r.services if s.name != "web"}),
         names=[route.name for route in table.routes],
         any_tls=any(u.tls for u in upstreams),
-        callback_paths=sorted({*site.callback_paths, *table.callback_paths}),
+        places=sorted(callback.places(table, port=site.port, target=site.callback_target).items()),
+        callback_paths=paths,
+        callback_pattern=callback.path_pattern(paths),
+        state_name=callback.STATE,
+        redirect_uri_pattern=callback.redirect_uri_pattern(origin("localhost", site.port), paths),
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 ERROR_KINDS = frozenset(
     {
@@ -67,7 +66,7 @@ class Override:
 
     name: str | None = None
     hide: bool = False
-    ports: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    ports: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class Repository:
     worktrees: tuple[Worktree, ...]
     services: tuple[ServiceSpec, ...] = DEFAULT_SERVICES
     callback_paths: tuple[str, ...] = ()
-    overrides: Mapping[str, Override] = field(default_factory=lambda: MappingProxyType({}))
+    overrides: Mapping[str, Override] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
 
@@ -157,23 +156,32 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a service was last seen alive."""
+class KeptService:
+    """What is remembered of one service of a worktree.
 
-    address: str
+    `hash_port` is the port its hash once gave it. `port` is where it was last routed, by `source`; `address` and
+    `tls` are those of the last server seen there. `declared` is the port its files named then: another one there
+    means that the memory is out of date.
+    """
+
     port: int
+    source: str
+    address: str = "127.0.0.1"
     tls: bool = False
+    program: str | None = None
+    declared: int | None = None
+    hash_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is remembered of one worktree: the label and hash ports given out, the last live endpoints."""
+    """What is remembered of one worktree: the label given out, for which branch and wish, and its services."""
 
     id: WorktreeId
     label: str
     branch: str | None
-    hash_ports: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    live: Mapping[str, Endpoint] = field(default_factory=lambda: MappingProxyType({}))
+    wanted: str
+    services: Mapping[str, KeptService] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +234,5 @@ class RouteTable:
     """Every route, sorted by name, and the problems that belong to no single route."""
 
     routes: tuple[Route, ...] = ()
-    hidden: tuple[Worktree, ...] = ()
     callback_paths: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()

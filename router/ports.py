@@ -6,6 +6,7 @@ from router.naming import siphash13
 
 LOWEST, HIGHEST = 1024, 65535
 ADMIN_PORT = 2019  # Caddy's default admin endpoint: no worktree may make the proxy expose it
+NOT_DEV_PORTS = frozenset({5432, 3306, 6379, 5672, 9229, 9230, 5678, 2019})
 _PREFIX = {"web": "fe", "api": "be"}
 
 

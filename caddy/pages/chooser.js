@@ -1,0 +1,47 @@
+"use strict";
+// Sends the answer to the worktree that is clicked: path, query, form and fragment as they came. Never by itself, and
+// never from inside a frame, where a page could lay something else over the buttons.
+const choose = document.getElementById("choose");
+const relay = "/.router/relay";
+
+function address(origin) {
+  // A relayed address has the state only to find the way; the answer is the fragment
+  if (location.pathname.startsWith(`${relay}/`)) return origin + location.pathname.slice(relay.length) + location.hash;
+  return origin + location.pathname + location.search + location.hash;
+}
+
+function post(form, action) {
+  const element = document.createElement("form");
+  element.method = "post";
+  element.action = action;
+  for (const [name, value] of new URLSearchParams(form)) {
+    const input = document.createElement("input");
+    Object.assign(input, { type: "hidden", name, value });
+    element.append(input);
+  }
+  document.body.append(element);
+  // Not element.submit(): a parameter called "submit" would stand in its place
+  HTMLFormElement.prototype.submit.call(element);
+}
+
+function send(event) {
+  const { origin } = event.currentTarget.dataset;
+  if (choose.dataset.form === undefined) location.assign(address(origin));
+  else post(choose.dataset.form, address(origin));
+}
+
+function explain(answer) {
+  const [error, description] = [answer.get("error"), answer.get("error_description")];
+  if (!error && !description) return;
+  const note = document.getElementById("error");
+  note.querySelector("strong").textContent = error ?? "";
+  note.querySelector("span").textContent = description ?? "";
+  note.hidden = false;
+}
+
+const framed = window.top !== window.self;
+document.getElementById("framed").hidden = !framed;
+choose.hidden = framed;
+if (framed) choose.replaceChildren();
+for (const button of choose.querySelectorAll("button")) button.addEventListener("click", send);
+explain(new URLSearchParams(location.hash.slice(1)));

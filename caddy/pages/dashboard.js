@@ -1,0 +1,250 @@
+"use strict";
+// Shows status.json as the watcher last wrote it, and asks for it anew every second while anybody looks.
+const INTERVAL = 1000;
+const STALE = 15; // seconds without a heartbeat
+const byId = (id) => document.getElementById(id);
+const filter = byId("filter");
+const rows = new Map(); // path of a worktree → its row, what it shows and the text the filter looks in
+let etag = null;
+let status = null;
+let watcher = null; // of the last heartbeat: { alive, seen }
+let caddyAnswers = true;
+let lastAnswer = new Date();
+
+// Every text becomes a text node: a branch may be called <img src=x onerror=…>
+function el(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) if (value != null) element.setAttribute(name, value);
+  element.append(...children.flat(Infinity).filter((child) => child != null && child !== ""));
+  return element;
+}
+
+function link(url, text = url.replace(/^https?:\/\//, "").replace(/\/$/, "")) {
+  return /^https?:\/\//.test(url) ? el("a", { href: url }, text) : el("span", {}, text);
+}
+
+const moment = (text) => new Date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
+const endpoint = ({ address, port }) => `${address?.includes(":") ? `[${address}]` : address}:${port}`;
+
+function origin(source) {
+  const [, kind, rest] = /^([^:]*):?(.*)$/s.exec(source ?? "");
+  const words = { container: `container ${rest}` };
+  return `from ${words[kind] ?? (rest || kind)}`;
+}
+
+function problem({ kind, service, message, hint, severity }) {
+  return el("li", { class: severity === "error" ? "error" : "warning" },
+    el("span", { class: "tag" }, kind), " ", service ? `${service}: ` : "", message,
+    hint ? el("span", { class: "hint" }, hint) : null);
+}
+
+function service([name, service]) {
+  return el("li", { class: service.up ? "up" : "down" },
+    el("span", { class: "state" }, service.up ? "up" : "down"),
+    el("span", { class: "service" }, name),
+    el("span", { class: "host" }, link(service.url)),
+    el("code", { class: "port" }, endpoint(service)),
+    el("span", { class: "source muted" }, origin(service.source)),
+    el("span", { class: "program muted" }, service.program ? `${service.program}${service.pid ? ` (${service.pid})` : ""}` : ""));
+}
+
+function worktree(tree) {
+  const port = new URL(tree.url).port;
+  const aliases = tree.aliases.map((alias) => link(`http://${alias}.localhost${port && `:${port}`}`));
+  const tags = [tree.main && "main checkout", tree.detached && "detached"].filter(Boolean);
+  return [
+    el("div", { class: "who" },
+      el("h3", {}, link(tree.url, tree.name), tags.map((tag) => [" ", el("span", { class: "tag" }, tag)])),
+      tree.branch == null ? null : el("p", {}, el("code", { class: "branch" }, tree.branch)),
+      el("p", { class: "muted path" }, el("code", {}, tree.path)),
+      aliases.length ? el("p", { class: "muted" }, "also ", aliases.flatMap((alias, i) => (i ? [", ", alias] : [alias]))) : null),
+    el("div", { class: "what" },
+      el("ul", { class: "services", "aria-label": `Services of ${tree.name}` }, Object.entries(tree.services).map(service)),
+      tree.problems.length ? el("ul", { class: "problems", "aria-label": `Problems of ${tree.name}` }, tree.problems.map(problem)) : null),
+  ];
+}
+
+// The row of a worktree, made again only when something about it changed; the focused link stays focused
+function row(tree) {
+  const shown = JSON.stringify(tree);
+  const known = rows.get(tree.path) ?? { element: el("li", { class: "worktree" }) };
+  if (known.shown === shown) return known;
+  const focused = known.element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  known.element.replaceChildren(...worktree(tree));
+  if (focused) [...known.element.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus();
+  const words = [shown, tree.problems.length ? "problem" : "", tree.services.web?.up ? "up" : "down"];
+  Object.assign(known, { shown, text: words.join(" ").toLowerCase() });
+  rows.set(tree.path, known);
+  return known;
+}
+
+// Makes `wanted` the children of `parent` and touches only what differs, so that focus and selection stay
+function arrange(parent, wanted) {
+  const keep = new Set(wanted);
+  for (const child of [...parent.children]) if (!keep.has(child)) child.remove();
+  wanted.forEach((child, i) => parent.children[i] === child || parent.insertBefore(child, parent.children[i] ?? null));
+}
+
+function repository(name, trees) {
+  const section = [...byId("repositories").children].find((child) => child.dataset.name === name)
+    ?? el("section", { "data-name": name }, el("h2", {}), el("ul", { class: "worktrees" }));
+  section.firstChild.textContent = name;
+  arrange(section.lastChild, trees.sort((a, b) => b.main - a.main).map((tree) => row(tree).element));
+  return section;
+}
+
+function showWorktrees() {
+  const groups = new Map();
+  for (const tree of status.worktrees) groups.set(tree.repository, [...(groups.get(tree.repository) ?? []), tree]);
+  const paths = new Set(status.worktrees.map((tree) => tree.path));
+  for (const path of rows.keys()) if (!paths.has(path)) rows.delete(path);
+  arrange(byId("repositories"), [...groups].map(([name, trees]) => repository(name, trees)));
+  applyFilter();
+}
+
+function applyFilter() {
+  if (!status) return;
+  const terms = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let shown = 0;
+  for (const { element, text } of rows.values()) {
+    element.hidden = !terms.every((term) => text.includes(term));
+    shown += !element.hidden;
+  }
+  for (const section of byId("repositories").children) section.hidden = !section.querySelector(".worktree:not([hidden])");
+  const trees = status.worktrees;
+  byId("live").classList.toggle("empty", trees.length === 0);
+  const up = trees.filter((tree) => tree.services.web?.up).length;
+  const troubled = trees.filter((tree) => tree.problems.length).length;
+  const all = [count(trees.length, "worktree"), `${up} up`, troubled ? `${troubled} with problems` : ""];
+  say(byId("summary"), terms.length ? `${shown} of ${count(trees.length, "worktree")}` : all.filter(Boolean).join(" · "));
+  say(byId("nothing"), trees.length ? "No worktree matches this filter." : "No worktree is routed yet. Run “router up” in a repository.");
+  byId("nothing").hidden = shown > 0;
+}
+
+// A live region speaks whenever it is written to: only write what is new
+function say(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function showOauth() {
+  const uris = status.oauth?.redirect_uris ?? [];
+  const section = byId("oauth");
+  section.hidden = uris.length === 0;
+  if (section.dataset.shown === uris.join(" ")) return;
+  section.dataset.shown = uris.join(" ");
+  section.replaceChildren(el("h2", {}, `Redirect URI${uris.length === 1 ? "" : "s"} to register`),
+    ...uris.map((uri) => {
+      const text = el("code", {}, uri);
+      const button = el("button", { type: "button", "aria-label": `Copy ${uri}` }, "Copy");
+      button.addEventListener("click", () => copy(text, button));
+      return el("p", {}, text, button);
+    }));
+}
+
+async function copy(text, button) {
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+    button.textContent = "Copied";
+  } catch { // no clipboard here: leave the text selected, ready for the keys
+    getSelection().selectAllChildren(text);
+    button.textContent = "Selected";
+  }
+  setTimeout(() => (button.textContent = "Copy"), 2000);
+}
+
+const pill = (good, text, title) => el("li", { class: good ? "up" : "down bad", title }, text);
+const note = (kind, ...text) => el("div", { class: `note ${kind}` }, el("p", {}, ...text));
+
+function showHealth() {
+  const { caddy = {}, watcher: process = {} } = status ?? {};
+  const alive = watcher ? watcher.alive && process.running !== false : true;
+  const notes = [];
+  if (!caddyAnswers) notes.push(note("error", `Caddy does not answer. This is what was known at ${lastAnswer.toLocaleTimeString()}.`));
+  else if (!alive) {
+    const since = watcher?.seen ? ` since ${moment(watcher.seen)}` : "";
+    notes.push(note("warning", `The watcher is not running${since}; routes still work. Run “router up” to see changes again.`));
+  } else if (!status) notes.push(note("", "Waiting for the watcher’s first look."));
+  if (caddy.last_error) notes.push(note("error", "Caddy refused the last configuration and goes on with the one before: ", el("code", {}, caddy.last_error)));
+  const problems = status?.problems ?? [];
+  if (problems.length) notes.push(el("ul", { class: "problems note", "aria-label": "Problems of the router" }, problems.map(problem)));
+  redraw(byId("notes"), notes);
+  if (!status) return;
+  const load = caddy.last_load_ms == null ? "" : `, last load ${caddy.last_load_ms.toFixed(1)} ms`;
+  const about = [caddy.version, caddy.mode, caddy.loads == null ? null : count(caddy.loads, "load")].filter(Boolean).join(", ");
+  const serving = caddy.running === false ? "not running" : caddy.in_sync === false ? "out of sync" : "in sync";
+  redraw(byId("health"), [
+    pill(caddyAnswers && serving === "in sync", caddyAnswers ? `Caddy ${serving}${load}` : "Caddy does not answer", about),
+    pill(alive && caddyAnswers, alive ? "Watcher running" : "Watcher not running", process.since ? `pid ${process.pid}, since ${moment(process.since)}` : null),
+  ]);
+}
+
+function redraw(parent, children) {
+  const shown = children.map((child) => child.outerHTML).join("");
+  if (parent.dataset.shown === shown) return;
+  parent.dataset.shown = shown;
+  parent.replaceChildren(...children);
+}
+
+function ask(path, options) {
+  return fetch(path, { cache: "no-store", signal: AbortSignal.timeout(5000), ...options });
+}
+
+async function readStatus() {
+  const response = await ask("/.router/status.json", { headers: etag ? { "If-None-Match": etag } : {} });
+  if (response.status !== 200) return;
+  const read = await response.json();
+  etag = response.headers.get("ETag");
+  status = read;
+  byId("live").hidden = false;
+  showOauth();
+  showWorktrees();
+}
+
+// The server's clock alone counts: Date and Last-Modified are both Caddy's
+async function readHeartbeat() {
+  const response = await ask("/.router/heartbeat", { method: "HEAD" });
+  const [now, seen] = ["Date", "Last-Modified"].map((name) => Date.parse(response.headers.get(name)));
+  watcher = { alive: response.ok && now - seen <= STALE * 1000, seen: response.ok ? seen : null };
+}
+
+let timer = null;
+async function tick() {
+  clearTimeout(timer);
+  timer = null;
+  try {
+    await Promise.all([readStatus(), readHeartbeat()]);
+    caddyAnswers = true;
+    lastAnswer = new Date();
+  } catch (error) {
+    caddyAnswers = !(error instanceof TypeError || error.name === "TimeoutError"); // what fetch throws without an answer
+    if (caddyAnswers) console.error(error);
+  }
+  showHealth();
+  clearTimeout(timer);
+  if (!document.hidden) timer = setTimeout(tick, INTERVAL);
+}
+
+function move(step) {
+  const links = [...document.querySelectorAll(".worktree:not([hidden]) h3 a")];
+  const at = links.indexOf(document.activeElement?.closest(".worktree")?.querySelector("h3 a"));
+  (links[at + step] ?? (step < 0 ? filter : links[at]))?.focus();
+}
+
+function key(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  const { key } = event;
+  const typing = document.activeElement === filter;
+  if (key === "ArrowDown" || key === "ArrowUp") move(key === "ArrowDown" ? 1 : -1);
+  else if (key === "Escape") { filter.value = ""; applyFilter(); filter.focus(); }
+  else if (key === "Enter" && typing && filter.value.trim()) document.querySelector(".worktree:not([hidden]) h3 a")?.click();
+  else if (key === "/" && !typing) filter.focus();
+  else if (key.length === 1 && key !== " " && !typing) return filter.focus(); // the letter goes into the filter
+  else return;
+  event.preventDefault();
+}
+
+filter.addEventListener("input", applyFilter);
+document.addEventListener("keydown", key);
+document.addEventListener("visibilitychange", () => document.hidden || tick());
+tick();

@@ -1,0 +1,54 @@
+"use strict";
+// Asks whether the server answers by now; then loads the address again, unchanged. Only a GET is repeated without being asked.
+const GET = document.body.dataset.method === "GET";
+const state = document.getElementById("state");
+const RELOADS = "worktree-router.reloads";
+
+// A server that answers HEAD but fails on this very page would be loaded again and again: each time, wait twice as long.
+function reloads() {
+  try {
+    const [count, time] = (sessionStorage.getItem(RELOADS) ?? "0 0").split(" ").map(Number);
+    return Date.now() - time < 60_000 + 1000 * 2 ** count ? count : 0;
+  } catch {
+    return 0;
+  }
+}
+
+function reload() {
+  try {
+    sessionStorage.setItem(RELOADS, `${reloads() + 1} ${Date.now()}`);
+  } catch { /* storage is refused: then without patience */ }
+  location.reload();
+}
+
+async function answers() {
+  try {
+    const response = await fetch("/.router/ping", { cache: "no-store", signal: AbortSignal.timeout(10_000) });
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+async function wait() {
+  if (!(await answers())) return setTimeout(wait, 1000);
+  if (GET) return reload();
+  state.className = "note";
+  state.textContent = "The server answers now. Reload this page to send the form again.";
+}
+
+async function showProgram() {
+  const response = await fetch("/.router/service.json", { cache: "no-store" });
+  if (response.status !== 200) return;
+  const { program, since } = await response.json();
+  if (!program) return;
+  const time = since ? `, ${new Date(since).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}` : "";
+  document.getElementById("program").textContent = program + time;
+  for (const element of document.querySelectorAll(".program")) element.hidden = false;
+}
+
+state.hidden = false;
+state.className = "waiting muted";
+state.textContent = "Waiting for an answer";
+setTimeout(wait, Math.min(1000 * 2 ** reloads() - 500, 30_000));
+showProgram().catch(() => {});

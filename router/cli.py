@@ -1,0 +1,269 @@
+"""The `router` command: options, output, and the one place where an error becomes a message and an exit code."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from router import __version__
+from router.errors import RouterError, UsageError
+from router.settings import Settings, load
+from router.store import Store
+
+if TYPE_CHECKING:
+    from router.view import Document
+
+app = typer.Typer(
+    name="router",
+    help="Every git worktree on its own http://<branch>.localhost, and one OAuth redirect URI for all of them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Repositories = Annotated[
+    list[Path] | None, typer.Argument(metavar="[REPO]...", help="Repositories; default: that of the current directory.")
+]
+Port = Annotated[int | None, typer.Option("--port", help="Where Caddy listens on the loopback (ROUTER_PORT).")]
+Mode = Annotated[str | None, typer.Option("--caddy", help="embedded, external or compose (ROUTER_CADDY).")]
+Name = Annotated[str | None, typer.Argument(help="Label, alias or branch; default: the current directory's worktree.")]
+Service = Annotated[str, typer.Option("--service", help="Which of the worktree's services.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the document, schema 1.")]
+
+
+@app.command()
+def up(
+    repositories: Repositories = None,
+    port: Port = None,
+    caddy: Mode = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Return when the first configuration is loaded.")] = False,
+) -> None:
+    """Start Caddy and the watcher, or let the running one serve these repositories too."""
+    from router import control, git, view
+
+    settings, store = _open(port=port, caddy=caddy)
+    commons = [git.common_dir(path.absolute()) for path in repositories or [Path.cwd()]]
+    if owner := store.owner():
+        document, joined = control.join(settings, store, owner, commons)
+        view.print_status(document)
+        _say(f"the router (pid {owner.pid}) {'serves this repository now' if joined else 'already runs for this'}")
+    elif detach:
+        options = [f"--port={settings.port}", f"--caddy={settings.caddy}"]
+        view.print_status(control.detach(store, [*options, *map(str, commons)]))
+    else:
+        _watch(settings, store, commons)
+
+
+@app.command()
+def down(repositories: Repositories = None) -> None:
+    """Stop the watcher and its Caddy; with REPO only let go of that repository."""
+    from router import control, git
+
+    _, store = _open()
+    if repositories:
+        control.leave(store, [git.common_dir(path.absolute()) for path in repositories])
+    elif not control.stop(store):
+        _say("nothing runs")
+
+
+@app.command()
+def status(
+    as_json: AsJson = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again whenever it changes.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Print nothing; exit 1 on a problem of severity error.")
+    ] = False,
+) -> None:
+    """Show the route table: names, URLs, ports and where they come from, what is up, what is wrong."""
+    from router import control, view
+
+    settings, store = _open()
+
+    def ask() -> view.Document:
+        return control.status(settings, store, cwd=Path.cwd())
+
+    if watch:
+        _live(ask)
+    elif check:
+        raise typer.Exit(any(p["severity"] == "error" for p in view.problems(ask())))
+    elif as_json:
+        print(json.dumps(ask(), indent=2))
+    else:
+        view.print_status(ask())
+
+
+@app.command()
+def url(
+    name: Name = None,
+    service: Service = "web",
+    direct: Annotated[bool, typer.Option("--direct", help="The address and port of the server itself.")] = False,
+    oauth: Annotated[bool, typer.Option("--oauth", help="The redirect URI to register, the same for all.")] = False,
+) -> None:
+    """Print one URL."""
+    from router import view
+
+    settings, store = _open()
+    if oauth:
+        print(*settings.redirect_uris, sep="\n")
+        return
+    found = view.find_service(_worktree(settings, store, name), service)
+    address = f"[{found['address']}]" if ":" in found["address"] else found["address"]
+    print(f"{address}:{found['port']}" if direct else found["url"])
+
+
+@app.command(name="open")
+def open_(name: Name = None, service: Service = "web") -> None:
+    """Open a worktree's URL in the browser."""
+    import webbrowser
+
+    from router import view
+
+    settings, store = _open()
+    target = view.find_service(_worktree(settings, store, name), service)["url"]
+    print(target)
+    if not webbrowser.open(target):
+        raise RouterError("no browser could be opened", hint=f"open {target} by hand")
+
+
+@app.command()
+def explain(
+    what: Annotated[str, typer.Argument(metavar="URL|STATE", help="A URL, an OAuth state, or a callback's form body.")],
+) -> None:
+    """Tell where a URL or an OAuth state would go, and by which rule. Codes and tokens are never printed."""
+    from router import control
+    from router.explain import explanation
+
+    settings, store = _open()
+    planned, _ = control.would_route(settings, store, control.repositories(store, Path.cwd()))
+    told = explanation(what, planned.table, port=settings.port, paths=settings.callback_paths,
+                       target=settings.callback_target)  # fmt: skip
+    print(*told.lines, sep="\n")
+    raise typer.Exit(0 if told.routed else 1)
+
+
+@app.command()
+def render(
+    loaded: Annotated[bool, typer.Option("--loaded", help="The text that Caddy last took.")] = False,
+    sites: Annotated[bool, typer.Option("--sites", help="The sites alone, to import into your own Caddyfile.")] = False,
+) -> None:
+    """Print a Caddyfile of the route table that a plain `caddy run` serves."""
+    from router import control
+
+    settings, store = _open()
+    if not loaded:
+        print(control.rendered(settings, store, cwd=Path.cwd(), sites=sites), end="")
+        return
+    text = store.read(store.caddyfile)
+    if text is None:
+        raise RouterError("nothing has been loaded yet", hint="run `router up`")
+    print(text, end="")
+
+
+@app.command()
+def logs(
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what is written from now.")] = False,
+) -> None:
+    """Print the watcher's and Caddy's log."""
+    from router import control
+
+    _, store = _open()
+    for line in control.log_lines(store, follow=follow):
+        print(line, flush=follow)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command and end with its exit code: 0 fine, 1 expected failure, 2 usage, 3 a bug, 130 interrupted."""
+    try:
+        code = app(standalone_mode=False)
+    except RouterError as exc:
+        code = _failed(exc)
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:  # the reader has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except Exception as exc:
+        code = _usage(exc) if hasattr(exc, "format_message") else _bug()
+    sys.exit(int(code or 0))
+
+
+def _open(**flags: object) -> tuple[Settings, Store]:
+    settings = load(**flags)
+    store = Store(settings.state_dir)
+    store.prepare()
+    return settings, store
+
+
+def _worktree(settings: Settings, store: Store, name: str | None) -> "Document":
+    from router import control, view
+
+    document, own = control.here(settings, store, cwd=Path.cwd())
+    if name is None and own is None:
+        raise UsageError("this directory is in no worktree", hint="name one: `router status` lists them")
+    return view.find(document, name or own or "")
+
+
+def _watch(settings: Settings, store: Store, commons: list[Path]) -> None:
+    from router import control, daemon, view
+
+    daemon.log_to(store.watcher_log)
+    control.begin(store, commons)
+    daemon.Watcher(settings, store, say=lambda line: print(line, flush=True), ready=view.print_status).run()
+
+
+def _live(ask: "Callable[[], Document]") -> None:
+    from rich.console import Console
+    from rich.live import Live
+
+    from router import view
+
+    console = Console()
+    shown: Document = {}
+    while not console.is_terminal:
+        if (document := ask()) != shown:
+            view.print_status(shown := document)
+        time.sleep(0.5)
+    with Live(console=console, auto_refresh=False, screen=False) as live:
+        while True:
+            live.update(view.renderable(ask()), refresh=True)
+            time.sleep(0.5)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _failed(exc: RouterError) -> int:
+    _say(f"error: {exc.message}")
+    if exc.hint:
+        _say(f"  → {exc.hint}")
+    return exc.exit_code
+
+
+def _usage(exc: Exception) -> int:
+    _say(f"error: {exc.format_message()}")  # type: ignore[attr-defined] # click's own, vendored or not
+    _say("  → see `router --help`")
+    return 2
+
+
+def _bug() -> int:
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile("w", prefix="router-bug-", suffix=".log", delete=False) as file:
+        file.write(traceback.format_exc())
+    _say(f"error: this is a bug in router {__version__}; the traceback is in {file.name}")
+    return 3

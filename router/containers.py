@@ -1,0 +1,129 @@
+"""Published ports of Compose services that belong to a worktree, from the Docker engine's unix socket."""
+
+import os
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from router.model import Container
+from router.naming import is_label, label
+from router.ports import NOT_DEV_PORTS
+
+PREFERRED = frozenset({80, 3000, 5173, 8000, 8080})
+TIMEOUT = 1.0
+# https://docs.docker.com/reference/api/engine/: without a version in the path the engine answers in its own.
+_QUERY = {"filters": '{"label":["com.docker.compose.project.working_dir"],"status":["running"]}'}
+_REACHABLE = ("", "0.0.0.0", "::", "127.0.0.1", "::1")  # noqa: S104  # read, not bound
+_SERVICE = re.compile(r"[a-zA-Z0-9._-]+")  # compose-spec, `services`
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")  # moby, daemon/names
+
+
+def engine_sockets(environ: Mapping[str, str], home: str) -> tuple[str, ...]:
+    """Return where a Docker engine of this machine may listen; only `DOCKER_HOST` counts if that is set.
+
+    An engine on another machine (`tcp://`, `ssh://`) publishes its ports there, so it has none for us.
+    """
+    if host := environ.get("DOCKER_HOST"):
+        return (host.removeprefix("unix://"),) if host.startswith("unix:///") else ()
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    rootless = (f"{runtime}/docker.sock",) if runtime else ()
+    desktop = (f"{home}/.docker/{folder}/docker.sock" for folder in ("run", "desktop"))
+    return ("/var/run/docker.sock", *rootless, *desktop)
+
+
+def published(
+    roots: Sequence[str], *, excluded: Collection[int] = NOT_DEV_PORTS, sockets: Sequence[str] | None = None
+) -> tuple[Container, ...]:
+    """Return the Compose services that run inside a worktree and can be reached over loopback, sorted.
+
+    `roots` are paths of worktrees, `excluded` ports that no dev server has (databases, brokers), as seen inside the
+    container. Takes at most about a second for each socket that exists. Without Docker, or with an answer that
+    cannot be understood, there are none; raises nothing.
+    """
+    places = engine_sockets(os.environ, str(Path.home())) if sockets is None else sockets
+    engines = sorted({os.path.realpath(path) for path in places if _is_socket(path)})
+    entries = [entry for path in engines for entry in _entries(path)]
+    return services(entries, roots, excluded=excluded)
+
+
+def services(entries: Sequence[object], roots: Sequence[str], *, excluded: Collection[int]) -> tuple[Container, ...]:
+    """Return one container for each service of a worktree, from what `GET /containers/json` lists.
+
+    Of a service's ports the lowest usual one inside the container counts (80, 3000, 5173, 8000, 8080), else the
+    lowest; of several containers of a service the one with the lowest number, then name.
+    """
+    places = [(f"{os.path.realpath(root).rstrip('/')}/", root) for root in roots]
+    best: dict[tuple[str, str], tuple[int, str, int]] = {}
+    for entry in entries:
+        if read := _container(entry, places, excluded):
+            number, found = read
+            key, rank = (found.worktree, found.service), (number, found.name, found.port)
+            best[key] = min(rank, best.get(key, rank))
+    return tuple(Container(*key, name=best[key][1], port=best[key][2]) for key in sorted(best))
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return Path(path).is_socket()
+    except OSError:  # in a folder of somebody else's
+        return False
+
+
+def _entries(path: str) -> Sequence[object]:
+    import httpx  # noqa: PLC0415  # 0.1 s, and most machines have no engine
+
+    transport = httpx.HTTPTransport(uds=path, verify=False)  # no TLS on a unix socket: no time for certificates
+    try:
+        with httpx.Client(transport=transport, base_url="http://docker", timeout=TIMEOUT, trust_env=False) as client:
+            answer = client.get("/containers/json", params=_QUERY).json()
+    except (httpx.HTTPError, ValueError, RecursionError):  # the last two: not JSON, or nested without end
+        return ()
+    return cast("list[object]", answer) if isinstance(answer, list) else ()
+
+
+def _container(
+    entry: object, places: Sequence[tuple[str, str]], excluded: Collection[int]
+) -> tuple[int, Container] | None:
+    match entry:
+        case {
+            "Labels": {
+                "com.docker.compose.project.working_dir": str(folder),
+                "com.docker.compose.service": str(service),
+                **labels,
+            },
+            "Names": [str(name), *_],
+            "Ports": [*ports],
+            **rest,
+        }:
+            plain, worktree, port = name.removeprefix("/"), _worktree(folder, places), _port(ports, excluded)
+            valid = _SERVICE.fullmatch(service) and is_label(label(service)) and _NAME.fullmatch(plain)
+            running = rest.get("State", "running") == "running" and labels.get("com.docker.compose.oneoff") != "True"
+            if worktree and port and valid and running:
+                number = _number(labels.get("com.docker.compose.container-number"))
+                return number, Container(worktree, label(service), plain, port)
+    return None
+
+
+def _number(text: object) -> int:
+    return int(text) if isinstance(text, str) and re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) else 0
+
+
+def _worktree(folder: str, places: Sequence[tuple[str, str]]) -> str | None:
+    """Return the deepest worktree around a folder."""
+    try:
+        real = f"{os.path.realpath(folder)}/" if folder.startswith("/") else ""
+    except ValueError:  # a NUL, or what no file name can hold
+        return None
+    around = [(len(prefix), root) for prefix, root in places if real.startswith(prefix)]
+    return max(around)[1] if around else None
+
+
+def _port(ports: Sequence[object], excluded: Collection[int]) -> int | None:
+    usable: list[tuple[bool, int, int]] = []
+    for each in ports:
+        match each:
+            case {"Type": "tcp", "PrivatePort": int(private), "PublicPort": int(public), **rest}:
+                if 0 < public < 65536 and private not in excluded and rest.get("IP", "") in _REACHABLE:  # noqa: PLR2004
+                    usable.append((private not in PREFERRED, private, public))
+    return min(usable)[2] if usable else None

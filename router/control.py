@@ -1,0 +1,231 @@
+"""What a command does with a watcher: ask it, join it, start it apart, stop it; and do without one."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from router import __version__, assets, caddyfile, git, proc, survey, view
+from router.caddyfile import Site
+from router.embedded import end_recorded, recorded
+from router.errors import AlreadyRunningError, RouterError
+from router.model import Memory, Problem, Repository
+from router.plan import Plan, plan
+from router.settings import Settings
+from router.store import Owner, Store
+from router.view import Frame
+
+_PATIENCE = 15.0  # seconds for a watcher to start, to take a repository in, or to end
+_POLL = 0.02
+
+
+def status(settings: Settings, store: Store, *, cwd: Path) -> view.Document:
+    """Return the status document: the watcher's own where one runs, else what would be routed."""
+    if store.owner() and (document := _published(store)):
+        return document
+    return without_watcher(settings, store, repositories(store, cwd))
+
+
+def here(settings: Settings, store: Store, *, cwd: Path) -> tuple[view.Document, str | None]:
+    """Return the status document that knows the worktree of `cwd`, and that worktree's name.
+
+    A watcher that runs for other repositories, or has not seen the worktree yet, does not know it: then it is
+    looked up as the watcher would. The name is None outside of every worktree.
+    """
+    document = status(settings, store, cwd=cwd)
+    if name := _name_at(document, cwd):
+        return document, name
+    try:
+        common = git.common_dir(cwd)
+    except RouterError:
+        return document, None
+    document = without_watcher(settings, store, (*store.memory().repositories, str(common)))
+    return document, _name_at(document, cwd)
+
+
+def would_route(settings: Settings, store: Store, commons: Iterable[str]) -> tuple[Plan, tuple[Repository, ...]]:
+    """Return the plan that a watcher would make now. Nothing is loaded and nothing remembered."""
+    from router.listeners import Listeners  # psutil: only where there is no watcher to ask
+
+    found = survey.repositories(dict.fromkeys(commons))
+    listeners = Listeners().scan(survey.roots(found))
+    return plan(survey.observed(found, listeners, reserved=settings.reserved), store.memory()), found
+
+
+def without_watcher(settings: Settings, store: Store, commons: Iterable[str]) -> view.Document:
+    """Return the status document of what would be routed, with the problem that no watcher runs."""
+    planned, found = would_route(settings, store, commons)
+    caddy = recorded(store.directory)
+    down = Problem("watcher-down", "no watcher runs; this is what would be routed", "run `router up`")
+    frame = Frame(
+        port=settings.port,
+        redirect_uris=settings.redirect_uris,
+        repositories=found,
+        watcher={"running": False, "pid": None, "since": None},
+        caddy={"running": caddy is not None, "pid": caddy.pid if caddy else None, "mode": settings.caddy},
+        problems=(down,),
+    )
+    return view.document(planned.table, frame)
+
+
+def join(settings: Settings, store: Store, owner: Owner, commons: Sequence[Path]) -> tuple[view.Document, bool]:
+    """Let the running watcher serve these repositories too.
+
+    Returns the status document that has them, and whether any was new to it. AlreadyRunningError where it runs
+    with another port, mode or version than asked for.
+    """
+    asked = {"port": settings.port, "mode": settings.caddy, "version": __version__}
+    for what, value in asked.items():
+        if (runs := getattr(owner, what)) != value:
+            raise AlreadyRunningError(
+                f"a router (pid {owner.pid}) runs with {what} {runs}, not {value}",
+                hint="run `router down` first, or use another ROUTER_STATE_DIR",
+            )
+    with store.changing() as memory:
+        wanted = memory
+        for common in commons:
+            wanted = survey.joined(wanted, common)
+        if wanted != memory:
+            store.remember(wanted)
+    _send(owner, signal.SIGUSR1)
+    return _wait_for(
+        store, lambda d: {r["git_dir"] for r in d["repositories"]} >= set(map(str, commons))
+    ), wanted != memory
+
+
+def begin(store: Store, commons: Sequence[Path]) -> None:
+    """Note which repositories the watcher about to start serves; those of one that was killed stay."""
+    with store.changing() as memory:
+        wanted = memory
+        for common in commons:
+            wanted = survey.joined(wanted, common)
+        store.remember(wanted)
+
+
+def detach(store: Store, arguments: Sequence[str]) -> view.Document:
+    """Start `router up` apart from this terminal and return its first status document. RouterError says what it said."""
+    log = store.logs / "up.log"
+    log.write_bytes(b"")
+    store.status_file.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "router", "up", *arguments]
+    process = proc.start(command, env=os.environ, cwd=store.directory, log=log)
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            said = log.read_text(errors="replace").strip().removeprefix("error: ")
+            raise RouterError(said or "the watcher ended at once", hint="" if said else f"see {store.watcher_log}")
+        document = _published(store)
+        if document and document["watcher"]["pid"] == process.pid:
+            process.returncode = 0  # it lives on: nobody is to wait for it
+            return document
+        time.sleep(_POLL)
+    raise RouterError("the watcher did not start in time", hint=f"see {store.watcher_log}")
+
+
+def stop(store: Store) -> bool:
+    """End the watcher and the Caddy it started, or the Caddy of one that was killed; False where nothing ran."""
+    owner = store.owner()
+    if owner is None:
+        ended = end_recorded(store.directory, store.socket)
+        with store.changing() as memory:
+            store.remember(Memory((), memory.worktrees))
+        return ended
+    _send(owner, signal.SIGTERM)
+    deadline = time.monotonic() + _PATIENCE
+    while store.owner():
+        if time.monotonic() > deadline:
+            raise RouterError(f"the watcher (pid {owner.pid}) does not end", hint=f"run `kill -9 {owner.pid}`")
+        time.sleep(_POLL)
+    return True
+
+
+def leave(store: Store, commons: Sequence[Path]) -> None:
+    """Let go of repositories: their routes go, the others stay."""
+    with store.changing() as memory:
+        left = tuple(path for path in memory.repositories if path not in set(map(str, commons)))
+        store.remember(Memory(left, memory.worktrees))
+    if owner := store.owner():
+        _send(owner, signal.SIGUSR1)
+        gone = set(map(str, commons))
+        _wait_for(store, lambda d: not gone & {r["git_dir"] for r in d["repositories"]})
+
+
+def repositories(store: Store, cwd: Path) -> tuple[str, ...]:
+    """Return the repositories in question: those joined, else that of the current directory."""
+    return store.memory().repositories or (str(git.common_dir(cwd)),)
+
+
+def rendered(settings: Settings, store: Store, *, cwd: Path, sites: bool) -> str:
+    """Return the Caddyfile of what would be routed now, for a Caddy that somebody else starts."""
+    planned, _ = would_route(settings, store, repositories(store, cwd))
+    site = Site(
+        port=settings.port,
+        bind=("127.0.0.1", "::1"),
+        admin=f"unix/{store.socket}|0600",
+        pages=str(assets.pages()),
+        status=str(store.site),
+        callback_target=settings.callback_target,
+        callback_paths=settings.callback_paths,
+    )
+    return caddyfile.render(planned.table, site, templates=assets.templates())
+
+
+def log_lines(store: Store, *, follow: bool) -> Iterator[str]:
+    """Yield the lines of the watcher's and of Caddy's log, each with its origin in front; with `follow` for ever."""
+    places = {"watcher": store.watcher_log, "caddy": store.caddy_log}
+    read = dict.fromkeys(places, 0)
+    while True:
+        for name, path in places.items():
+            text, read[name] = _from(path, read[name])
+            yield from (f"{name}: {line}" for line in text.splitlines())
+        if not follow:
+            return
+        time.sleep(0.3)
+
+
+def _from(path: Path, position: int) -> tuple[str, int]:
+    """Return the whole lines of a log after a position, and the position behind them; from the start where it was rolled."""
+    try:
+        with path.open("rb") as file:
+            file.seek(position if path.stat().st_size >= position else 0)
+            start, data = file.tell(), file.read()
+    except OSError:
+        return "", 0
+    whole = data[: data.rfind(b"\n") + 1]
+    return whole.decode(errors="replace"), start + len(whole)
+
+
+def _published(store: Store) -> dict[str, Any] | None:
+    text = store.read(store.status_file)
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return None
+
+
+def _name_at(document: view.Document, cwd: Path) -> str | None:
+    place = os.path.realpath(cwd)
+    inside = [w for w in document["worktrees"] if f"{place}/".startswith(f"{os.path.realpath(w['path'])}/")]
+    deepest = max(inside, key=lambda w: len(w["path"]), default=None)
+    return str(deepest["name"]) if deepest else None
+
+
+def _wait_for(store: Store, enough: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        document = _published(store)
+        if document and enough(document):
+            return document
+        time.sleep(_POLL)
+    raise RouterError("the watcher does not answer", hint=f"see {store.watcher_log}")
+
+
+def _send(owner: Owner, number: int) -> None:
+    try:
+        os.kill(owner.pid, number)
+    except OSError as exc:
+        raise RouterError(f"the watcher (pid {owner.pid}) cannot be reached: {exc.strerror}", hint="") from exc

@@ -1,0 +1,215 @@
+"""Git: where a repository is, and which worktrees it has."""
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from router import proc
+from router.errors import GitError, NotARepositoryError, RouterError
+from router.model import Worktree, WorktreeId
+
+MINIMUM = (2, 36)  # `worktree list -z`
+_SETTLED = 5.0  # seconds after which a worktree still locked by `git worktree add` counts as one that add left behind
+_FIX = {
+    "safe.directory": "run `git config --global --add safe.directory PATH` if you trust it",
+    "unknown repository extension": "update git: the repository uses a format that this git does not know",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of `git worktree list --porcelain -z`."""
+
+    path: str
+    head: str = ""
+    branch: str | None = None
+    bare: bool = False
+    locked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Admin:
+    """An administrative directory: its name below `worktrees/`, when it was made, and which worktree it is of."""
+
+    name: str
+    created: int
+    path: str
+
+
+def common_dir(path: Path) -> Path:
+    """Return the common git directory of the repository that holds `path`, of the outer one inside a submodule.
+
+    Raises NotARepositoryError where there is none, GitError where git is missing, too old or refuses.
+    """
+    if not path.is_dir():
+        raise NotARepositoryError(f"{path} is not a directory", hint="name a directory inside a git repository")
+    outer = _ask("-C", str(path), "rev-parse", "--show-superproject-working-tree").removesuffix(b"\n")
+    place = os.fsdecode(outer) or str(path)
+    found = _ask("-C", place, "rev-parse", "--path-format=absolute", "--git-common-dir").removesuffix(b"\n")
+    return Path(os.path.realpath(os.fsdecode(found)))
+
+
+def top_level(path: Path) -> Path | None:
+    """Return the root of the worktree that holds `path`, None where there is none."""
+    try:
+        found = _ask("-C", str(path), "rev-parse", "--show-toplevel").removesuffix(b"\n")
+    except RouterError:
+        return None
+    return Path(os.path.realpath(os.fsdecode(found))) if found else None
+
+
+def worktrees(common: Path, *, now: float | None = None) -> tuple[Worktree, ...]:
+    """Return the worktrees of a repository, without those that `git worktree add` is still making.
+
+    A bare repository's record is none; the worktree of its default branch counts as the main checkout.
+    `now` is the time in seconds since the epoch. Raises GitError where git refuses.
+    """
+    moment = time.time() if now is None else now
+    try:
+        records = parse(_ask(f"--git-dir={common}", "worktree", "list", "--porcelain", "-z"))
+    except GitError as exc:
+        if "relativeworktrees" not in exc.message:
+            raise
+        records = _own_records(common)  # git before 2.48 refuses such a repository
+    admins = {admin.path: admin for admin in _admins(common)}
+    bare = records[0].bare if records else False
+    default = _symbolic_head(common) if bare else None
+    found = []
+    for place, record in enumerate(records):
+        admin = admins.get(record.path)
+        if record.bare or _being_made(record, admin, moment):
+            continue
+        main = record.branch == default if bare else place == 0
+        found.append(_worktree(common, record, admin, main=main))
+    return tuple(found)
+
+
+def parse(output: bytes) -> tuple[Record, ...]:
+    """Return the records of `git worktree list --porcelain -z`; attributes this module does not know are ignored."""
+    records = []
+    for block in output.split(b"\0\0"):
+        lines = (os.fsdecode(line).partition(" ") for line in block.split(b"\0") if line)
+        fields = {key: value for key, _, value in lines}
+        if "worktree" in fields:
+            branch = fields.get("branch")
+            records.append(
+                Record(
+                    path=fields["worktree"],
+                    head=fields.get("HEAD", ""),
+                    branch=branch.removeprefix("refs/heads/") if branch else None,
+                    bare="bare" in fields,
+                    locked=fields.get("locked"),
+                )
+            )
+    return tuple(records)
+
+
+def name(common: Path) -> str:
+    """Return a repository's name: the directory of its main checkout, or the bare repository's without `.git`."""
+    return common.parent.name if common.name in {".git", ".bare"} else common.name.removesuffix(".git")
+
+
+def _worktree(common: Path, record: Record, admin: _Admin | None, *, main: bool) -> Worktree:
+    directory = common / "worktrees" / admin.name if admin else common
+    identity = WorktreeId(str(common), admin.name if admin else "", admin.created if admin else 0)
+    branch = record.branch or _interrupted_branch(directory)
+    present = Path(record.path).is_dir()
+    return Worktree(identity, record.path, branch, main=main, detached=record.branch is None, present=present)
+
+
+def _being_made(record: Record, admin: _Admin | None, now: float) -> bool:
+    """Tell whether `git worktree add` is at work: it locks first ("initializing" in any language), then writes HEAD."""
+    if admin is None or record.locked is None or now - admin.created / 1e9 > _SETTLED:
+        return False
+    return record.locked == "initializing" or (record.branch is None and not record.head.strip("0"))
+
+
+def _interrupted_branch(directory: Path) -> str | None:
+    """Return the branch that a rebase or bisect began from: its host stays while HEAD is detached."""
+    for name in ("rebase-merge/head-name", "rebase-apply/head-name"):
+        head = _text(directory / name)
+        if head.startswith("refs/heads/"):
+            return head.removeprefix("refs/heads/")
+    start = _text(directory / "BISECT_START")
+    return start if start and not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", start) else None
+
+
+def _admins(common: Path) -> list[_Admin]:
+    found = []
+    try:
+        entries = sorted(os.scandir(common / "worktrees"), key=lambda entry: entry.name)
+    except OSError:
+        return []
+    for entry in entries:
+        if pointer := _text(Path(entry.path, "gitdir")):
+            path = os.path.normpath(os.path.join(entry.path, pointer)).removesuffix("/.git")  # noqa: PTH118 - pure text
+            found.append(_Admin(entry.name, _created(Path(entry.path)), path))
+    return found
+
+
+def _created(directory: Path) -> int:
+    """Return when an administrative directory was made, in ns: `commondir` is written once and never again."""
+    try:
+        return (directory / "commondir").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _own_records(common: Path) -> tuple[Record, ...]:
+    main = Record(str(common.parent if common.name == ".git" else common), *_head(common), bare=common.name != ".git")
+    return (
+        main,
+        *(Record(a.path, *_head(common / "worktrees" / a.name), locked=_lock(common, a)) for a in _admins(common)),
+    )
+
+
+def _head(directory: Path) -> tuple[str, str | None]:
+    branch = _symbolic_head(directory)
+    return ("", branch) if branch else (_text(directory / "HEAD"), None)
+
+
+def _symbolic_head(directory: Path) -> str | None:
+    head = _text(directory / "HEAD")
+    return head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else None
+
+
+def _lock(common: Path, admin: _Admin) -> str | None:
+    path = common / "worktrees" / admin.name / "locked"
+    return _text(path) if path.exists() else None
+
+
+def _text(path: Path) -> str:
+    """Return a small file's text without the newline at its end, empty where it cannot be read."""
+    try:
+        return os.fsdecode(path.read_bytes()).removesuffix("\n")
+    except OSError:
+        return ""
+
+
+def _ask(*args: str) -> bytes:
+    answer = proc.run(["git", *args], env=_environment())
+    if answer.code == 0:
+        return answer.out
+    reason = answer.err.removeprefix("fatal: ").splitlines()[0] if answer.err else f"exit status {answer.code}"
+    if "not a git repository" in reason:
+        raise NotARepositoryError(f"{args[1]} is not inside a git repository", hint="run this in one, or name one")
+    _check_version()
+    hint = next((fix for key, fix in _FIX.items() if key in answer.err), "run the same command by hand to see more")
+    raise GitError(f"git {' '.join(args[-3:])} failed: {reason}", hint=hint)
+
+
+def _check_version() -> None:
+    text = proc.run(["git", "version"], env=_environment()).out.decode(errors="replace")
+    found = re.search(r"(\d+)\.(\d+)", text)
+    if found and (int(found[1]), int(found[2])) < MINIMUM:
+        wanted = ".".join(map(str, MINIMUM))
+        raise GitError(f"{text.strip()} is too old", hint=f"install git {wanted} or newer")
+
+
+def _environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment for git: no repository from outside, no index refresh, messages in English."""
+    kept = {key: value for key, value in environ.items() if not key.startswith("GIT_")}
+    return {**kept, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}

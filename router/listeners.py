@@ -1,0 +1,304 @@
+"""Which TCP sockets accept connections on this machine's loopback, and which worktree each belongs to."""
+
+import os
+import re
+import socket
+import struct
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, takewhile
+from pathlib import Path
+
+import psutil
+
+from router.model import Listener
+
+TRIES = 5  # scans that look for the owner of a socket nobody seems to hold: it is another user's, or just being opened
+TURNS = 4  # macOS: a process that had no socket is asked again at every fourth scan,
+YOUNG = 60.0  # but at each one in its first seconds
+
+# What a socket is bound to → the address that reaches it, and how far that is from what it is bound to: where two
+# sockets could take a connection, the kernel gives it to the one bound more closely.
+_DIALLED = {"127.0.0.1": ("127.0.0.1", 0), "0.0.0.0": ("127.0.0.1", 1), "::1": ("::1", 0), "::": ("::1", 1)}  # noqa: S104
+_MAPPED = {"::ffff:127.0.0.1": "127.0.0.1", "::ffff:0.0.0.0": "0.0.0.0"}  # noqa: S104  # how Java binds IPv4
+_GONE = (psutil.Error, OSError)  # left in the middle of the scan, a zombie, or not ours to read
+# linux/netlink.h, sock_diag.h, inet_diag.h
+_SOCK_DIAG, _BY_FAMILY, _DUMP, _DONE, _LISTEN, _V6ONLY = 4, 20, 0x301, 3, 1 << 10, 11
+_INTERPRETER = re.compile(r"(python|pypy|node|nodejs|bun|deno|ruby|perl|php|java|dotnet)[0-9.]*", re.IGNORECASE)
+
+Bound = tuple[str, int, bool]  # address, port, and whether it is a `::` that takes IPv4 connections as well
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process that holds a socket; `cwds` are its working directory and its ancestors', nearest first."""
+
+    pid: int
+    program: str | None
+    cwds: tuple[str, ...]
+    here: str
+    descriptor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """A listening socket: what it is bound to, and who holds it."""
+
+    address: str
+    port: int
+    dual: bool
+    owners: tuple[Owner, ...]
+
+
+class Listeners:
+    """The TCP sockets that accept connections on this machine's loopback, and the worktree each belongs to."""
+
+    def __init__(self, source: "Kernel | Processes | None" = None) -> None:
+        self._source = source or _source()
+        self._seen: tuple[tuple[str, ...], tuple[Socket, ...]] = ((), ())
+        self._found: tuple[Listener, ...] = ()
+
+    def scan(self, roots: Sequence[str]) -> tuple[Listener, ...]:
+        """Return one listener for each address and port that can be dialled, sorted by port and address.
+
+        `roots` are paths of worktrees. A socket belongs to the deepest root around the working directory of the
+        process that holds it, else around that of its nearest ancestor in the same session. Where the process
+        cannot be seen (another user's), worktree, pid and program are None. Raises nothing.
+        """
+        seen = (tuple(roots), self._source.look())
+        if seen != self._seen:
+            self._seen, self._found = seen, _listeners(seen[1], roots)
+        return self._found
+
+
+def _source() -> "Kernel | Processes":
+    try:
+        if sys.platform == "linux":
+            list(_listening())
+            return Kernel()
+    except OSError:
+        pass  # a sandbox without netlink
+    return Processes()
+
+
+class Kernel:
+    """Linux: the kernel's table at each look, processes only for sockets that were not there before."""
+
+    def __init__(
+        self, listening: "Callable[[], Iterable[tuple[int, Bound]]] | None" = None, proc: str = "/proc"
+    ) -> None:
+        self._listening = listening or _listening
+        self._proc = proc
+        self._sockets: dict[int, Socket] = {}
+        self._tries: Counter[int] = Counter()
+
+    def look(self) -> tuple[Socket, ...]:
+        """Return the sockets of this network namespace, in the order of the kernel's tables."""
+        bound = dict(self._listening())
+        known = {inode: s for inode, s in self._sockets.items() if inode in bound and self._settled(inode, s)}
+        new = bound.keys() - known.keys()
+        holders = self._holders(new) if new else {}
+        for inode in new:
+            known[inode] = Socket(*bound[inode], self._owners(holders.get(inode, {})))
+        self._tries = Counter({inode: self._tries[inode] + (inode in new) for inode in bound})
+        self._sockets = {inode: known[inode] for inode in bound}
+        return tuple(self._sockets.values())
+
+    def _settled(self, inode: int, seen: Socket) -> bool:
+        """Tell whether the owners still hold the socket and are where they were, or are not to be found."""
+        if not seen.owners:
+            return self._tries[inode] >= TRIES
+        name = f"socket:[{inode}]"
+        return all(_link(o.descriptor) == name and _link(f"{self._proc}/{o.pid}/cwd") == o.here for o in seen.owners)
+
+    def _holders(self, inodes: Collection[int]) -> dict[int, dict[int, str]]:
+        """Return for each of the sockets the processes that hold it, with the path of the descriptor."""
+        wanted = {f"socket:[{inode}]": inode for inode in inodes}
+        found: dict[int, dict[int, str]] = defaultdict(dict)
+        for pid in filter(str.isdecimal, _names(self._proc)):
+            for name in _names(f"{self._proc}/{pid}/fd"):
+                descriptor = f"{self._proc}/{pid}/fd/{name}"
+                if inode := wanted.get(_link(descriptor)):
+                    found[inode][int(pid)] = descriptor
+        return found
+
+    def _owners(self, holders: dict[int, str]) -> tuple[Owner, ...]:
+        owners = (_owner(pid, self._cwd, _link(f"{self._proc}/{pid}/cwd"), holders[pid]) for pid in sorted(holders))
+        return tuple(owner for owner in owners if owner)
+
+    def _cwd(self, process: psutil.Process) -> str:
+        # Not psutil's: that cuts " (deleted)" off, and a removed worktree may be followed by one at the same path.
+        path = _link(f"{self._proc}/{process.pid}/cwd")
+        return "" if path.endswith(" (deleted)") and not os.path.exists(path) else path  # noqa: PTH110
+
+
+class Processes:
+    """Elsewhere (macOS): the user's processes are asked one by one, those that had no socket only now and then."""
+
+    def __init__(self, *, young: float = YOUNG) -> None:
+        self._young = young
+        self._turn = 0
+        self._bound: dict[psutil.Process, set[tuple[str, int]]] = {}
+        self._owners: dict[psutil.Process, Owner] = {}
+
+    def look(self) -> tuple[Socket, ...]:
+        """Return the sockets of this user's processes (of all, for root), sorted."""
+        self._turn += 1
+        self._bound = {process: self._ask(process) for process in psutil.process_iter()}
+        self._owners = {p: owner for p, bound in self._bound.items() if bound and (owner := self._own(p))}
+        holders: dict[tuple[str, int], list[Owner]] = defaultdict(list)
+        for process, owner in self._owners.items():
+            for at in self._bound[process]:
+                holders[at].append(owner)
+        # psutil does not say whether a `::` is for IPv6 alone; it seldom is.
+        return tuple(Socket(*at, at[0] == "::", tuple(holders[at])) for at in sorted(holders))
+
+    def _ask(self, process: psutil.Process) -> set[tuple[str, int]]:
+        try:
+            idle = self._bound.get(process) == set() and time.time() - process.create_time() > self._young
+            if (idle and (process.pid + self._turn) % TURNS) or os.getuid() not in (0, process.uids().real):
+                return set()
+            bound = [c.laddr for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        except _GONE:
+            return set()
+        return {(ip, at.port) for at in bound if (ip := _MAPPED.get(at.ip, at.ip)) in _DIALLED}
+
+    def _own(self, process: psutil.Process) -> Owner | None:
+        known, here = self._owners.get(process), self._cwd(process)
+        return known if known and known.here == here else _owner(process.pid, self._cwd, here)
+
+    def _cwd(self, process: psutil.Process) -> str:
+        try:
+            return process.cwd()
+        except _GONE:
+            return ""
+
+
+def program(argv: Sequence[str], *, cwd: str) -> str | None:
+    """Return the name to show for a command line: what an interpreter runs, else the command's base name.
+
+    Arguments can be secrets: nothing is taken from them but a module's name and the name of a file that exists.
+    """
+    # Programs write titles over their command: "next-server (v15.1.0)", "puma 6.4 (tcp://localhost:3000)".
+    command = argv[0] if argv[0].startswith("/") else argv[0].split(" ")[0]
+    name = Path(command).name.split(" ")[0]
+    if _INTERPRETER.fullmatch(name):
+        name = next(_scripts(argv[1:], cwd), name)
+    return re.sub(r"[^A-Za-z0-9._+-]", "", name)[:32] or None
+
+
+def _scripts(arguments: Sequence[str], cwd: str) -> Iterator[str]:
+    for argument, following in pairwise([*arguments, ""]):
+        if re.fullmatch(r"-[A-Za-z]*[cep]|--eval|--print", argument):
+            return
+        if re.fullmatch(r"-[A-Za-z]*m", argument) and re.fullmatch(r"[A-Za-z_][\w.]*", following):
+            yield following
+        elif os.path.isfile(os.path.join(cwd, argument)):  # noqa: PTH113, PTH118  # Path's raises for long arguments
+            package = re.match(r".*node_modules/([^@./][^/]*)/", argument)  # …/node_modules/tsx/dist/cli.mjs is tsx
+            yield package[1] if package else Path(argument).name
+
+
+def _owner(pid: int, cwd: Callable[[psutil.Process], str], here: str, descriptor: str = "") -> Owner | None:
+    try:
+        process = psutil.Process(pid)
+        name = program(process.cmdline() or [process.name()], cwd=here)
+    except _GONE:
+        return None
+    return Owner(pid, name, tuple(filter(None, map(cwd, _lineage(process)))), here, descriptor)
+
+
+def _lineage(process: psutil.Process) -> list[psutil.Process]:
+    """Return a process and its ancestors in the same session.
+
+    Beyond it are init, which adopts orphans, and terminal multiplexers and editors, which were started in one
+    worktree and serve for everything else: where those work says nothing about the process.
+    """
+    try:
+        session = os.getsid(process.pid)
+        return [process, *takewhile(lambda p: p.pid > 1 and os.getsid(p.pid) == session, process.parents())]
+    except _GONE:
+        return [process]
+
+
+def _listeners(sockets: Iterable[Socket], roots: Iterable[str]) -> tuple[Listener, ...]:
+    places = sorted(((f"{os.path.realpath(root).rstrip('/')}/", root) for root in roots), key=lambda p: (-len(p[0]), p))
+    best: dict[tuple[int, str], tuple[tuple[int, ...], Listener]] = {}
+    for rank, listener in (claim for each in sockets for claim in _claims(each, places)):
+        key = (listener.port, listener.address)
+        if key not in best or rank < best[key][0]:
+            best[key] = (rank, listener)
+    return tuple(best[key][1] for key in sorted(best))
+
+
+def _claims(each: Socket, places: Iterable[tuple[str, str]]) -> Iterator[tuple[tuple[int, ...], Listener]]:
+    """Yield a listener for each address that reaches the socket, with its rank: the lowest one counts.
+
+    Of several holders (prefork workers, inherited descriptors): the deepest in a worktree, then the lowest pid.
+    """
+    held = [((-depth, owner.pid), root, owner) for owner in each.owners for depth, root in [_place(owner, places)]]
+    order, root, owner = min(held, key=lambda claim: claim[0], default=((1, 0), None, None))
+    pid, name = (owner.pid, owner.program) if owner else (None, None)
+    own = each.address in ("127.0.0.1", "::1")
+    for address, distance in [_DIALLED[each.address], *([("127.0.0.1", 2)] if each.dual else [])]:
+        yield (distance, *order), Listener(each.port, address, own, root, pid, name)
+
+
+def _place(owner: Owner, places: Iterable[tuple[str, str]]) -> tuple[int, str | None]:
+    around = ((len(prefix), root) for cwd in owner.cwds for prefix, root in places if f"{cwd}/".startswith(prefix))
+    return next(around, (0, None))
+
+
+def _listening() -> Iterator[tuple[int, Bound]]:
+    """Yield the inode of each socket in state LISTEN that loopback reaches, and what it is bound to.
+
+    From the kernel's sock_diag(7), without root. /proc/net/tcp holds almost the same, but reading it walks the table
+    of all connections (1.6 ms for each family on a machine with much memory, against 0.03), and it does not tell
+    whether a `::` is for IPv6 alone, as asyncio's servers (uvicorn) make it.
+    """
+    for family, width in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
+        for body in _diagnosed(family):
+            address = socket.inet_ntop(family, body[8 : 8 + width])
+            address = _MAPPED.get(address, address)
+            if address in _DIALLED:
+                inode, port = int.from_bytes(body[68:72], sys.byteorder), int.from_bytes(body[4:6])
+                dual = address == "::" and dict(_parts(body[72:], "=HH", 4)).get(_V6ONLY) != b"\1"
+                yield inode, (address, port, dual)
+
+
+def _diagnosed(family: int) -> Iterator[bytes]:
+    request = struct.pack("=IHHII4BI48x", 72, _BY_FAMILY, _DUMP, 0, 0, family, socket.IPPROTO_TCP, 0, 0, _LISTEN)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
+        kernel.settimeout(1.0)
+        kernel.send(request)
+        while True:
+            for kind, body in _parts(kernel.recv(1 << 16), "=IH", 16):
+                if kind == _DONE:
+                    return
+                if kind != _BY_FAMILY:
+                    raise OSError("the kernel does not tell its sockets")
+                yield body
+
+
+def _parts(data: bytes, head: str, width: int) -> Iterator[tuple[int, bytes]]:
+    """Yield kind and body of each netlink message or attribute: a size, a kind, the body, filled up to four bytes."""
+    while data:
+        size, kind = struct.unpack_from(head, data)
+        yield kind, data[width:size]
+        data = data[size + -size % 4 :]
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)  # noqa: PTH115  # thousands in one go: a Path for each costs more than the reading
+    except OSError:
+        return ""
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208  # as above
+    except OSError:
+        return []

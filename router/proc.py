@@ -1,0 +1,113 @@
+"""Other programs: run one and read its answer, start one that stays, know it again, end it.
+
+psutil is imported where it is used: `url` and `status` start without it.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.errors import RouterError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a program said."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessId:
+    """A process for as long as it lives: pids are given out again, a pid with its start time is not."""
+
+    pid: int
+    created: float
+
+
+def run(args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0) -> Answer:
+    """Run a program to its end, without input, and return its answer. RouterError where it cannot run or is too slow."""
+    try:
+        done = subprocess.run(
+            args, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+        )
+    except FileNotFoundError as exc:
+        raise RouterError(f"{args[0]} is not installed", hint=f"install {args[0]} and try again") from exc
+    except subprocess.TimeoutExpired as exc:
+        raise RouterError(f"{args[0]} did not answer within {timeout:.0f} s", hint="try again") from exc
+    except OSError as exc:
+        raise RouterError(f"{args[0]} cannot be run: {exc.strerror}", hint="") from exc
+    return Answer(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
+
+
+def start(
+    args: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    log: Path,
+    input: bytes = b"",  # noqa: A002 - the name subprocess uses
+    pass_fds: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own, so that Ctrl-C and the terminal's end are not for it.
+
+    Its output is appended to `log`. RouterError where it cannot be started.
+    """
+    try:
+        with log.open("ab") as out:
+            process = subprocess.Popen(
+                args, env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=out, stderr=out,
+                pass_fds=pass_fds, start_new_session=True,
+            )  # fmt: skip
+    except OSError as exc:
+        raise RouterError(f"{args[0]} cannot be started: {exc.strerror}", hint="reinstall worktree-router") from exc
+    assert process.stdin is not None  # noqa: S101 - asked for above
+    with process.stdin as pipe:
+        pipe.write(input)
+    return process
+
+
+def identify(pid: int) -> ProcessId | None:
+    """Return the identity of a running process, None where there is none."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else ProcessId(pid, process.create_time())
+    except psutil.Error:
+        return None
+
+
+def alive(process: ProcessId) -> bool:
+    """Tell whether that very process still runs."""
+    now = identify(process.pid)
+    return now is not None and abs(now.created - process.created) < 1
+
+
+def signal(process: ProcessId, number: int) -> bool:
+    """Send a signal to that very process; False where it has ended."""
+    if not alive(process):
+        return False
+    try:
+        os.kill(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def end(process: ProcessId, signals: Sequence[tuple[int, float]]) -> bool:
+    """End a process with one signal after the other, each followed by its time in seconds; False where it lives on."""
+    for number, patience in signals:
+        if not signal(process, number):
+            return True
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            if not alive(process):
+                return True
+            time.sleep(0.01)
+    return not alive(process)

@@ -1,0 +1,100 @@
+"""One pass: plan what was observed, load it if it is new, remember it only if Caddy took it."""
+
+from dataclasses import dataclass, field, replace
+
+from router import assets, caddyfile
+from router.admin import Admin
+from router.caddyfile import Site
+from router.errors import CaddyError, LoadRefusedError, RouterError
+from router.model import Memory, Observed, Problem, RouteTable
+from router.plan import plan
+
+_LOSSES = 3
+_WINDOW = 60.0
+"""After so many losses of our configuration within so many seconds somebody else wants it more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the last passes came to: the route table in force, the text Caddy took, and how loading goes."""
+
+    table: RouteTable = field(default_factory=RouteTable)
+    memory: Memory = field(default_factory=Memory)
+    text: str | None = None
+    digest: str | None = None
+    refused: str | None = None
+    loads: int = 0
+    last_load_ms: float | None = None
+    last_error: str | None = None
+    in_sync: bool = False
+    losses: tuple[float, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the configuration was lost so often that loading it again would be a fight."""
+        return len(self.losses) >= _LOSSES
+
+
+def reconcile(observed: Observed, before: Outcome, *, admin: Admin, site: Site) -> Outcome:
+    """Bring Caddy in step with what was observed.
+
+    The same text is not loaded twice, a refused text is not tried again; a change of health alone loads
+    nothing. While Caddy refuses or is away, the table and the memory stay those that it last took.
+    """
+    decided = plan(observed, before.memory)
+    text = caddyfile.render(decided.table, site, templates=assets.templates())
+    if text == before.text and before.in_sync:
+        return replace(before, table=decided.table, memory=decided.memory, refused=None, problems=(), last_error=None)
+    if text == before.refused or before.given_up:
+        return before
+    try:
+        loaded = admin.load(text)
+    except LoadRefusedError as exc:
+        return replace(before, refused=text, last_error=exc.message, problems=(_problem("load-refused", exc),))
+    except CaddyError as exc:
+        return replace(before, in_sync=False, last_error=exc.message, problems=(_problem("caddy-down", exc),))
+    return replace(
+        before,
+        table=decided.table,
+        memory=decided.memory,
+        text=text,
+        digest=loaded.digest,
+        refused=None,
+        loads=before.loads + 1,
+        last_load_ms=round(loaded.milliseconds, 1),
+        last_error=None,
+        in_sync=True,
+        problems=(),
+    )
+
+
+def check(before: Outcome, *, admin: Admin, now: float) -> Outcome:
+    """Look whether Caddy still serves what was loaded; where not, the next pass loads again. `now` is in seconds."""
+    if before.digest is None:
+        return before
+    losses = tuple(when for when in before.losses if now - when < _WINDOW)
+    try:
+        if admin.digest() == before.digest:
+            same = before.in_sync and losses == before.losses
+            return before if same else replace(before, losses=losses, in_sync=True, last_error=None, problems=())
+    except CaddyError as exc:
+        return replace(before, in_sync=False, last_error=exc.message, problems=(_problem("caddy-down", exc),))
+    after = replace(before, in_sync=False, losses=before.losses if before.given_up else (*losses, now))
+    return replace(after, problems=(_DRIFT,)) if after.given_up else after
+
+
+def restarted(before: Outcome) -> Outcome:
+    """Return the outcome after Caddy began anew, empty: all is to be loaded, nothing is forgotten."""
+    return replace(before, in_sync=False, digest=None, refused=None)
+
+
+_DRIFT = Problem(
+    "drift",
+    f"somebody else changed Caddy's configuration {_LOSSES} times within a minute; the router no longer loads its own",
+    "stop the other program, then run `router down` and `router up`",
+)
+
+
+def _problem(kind: str, exc: RouterError) -> Problem:
+    return Problem(kind, exc.message, exc.hint)

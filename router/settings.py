@@ -1,0 +1,164 @@
+"""The machine's settings (flag, then `ROUTER_*`, then `config.toml`, then default) and a repository's `router.toml`."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from router.callback import parse_path
+from router.errors import RouterError, SettingsError
+from router.model import DEFAULT_SERVICES, Override, ServiceSpec
+from router.naming import is_label, origin
+from router.ports import ADMIN_PORT, HIGHEST, LOWEST
+
+APP = "worktree-router"
+DEFAULT_CALLBACK = "/auth/callback"
+
+
+def _callback_path(path: str) -> str:
+    try:
+        return parse_path(path)
+    except RouterError as exc:
+        raise ValueError(exc.message) from exc
+
+
+def _service_name(name: str) -> str:
+    if not is_label(name):
+        raise ValueError("a service's name has letters a-z, digits and single hyphens only")
+    return name
+
+
+def _url_path(path: str) -> str:
+    if not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", path):
+        raise ValueError("a path begins with '/', does not end with it, and has letters, digits and . _ ~ - only")
+    return path
+
+
+CallbackPath = Annotated[str, AfterValidator(_callback_path)]
+Port = Annotated[int, Field(strict=True, ge=LOWEST, le=HIGHEST)]
+ServiceName = Annotated[str, AfterValidator(_service_name)]
+
+
+class Settings(BaseSettings):
+    """Settings of this machine, resolved once."""
+
+    model_config = SettingsConfigDict(env_prefix="ROUTER_", extra="forbid", frozen=True)
+
+    port: Annotated[int, Field(ge=1, le=HIGHEST)] = 8080
+    state_dir: Path = Path(platformdirs.user_state_dir(APP, appauthor=False))
+    caddy: Literal["embedded", "external", "compose"] = "embedded"
+    admin: str = ""
+    upstream_host: Annotated[str, Field(pattern=r"^(?:[A-Za-z0-9.-]+|[0-9a-f:]+)$")] = "127.0.0.1"
+    callback_target: Literal["host", "port"] = "host"
+    callback_paths: tuple[CallbackPath, ...] = (DEFAULT_CALLBACK,)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources, strongest first."""
+        del dotenv_settings, file_secret_settings  # a .env of some worktree must not set the machine up
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+
+    @property
+    def origin(self) -> str:
+        """The origin of the dashboard and of every redirect URI."""
+        return origin("localhost", self.port)
+
+    @property
+    def redirect_uris(self) -> tuple[str, ...]:
+        """The URIs to register with the identity provider."""
+        return tuple(f"{self.origin}{path}" for path in self.callback_paths)
+
+    @property
+    def reserved(self) -> frozenset[int]:
+        """Ports that no worktree may have."""
+        return frozenset({self.port, ADMIN_PORT})
+
+
+class _Service(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    env: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...] | None = None
+    path: Annotated[str, AfterValidator(_url_path)] | None = None
+    strip: bool = False
+
+
+class _Worktree(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: Annotated[str, Field(min_length=1)] | None = None
+    hide: bool = False
+    ports: dict[ServiceName, Port] = {}
+
+
+class RepositorySettings(BaseModel):
+    """What `router.toml` in a repository's main checkout may say."""
+
+    model_config = ConfigDict(extra="forbid")
+    services: dict[ServiceName, _Service] = {}
+    callback_paths: tuple[CallbackPath, ...] = ()
+    worktrees: dict[str, _Worktree] = {}
+
+    def specs(self) -> tuple[ServiceSpec, ...]:
+        """Return the services of every worktree: `web`, `api`, and those named here."""
+        known = {spec.name: spec for spec in DEFAULT_SERVICES}
+        for name, service in self.services.items():
+            env = known[name].env if service.env is None and name in known else service.env or ()
+            known[name] = ServiceSpec(name, env, service.path, service.strip)
+        return tuple(known.values())
+
+    def overrides(self) -> dict[str, Override]:
+        """Return what is said of single worktrees, by branch."""
+        return {branch: Override(w.name, w.hide, w.ports) for branch, w in self.worktrees.items()}
+
+
+def config_file() -> Path:
+    """Return the path of the user's own settings file."""
+    return Path(platformdirs.user_config_dir(APP, appauthor=False)) / "config.toml"
+
+
+def load(**flags: object) -> Settings:
+    """Resolve the settings; flags that are None were not given. SettingsError names the value and its place."""
+    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as exc:
+        error = exc.errors(include_url=False)[0]
+        name = str(error["loc"][0])
+        raise SettingsError(
+            f"the setting {name} cannot be {error['input']!r}: {_plain(error['msg'])}",
+            hint=f"set it with --{name.replace('_', '-')}, ROUTER_{name.upper()} or in {config_file()}",
+        ) from exc
+    except tomllib.TOMLDecodeError as exc:
+        raise SettingsError(f"{config_file()} is not TOML: {exc}", hint="mend or remove that file") from exc
+    except OSError as exc:
+        raise SettingsError(f"{config_file()} cannot be read: {exc.strerror}", hint="mend its permissions") from exc
+    except ValueError as exc:  # pydantic-settings' own, for a variable that is not JSON
+        raise SettingsError(
+            f"{exc}", hint='a list is written as JSON: ROUTER_CALLBACK_PATHS=["/auth/callback"]'
+        ) from exc
+
+
+def repository(text: str) -> RepositorySettings:
+    """Return the settings of a `router.toml`. SettingsError says `field: message`, or the line that is not TOML."""
+    try:
+        values: Mapping[str, Any] = tomllib.loads(text)
+        return RepositorySettings(**values)
+    except tomllib.TOMLDecodeError as exc:
+        raise SettingsError(f"not TOML: {exc}") from exc
+    except ValidationError as exc:
+        errors = [f"{'.'.join(map(str, e['loc']))}: {_plain(e['msg'])}" for e in exc.errors(include_url=False)]
+        raise SettingsError("; ".join(errors)) from exc
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,198 @@
+"""The state directory: what is remembered, who is the watcher, what was last loaded and shown."""
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from router.errors import StoreError
+from router.model import Kept, KeptService, Memory, WorktreeId
+
+SCHEMA = 1
+_LOCK_TRIES = 10
+_SOCKET_LIMIT = 100  # bytes; sun_path holds 104 on macOS, 108 on Linux, with the closing zero
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The watcher that holds the lock: its process and what it was started with."""
+
+    pid: int
+    since: str
+    version: str
+    port: int
+    mode: str
+
+
+class Store:
+    """The state directory, opened; every file in it is written beside and renamed."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.site = directory / "site"
+        self.logs = directory / "logs"
+        self.watcher_log = self.logs / "watcher.log"
+        self.caddy_log = self.logs / "caddy.log"
+        self.caddyfile = directory / "Caddyfile"
+        self.status_file = self.site / "status.json"
+        self.heartbeat_file = self.site / "heartbeat"
+        self.memory_file = directory / "memory.json"
+        self._lock = directory / "watcher.lock"
+
+    def prepare(self) -> None:
+        """Make the directory, mode 0700. StoreError where it cannot be made or is not the user's own."""
+        try:
+            for directory in (self.directory, self.site, self.logs):
+                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            check_private(self.directory)
+        except OSError as exc:
+            raise self._failed("be used", exc) from exc
+
+    @property
+    def socket(self) -> Path:
+        """Where Caddy's admin socket is: in the state directory, in a private one in /tmp where that is too long."""
+        path = self.directory / "caddy.sock"
+        if len(os.fsencode(path)) <= _SOCKET_LIMIT:
+            return path
+        import hashlib
+
+        digest = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:12]
+        return Path(f"/tmp/worktree-router-{os.getuid()}-{digest}/caddy.sock")  # noqa: S108 - made 0700 and checked
+
+    def memory(self) -> Memory:
+        """Return what is remembered; what another version or a crash left unreadable is set aside as `*.old`."""
+        try:
+            document = json.loads(self.memory_file.read_bytes())
+        except FileNotFoundError:
+            return Memory()
+        except (OSError, ValueError):
+            return self._set_aside()
+        try:
+            return _memory(document)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return self._set_aside()
+
+    def remember(self, memory: Memory) -> None:
+        """Write what is remembered."""
+        self.write(self.memory_file, json.dumps({"schema": SCHEMA, **asdict(memory)}, indent=1))
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[Memory]:
+        """Give the memory to a block that alone may change it: watchers and commands wait for each other here."""
+        with self._locked(self.directory / "memory.lock"):
+            yield self.memory()
+
+    def write(self, path: Path, text: str) -> None:
+        """Replace a file's text as one step, so that a reader sees the old or the new. StoreError says why not."""
+        beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+        try:
+            beside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            beside.write_text(text, encoding="utf-8", errors="surrogateescape")
+            beside.replace(path)
+        except OSError as exc:
+            beside.unlink(missing_ok=True)
+            raise self._failed("be written", exc) from exc
+
+    def write_if_new(self, path: Path, text: str) -> None:
+        """Write a file's text where it is another than the one there."""
+        if self.read(path) != text:
+            self.write(path, text)
+
+    def read(self, path: Path) -> str | None:
+        """Return a file's text, None where there is none."""
+        try:
+            return path.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            return None
+
+    def own(self, owner: Owner) -> int | None:
+        """Become the watcher: return the descriptor that holds the lock until it is closed, None where one runs."""
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        for _ in range(_LOCK_TRIES):  # a reader in owner() holds it for an instant
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(0.02)
+        else:
+            os.close(descriptor)
+            return None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(asdict(owner)).encode(), 0)
+        return descriptor
+
+    def owner(self) -> Owner | None:
+        """Return the running watcher, None where none holds the lock."""
+        try:
+            descriptor = os.open(self._lock, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _owner(os.pread(descriptor, 4096, 0))
+        finally:
+            os.close(descriptor)
+        return None
+
+    @contextlib.contextmanager
+    def _locked(self, path: Path) -> Iterator[None]:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise self._failed("be written", exc) from exc
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _set_aside(self) -> Memory:
+        with contextlib.suppress(OSError):
+            self.memory_file.replace(self.memory_file.with_suffix(".json.old"))
+        return Memory()
+
+    def _failed(self, what: str, exc: OSError) -> StoreError:
+        return StoreError(
+            f"the state directory {self.directory} cannot {what}: {exc.strerror or exc}",
+            hint="make room or mend its permissions, or choose another with ROUTER_STATE_DIR",
+        )
+
+
+def check_private(directory: Path) -> None:
+    """Raise StoreError where a directory is a link, somebody else's, or open to others (it is closed to them then)."""
+    found = directory.lstat()
+    if stat.S_ISLNK(found.st_mode) or not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise StoreError(
+            f"{directory} is not a directory of your own",
+            hint="remove it, or choose another state directory with ROUTER_STATE_DIR",
+        )
+    if found.st_mode & 0o077:
+        directory.chmod(0o700)
+
+
+def _owner(content: bytes) -> Owner | None:
+    try:
+        return Owner(**json.loads(content))
+    except (TypeError, ValueError):
+        return None
+
+
+def _memory(document: Mapping[str, Any]) -> Memory:
+    if document["schema"] != SCHEMA:
+        raise ValueError("another version's")
+    return Memory(tuple(document["repositories"]), tuple(_kept(kept) for kept in document["worktrees"]))
+
+
+def _kept(values: Mapping[str, Any]) -> Kept:
+    known = {f.name for f in fields(KeptService)}
+    services = {
+        name: KeptService(**{key: value for key, value in service.items() if key in known})
+        for name, service in values["services"].items()
+    }
+    return Kept(WorktreeId(**values["id"]), values["label"], values["branch"], values["wanted"], services)

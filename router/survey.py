@@ -1,0 +1,130 @@
+"""Everything that can be observed, as one value: worktrees, what their files declare, who listens."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from router import envfiles, git
+from router import settings as settings_
+from router.errors import GitError, SettingsError
+from router.model import Listener, Memory, Observed, Problem, Repository, ServiceSpec, Worktree
+from router.naming import shown
+
+REPOSITORY_FILE = "router.toml"
+_HEADS = ("HEAD", "gitdir", "locked", "rebase-merge", "rebase-apply", "BISECT_START", "reftable/tables.list")
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What tells that something changed: directories to follow for events, files whose signature counts."""
+
+    directories: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def repositories(commons: Iterable[str], *, before: Iterable[Repository] = ()) -> tuple[Repository, ...]:
+    """Return each repository as it is now.
+
+    One that is there but cannot be asked stays as it was in `before`, with a problem: what was routed stays
+    routed. One that is gone from the disk is left out.
+    """
+    known = {repository.common_dir: repository for repository in before}
+    found = []
+    for common in commons:
+        if Path(common).is_dir():
+            try:
+                found.append(repository(Path(common)))
+            except GitError as exc:
+                found.append(_unanswered(Path(common), known.get(common), exc))
+    return tuple(found)
+
+
+def repository(common: Path) -> Repository:
+    """Return one repository: its worktrees with what their files declare, and its `router.toml`. GitError as in git."""
+    worktrees = git.worktrees(common)
+    main = next((w for w in worktrees if w.main), None)
+    settings, problems = _settings(Path(main.path)) if main else (settings_.RepositorySettings(), ())
+    specs = settings.specs()
+    return Repository(
+        name=git.name(common),
+        path=main.path if main else str(common),
+        common_dir=str(common),
+        worktrees=tuple(_with_files(worktree, specs) for worktree in worktrees),
+        services=specs,
+        callback_paths=settings.callback_paths,
+        overrides=settings.overrides(),
+        problems=problems,
+    )
+
+
+def observed(found: tuple[Repository, ...], listeners: tuple[Listener, ...], *, reserved: frozenset[int]) -> Observed:
+    """Return the whole observation; the router's own listeners are nobody's server."""
+    return Observed(
+        repositories=found,
+        listeners=tuple(listener for listener in listeners if listener.port not in reserved),
+        reserved=reserved,
+    )
+
+
+def roots(found: Iterable[Repository]) -> tuple[str, ...]:
+    """Return the paths of all worktrees that are there."""
+    return tuple(worktree.path for repository in found for worktree in repository.worktrees if worktree.present)
+
+
+def watched(found: Iterable[Repository]) -> Watched:
+    """Return what to watch: the smallest set that misses nothing, most telling first."""
+    found = tuple(found)
+    admins = [_admin(worktree) for repository in found for worktree in repository.worktrees]
+    commons = [repository.common_dir for repository in found]
+    lists = [f"{common}/worktrees" for common in commons]
+    reftables = [f"{admin}/reftable" for admin in dict.fromkeys(commons + admins) if Path(admin, "reftable").is_dir()]
+    directories = dict.fromkeys([*commons, *lists, *admins, *reftables, *roots(found)])
+    return Watched(tuple(directories), tuple(_files(found)))
+
+
+def joined(memory: Memory, common: Path) -> Memory:
+    """Return a memory with one more repository to serve."""
+    return replace(memory, repositories=tuple(dict.fromkeys((*memory.repositories, str(common)))))
+
+
+def _files(found: Iterable[Repository]) -> Iterator[str]:
+    for repository in found:
+        yield f"{repository.common_dir}/worktrees/"
+        yield f"{repository.path}/{REPOSITORY_FILE}"
+        for worktree in repository.worktrees:
+            admin = _admin(worktree)
+            yield from (f"{admin}/{name}" for name in _HEADS)
+            yield worktree.path
+            yield from (f"{worktree.path}/{name}" for name in envfiles.FILES)
+
+
+def _admin(worktree: Worktree) -> str:
+    common, admin = worktree.id.common_dir, worktree.id.admin
+    return f"{common}/worktrees/{admin}" if admin else common
+
+
+def _with_files(worktree: Worktree, specs: tuple[ServiceSpec, ...]) -> Worktree:
+    if not worktree.present:
+        return worktree
+    declared, problems = envfiles.declarations(Path(worktree.path), specs)
+    return replace(worktree, declared=declared, problems=problems)
+
+
+def _settings(main: Path) -> tuple[settings_.RepositorySettings, tuple[Problem, ...]]:
+    path = main / REPOSITORY_FILE
+    try:
+        content = envfiles.text(path)
+        return (settings_.repository(content) if content else settings_.RepositorySettings()), ()
+    except (SettingsError, OSError, ValueError) as exc:
+        reason = exc.message if isinstance(exc, SettingsError) else str(exc)
+        problem = Problem(
+            "unreadable-file", f"{shown(str(path))}: {shown(reason)}", "mend it; until then nothing in it counts"
+        )
+        return settings_.RepositorySettings(), (problem,)
+
+
+def _unanswered(common: Path, before: Repository | None, exc: GitError) -> Repository:
+    problem = Problem("unreadable-file", f"{shown(os.fspath(common))}: {shown(exc.message)}", exc.hint)
+    known = before or Repository(git.name(common), str(common), str(common), ())
+    return replace(known, problems=(*(p for p in known.problems if p != problem), problem))

@@ -1,0 +1,89 @@
+"""File events and file signatures: two ways to learn that it is time to look again."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver, ObservedWatch
+
+MOST = 600
+"""Directories watched at the most: each costs a thread of watchdog's; what is beyond is left to the signatures."""
+_READING = frozenset({"opened", "closed_no_write"})
+_NOISE = frozenset({"index", "ORIG_HEAD", "COMMIT_EDITMSG", "FETCH_HEAD", "packed-refs", "logs", "objects"})
+
+Signature = tuple[tuple[int, int, int] | None, ...]
+
+
+class Watch(FileSystemEventHandler):
+    """Calls back for each event in the directories it follows; events say nothing but "look again"."""
+
+    def __init__(self, on_event: Callable[[], None]) -> None:
+        self._on_event = on_event
+        self._observer: BaseObserver = Observer()
+        self._followed: dict[str, tuple[int, ObservedWatch]] = {}
+        self.complete = True
+
+    def start(self) -> None:
+        """Start to listen."""
+        self._observer.start()
+
+    def close(self) -> None:
+        """Stop to listen."""
+        self._observer.stop()
+        self._observer.join(2)
+
+    def follow(self, directories: Iterable[str]) -> None:
+        """Follow exactly these directories, the first ones where there are too many.
+
+        A directory that was removed and made again is followed anew. `complete` tells whether all could be
+        followed; what could not is found by its signature.
+        """
+        wanted = {path: inode for path in list(directories)[:MOST] if (inode := _inode(path)) is not None}
+        for path, (inode, watch) in list(self._followed.items()):
+            if wanted.get(path) != inode:
+                self._observer.unschedule(watch)
+                del self._followed[path]
+        self.complete = True
+        for path, inode in wanted.items():
+            if path not in self._followed:
+                try:
+                    self._followed[path] = (inode, self._observer.schedule(self, path, recursive=False))
+                except OSError:  # gone by now, or the limit of inotify watches
+                    self.complete = False
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Take an event; those of reading, of git's locks and of commits are not worth a look."""
+        if event.event_type in _READING:
+            return
+        path = os.fsdecode(event.dest_path or event.src_path)
+        name = os.path.basename(path)  # noqa: PTH119 - as text: the file may be gone
+        if name not in _NOISE and not name.endswith((".lock", "~", ".swp")):
+            self._on_event()
+
+
+def signature(files: Iterable[str]) -> Signature:
+    """Return what identifies the content of files and the presence of directories, by one `stat` each.
+
+    A directory counts by its inode alone, as its time changes with every file in it; written with a slash at
+    its end it counts by its entries.
+    """
+    return tuple(_stat(path) for path in files)
+
+
+def _stat(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a Path costs more than the call, and there are hundreds
+    except (OSError, ValueError):
+        return None
+    is_directory = not path.endswith("/") and (found.st_mode & 0o170000) == 0o040000
+    return (found.st_ino, 0, 0) if is_directory else (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _inode(path: str) -> int | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_ino

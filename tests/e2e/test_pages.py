@@ -1,0 +1,630 @@
+"""The pages that people see: dashboard, starting page, unknown page; in a real browser over a real Caddy."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.e2e import statuses
+from tests.e2e.browsers import chromium, missing
+from tests.e2e.caddies import Running, free_port, running
+from tests.fakes import route, service, table
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page, Request
+
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+WIDTHS = (360, 1600)
+# What Chromium itself writes to the console for an answer of 4xx or 5xx: the page's own status, and a ping's
+NETWORK = "Failed to load resource: the server responded with a status of"
+
+
+@dataclass
+class Upstream:
+    """A dev server of a test: what it was asked, and the status it answers with."""
+
+    port: int
+    status: int = 200
+    seen: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def upstream(port: int, *, status: int = 200) -> Iterator[Upstream]:
+    """Run a dev server on that port until the block ends."""
+    state = Upstream(port, status)
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            state.seen.append((self.command, self.path, self.headers.get("Cookie")))
+            body = b"<!doctype html><title>The app</title><link rel=icon href=data:,><h1>The app</h1>"
+            self.send_response(state.status)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_HEAD = do_POST = answer  # noqa: N815 - the names of http.server
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        try:
+            yield state
+        finally:
+            server.shutdown()
+
+
+@dataclass
+class Visit:
+    """A page in a browser context of its own, and everything that it did."""
+
+    page: "Page"
+    base: str
+    requests: list["Request"] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def watch(self, page: "Page") -> None:
+        """Note what a page asks for, and what goes wrong in it."""
+        page.on("request", self._requested)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda m: self.errors.append(m.text) if m.type in {"error", "warning"} else None)
+
+    def _requested(self, request: "Request") -> None:
+        self.requests.append(request)
+
+    def open(self, host: str = "localhost", path: str = "/") -> "Page":
+        """Go to an address of the router and return the page."""
+        self.page.goto(f"http://{host}:{self.base}{path}")
+        return self.page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def caddy(tmp_path: Path, port: int) -> Iterator[Running]:
+    routes = (
+        route("feature-x", service("web", port, source="mise:.mise.local.toml"), service("api", 9)),
+        route("feature-login", aliases=("sign-in",)),
+        route("main"),
+    )
+    with running(table(*routes), tmp_path) as caddy:
+        yield caddy
+
+
+@pytest.fixture
+def visiting(browser: "Browser", caddy: Running) -> Iterator[Callable[..., Visit]]:
+    """Open pages; afterwards none may have written an error, or asked anybody but this machine."""
+    contexts: list[BrowserContext] = []
+    visits: list[Visit] = []
+
+    def start(*, width: int = 1600, scheme: Any = "light", **options: Any) -> Visit:
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+        contexts.append(context)
+        visit = Visit(context.new_page(), str(caddy.site.port))
+        visit.watch(visit.page)
+        visits.append(visit)
+        return visit
+
+    yield start
+    for context in contexts:
+        context.close()
+    for visit in visits:
+        assert [e for e in visit.errors if not e.startswith(NETWORK)] == []
+        hosts = {urlsplit(request.url).hostname or "" for request in visit.requests}
+        assert all(host == "localhost" or host.endswith(".localhost") for host in hosts), hosts
+
+
+@pytest.fixture
+def visit(visiting: Callable[..., Visit]) -> Visit:
+    return visiting()
+
+
+def sample() -> statuses.Json:
+    """Return a status that has one of everything."""
+    problem = {"kind": "moved-port", "service": "web", "severity": "warning",
+               "message": ".mise.local.toml says 3000, the server listens on 14315", "hint": "restart it"}  # fmt: skip
+    services = {
+        "web": statuses.service("web", "feature-x", 14315, source="mise:.mise.local.toml", program="vite"),
+        "api": statuses.service("api", "feature-x", 13315, up=False, pid=None, program=None),
+    }
+    return statuses.status(
+        statuses.worktree("main", main=True, path="/home/me/shop"),
+        statuses.worktree(
+            "feature-x", branch=HOSTILE, services=services, aliases=["shop-feature-x"], problems=[problem]
+        ),
+        statuses.worktree("docs", repository="handbook", branch=None, detached=True),
+    )
+
+
+def troubled() -> statuses.Json:
+    """Return a status with long names and many problems."""
+    long = "x" * 55
+    problem = {"kind": "port-conflict", "service": "web", "severity": "error", "message": "m" * 80, "hint": "h " * 60}
+    trees = (
+        statuses.worktree(
+            f"{long}-{i}", branch="feature/" + "averylongbranch" * 12, path="/home/" + "deep/" * 40 + str(i),
+            aliases=["a" * 60], problems=[problem] * 4,
+            services={"web": statuses.service("web", f"{long}-{i}", 10000 + i, source="env:" + "long" * 20)},
+        )
+        for i in range(3)
+    )  # fmt: skip
+    return statuses.status(*trees, problems=(problem,), in_sync=False, last_error="unrecognized directive: " + "y" * 300)
+
+
+def many() -> statuses.Json:
+    """Return a status of a hundred worktrees."""
+    return statuses.status(*(statuses.worktree(f"feature-{i:03}") for i in range(100)))
+
+
+def names(page: "Page") -> list[str]:
+    """Return the worktrees that the dashboard shows at this moment."""
+    return page.locator(".worktree:visible h3 a").all_inner_texts()
+
+
+def fits(page: "Page") -> bool:
+    """Tell whether a page needs no scrolling sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def test_dashboard_shows_everything_the_status_knows(visit: Visit, tmp_path: Path) -> None:
+    statuses.write(tmp_path, sample())
+    page = visit.open()
+    row = page.locator(".worktree", has_text="shop-feature-x").inner_text()
+    for text in (
+        "feature-x", HOSTILE, "/home/me/shop.feature-x", "shop-feature-x.localhost:8080", "api.feature-x.localhost:8080",
+        "127.0.0.1:14315", "from .mise.local.toml", "vite (999)", "127.0.0.1:13315", "from hash", "down",
+        "moved-port", "the server listens on 14315", "restart it",
+    ):  # fmt: skip
+        assert text in row
+    assert page.locator("h2").all_inner_texts()[1:] == ["shop", "handbook"]
+    assert page.locator("#summary").inner_text() == "3 worktrees · 3 up · 1 with problems"
+    assert page.locator("#oauth code").inner_text() == "http://localhost:8080/auth/callback"
+    assert page.locator("#health").inner_text().split("\n") == ["Caddy in sync, last load 9.1 ms", "Watcher running"]
+    assert page.locator("#notes").inner_text() == ""
+    assert page.get_by_role("link", name="main", exact=True).get_attribute("href") == "http://main.localhost:8080"
+
+
+def test_dashboard_shows_a_change_within_two_seconds_without_reloading(visit: Visit, tmp_path: Path) -> None:
+    statuses.write(tmp_path, statuses.status(statuses.worktree("main")))
+    page = visit.open()
+    page.wait_for_selector(".worktree")
+    page.evaluate("window.loadedOnce = true")
+    statuses.write(tmp_path, statuses.status(statuses.worktree("main"), statuses.worktree("new")))
+    page.get_by_role("link", name="new", exact=True).wait_for(timeout=2000)
+    statuses.write(tmp_path, statuses.status(statuses.worktree("new")))
+    page.get_by_role("link", name="main", exact=True).wait_for(state="detached", timeout=2000)
+    assert page.evaluate("window.loadedOnce")
+
+
+def test_dashboard_asks_for_what_changed_only(visit: Visit, tmp_path: Path) -> None:
+    statuses.write(tmp_path, sample())
+    page = visit.open()
+    with page.expect_response(lambda r: r.url.endswith("/status.json") and r.status == 304, timeout=3000):
+        pass
+    assert len(names(page)) == 3
+
+
+def test_dashboard_keeps_focus_and_filter_through_a_refresh(visit: Visit, tmp_path: Path) -> None:
+    statuses.write(tmp_path, statuses.status(statuses.worktree("main"), statuses.worktree("other")))
+    page = visit.open()
+    page.get_by_role("link", name="main", exact=True).wait_for()
+    page.keyboard.type("ma")
+    page.keyboard.press("ArrowDown")
+    changed = statuses.worktree("main", services={"web": statuses.service("web", "main", 4000, up=False)})
+    statuses.write(tmp_path, statuses.status(statuses.worktree("a-mapper"), changed, statuses.worktree("other")))
+    page.get_by_text("127.0.0.1:4000").wait_for(timeout=2000)
+    assert names(page) == ["a-mapper", "main"]
+    assert page.evaluate("document.activeElement.textContent") == "main"
+
+
+def test_dashboard_filters_by_typing_and_works_with_keys_alone(visit: Visit, tmp_path: Path, port: int) -> None:
+    tree = statuses.worktree("feature-x", branch="fix/login", problems=[])
+    tree["url"] = f"http://feature-x.localhost:{visit.base}"
+    statuses.write(tmp_path, statuses.status(statuses.worktree("main"), tree, statuses.worktree("docs")))
+    page = visit.open()
+    page.wait_for_selector(".worktree")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.textContent") == "feature-x"
+    page.keyboard.type("Login fix")
+    assert names(page) == ["feature-x"]
+    assert page.locator("#summary").inner_text() == "1 of 3 worktrees"
+    page.keyboard.press("Escape")
+    assert len(names(page)) == 3
+    page.keyboard.type("nothing like it")
+    assert page.get_by_text("No worktree matches this filter").is_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.type("login")
+    with upstream(port):
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"http://feature-x.localhost:{visit.base}/")
+
+
+def test_dashboard_escapes_what_others_named(visit: Visit, tmp_path: Path) -> None:
+    dialogs: list[str] = []
+    visit.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    tree = statuses.worktree("x", branch=HOSTILE, path=f"/home/{HOSTILE}", repository=HOSTILE, aliases=[HOSTILE])
+    tree["url"] = "javascript:alert(1)"
+    tree["services"]["web"] |= {"url": "javascript:alert(2)", "source": HOSTILE, "program": HOSTILE}
+    tree["problems"] = [{"kind": HOSTILE, "service": HOSTILE, "message": HOSTILE, "hint": HOSTILE}]
+    statuses.write(tmp_path, statuses.status(tree, last_error=HOSTILE))
+    page = visit.open()
+    page.wait_for_selector(".worktree")
+    assert page.locator("main img").count() == 0
+    assert page.locator("a[href^=javascript]").count() == 0
+    assert page.locator(".branch").inner_text() == HOSTILE
+    assert dialogs == []
+
+
+@pytest.mark.parametrize("age", [60, None])
+def test_dashboard_says_when_the_watcher_is_gone(visit: Visit, tmp_path: Path, age: int | None) -> None:
+    statuses.write(tmp_path, sample(), age=age or 0)
+    if age is None:
+        (tmp_path / "heartbeat").unlink()
+    page = visit.open()
+    page.get_by_text("The watcher is not running").wait_for()
+    assert "routes still work" in page.locator("#notes").inner_text()
+    statuses.beat(tmp_path)
+    page.get_by_text("The watcher is not running").wait_for(state="detached", timeout=2000)
+
+
+def test_dashboard_goes_by_the_servers_clock(visiting: Callable[..., Visit], tmp_path: Path) -> None:
+    statuses.write(tmp_path, sample())
+    visit = visiting()
+    visit.page.clock.set_system_time("2031-01-01T00:00:00Z")
+    page = visit.open()
+    page.get_by_text("Watcher running").wait_for()
+    assert page.locator("#notes").inner_text() == ""
+
+
+def test_dashboard_shows_what_caddy_refused_and_that_it_is_out_of_sync(visit: Visit, tmp_path: Path) -> None:
+    problem = {"kind": "drift", "service": None, "severity": "error", "message": "not what was loaded", "hint": "router up"}
+    statuses.write(
+        tmp_path, statuses.status(problems=(problem,), in_sync=False, last_error="line 3: unknown directive foo")
+    )
+    page = visit.open()
+    page.get_by_text("Caddy out of sync").wait_for()
+    notes = page.locator("#notes").inner_text()
+    assert "unknown directive foo" in notes
+    assert "not what was loaded" in notes
+    assert "router up" in notes
+    assert page.get_by_text("No worktree is routed yet").is_visible()
+
+
+def test_dashboard_says_when_caddy_does_not_answer(visiting: Callable[..., Visit], tmp_path: Path) -> None:
+    statuses.write(tmp_path, sample())
+    visit = visiting()
+    page = visit.open()
+    page.wait_for_selector(".worktree")
+    page.context.set_offline(True)
+    page.get_by_text("Caddy does not answer. This is what was known at").wait_for(timeout=3000)
+    page.context.set_offline(False)
+    page.get_by_text("This is what was known at").wait_for(state="detached", timeout=3000)
+    assert all("ERR_INTERNET_DISCONNECTED" in error for error in visit.errors)
+    visit.errors.clear()
+
+
+def test_dashboard_waits_for_a_first_look(visit: Visit) -> None:
+    page = visit.open()
+    page.get_by_text("The watcher is not running").wait_for()
+    assert names(page) == []
+
+
+def test_dashboard_copies_the_redirect_uri(visiting: Callable[..., Visit], tmp_path: Path) -> None:
+    statuses.write(tmp_path, sample())
+    page = visiting(permissions=["clipboard-read", "clipboard-write"]).open()
+    page.get_by_role("button", name="Copy http://localhost:8080/auth/callback").click()
+    page.get_by_text("Copied").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == "http://localhost:8080/auth/callback"
+
+
+def test_dashboard_without_javascript_is_a_list(visiting: Callable[..., Visit], tmp_path: Path) -> None:
+    statuses.write(tmp_path, sample())
+    visit = visiting(java_script_enabled=False)
+    page = visit.open()
+    links = page.locator("noscript a")
+    assert links.all_inner_texts() == ["feature-login", "feature-x", "main"]
+    assert links.first.get_attribute("href") == f"http://feature-login.localhost:{visit.base}/"
+
+
+@pytest.mark.parametrize("make", [sample, troubled, many, statuses.status])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_dashboard_fits(
+    visiting: Callable[..., Visit], tmp_path: Path, width: int, make: Callable[[], statuses.Json]
+) -> None:
+    value = make()
+    statuses.write(tmp_path, value)
+    page = visiting(width=width).open()
+    page.get_by_text("Watcher running").wait_for()
+    assert len(names(page)) == len(value["worktrees"])
+    assert fits(page)
+
+
+def test_csp_refuses_what_a_page_did_not_bring(visiting: Callable[..., Visit], tmp_path: Path) -> None:
+    statuses.write(tmp_path, sample())
+    for host in ("localhost", "feature-x.localhost", "gone.localhost"):
+        visit = visiting()
+        page = visit.open(host)
+        page.evaluate("""() => {
+            const script = document.createElement("script");
+            script.textContent = "window.ran = true";
+            document.body.append(script);
+        }""")
+        assert page.evaluate("window.ran") is None
+        assert any("Content Security Policy" in error for error in visit.errors)
+        visit.errors.clear()
+
+
+def test_status_is_for_the_dashboards_own_origin(caddy: Running, tmp_path: Path) -> None:
+    statuses.write(tmp_path, sample())
+    for path in ("/.router/status.json", "/.router/heartbeat"):
+        own = caddy.request("GET", path, host="localhost", headers={"Sec-Fetch-Site": "same-origin"})
+        assert own.status_code == 200
+        assert own.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert own.headers["Cache-Control"] == "no-store"
+        assert "Access-Control-Allow-Origin" not in own.headers
+        for site in ("cross-site", "same-site"):
+            answer = caddy.request("GET", path, host="localhost", headers={"Sec-Fetch-Site": site})
+            assert answer.status_code == 403
+        assert caddy.request("GET", path, host="feature-x.localhost").status_code == 404
+    for path in ("/.router/Caddyfile", "/.router/caddy.log", "/.router/a.sock", "/.router/../Caddyfile"):
+        assert caddy.request("GET", path, host="localhost").status_code == 404
+
+
+def test_the_dashboards_origin_has_nothing_of_a_worktree(caddy: Running, port: int) -> None:
+    with upstream(port) as app:
+        for path in ("/", "/app.js", "/.router/ping", "/api"):
+            assert "The app" not in caddy.request("GET", path, host="localhost").text
+    assert app.seen == []
+
+
+def test_starting_page_names_what_it_waits_for(visit: Visit, tmp_path: Path, port: int) -> None:
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services" / "feature-x.json").write_text('{"program": "<b>vite</b>", "since": "2026-11-21T10:00:00Z"}')
+    page = visit.open("feature-x.localhost")
+    page.get_by_text("Last seen there").wait_for()
+    facts = page.locator("dd").all_inner_texts()
+    assert facts[:4] == ["feature-x", "web", str(port), ".mise.local.toml"]
+    assert facts[4].startswith("<b>vite</b>, ")
+    assert "Nov 21, 2026" in facts[4]
+
+
+def test_starting_page_of_a_service_that_nobody_has_seen_yet(visit: Visit) -> None:
+    page = visit.open("api.feature-x.localhost")
+    assert page.locator("dd:visible").all_inner_texts() == ["feature-x", "api", "9", "the branch’s name (hash)"]
+
+
+def test_starting_page_turns_into_the_app_at_the_same_address(visit: Visit, port: int) -> None:
+    address = "/auth/callback?code=a%20b&state=%7Cx&empty=#part"
+    page = visit.open("feature-x.localhost", address)
+    page.context.add_cookies([{"name": "session", "value": "1", "url": page.url}])
+    page.wait_for_timeout(1200)
+    with upstream(port) as app:
+        page.get_by_role("heading", name="The app").wait_for(timeout=5000)
+        assert page.url == f"http://feature-x.localhost:{visit.base}{address}"
+    pings = [asked for asked in app.seen if asked[0] == "HEAD"]
+    assert pings
+    assert set(pings) == {("HEAD", "/", None)}
+    assert [asked for asked in app.seen if asked[0] != "HEAD"] == [("GET", address.split("#")[0], "session=1")]
+
+
+def test_starting_page_never_sends_a_form_again_by_itself(visit: Visit, port: int) -> None:
+    page = visit.page
+    with upstream(port) as app:
+        visit.open("feature-x.localhost")
+        page.evaluate("""document.body.innerHTML = '<form method=post action="/form"><input name=a value=1></form>'""")
+    page.evaluate("document.forms[0].submit()")
+    page.get_by_role("heading", name="feature-x is not answering yet").wait_for()
+    with upstream(port) as app:
+        page.get_by_text("Reload this page to send the form again").wait_for(timeout=5000)
+        page.wait_for_timeout(500)
+    assert {asked[0] for asked in app.seen} == {"HEAD"}
+
+
+def test_starting_page_has_patience_with_a_server_that_only_answers_the_ping(visit: Visit, port: int) -> None:
+    page = visit.open("feature-x.localhost", "/page")
+    page.route("**/.router/ping", lambda answer: answer.fulfill(status=204))
+    page.wait_for_timeout(4000)
+    loads = [request for request in visit.requests if request.is_navigation_request()]
+    assert 2 <= len(loads) <= 4
+
+
+@pytest.mark.parametrize(("method", "host", "line"), [
+    ("GET", "feature-x.localhost", "feature-x (web) does not listen on 127.0.0.1:{port} (port from mise:.mise.local.toml)"),
+    ("POST", "api.feature-x.localhost", "feature-x (api) does not listen on 127.0.0.1:9 (port from hash)"),
+    ("PUT", "sign-in.localhost", "feature-login (web) does not listen on 127.0.0.1:9 (port from hash)"),
+])  # fmt: skip
+def test_a_program_gets_two_lines(caddy: Running, port: int, method: str, host: str, line: str) -> None:
+    answer = caddy.request(method, "/a?b=1", host=host, headers={"Accept": "application/json"})
+    assert answer.status_code == 502
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer.text.splitlines() == [
+        line.format(port=port),
+        f"start its server in that worktree and try again; all worktrees: http://localhost:{caddy.site.port}/",
+    ]
+
+
+def test_starting_page_keeps_its_status_whatever_was_asked(caddy: Running) -> None:
+    for method in ("GET", "POST", "HEAD"):
+        for more in ({}, {"Range": "bytes=0-9"}, {"If-None-Match": "*"}, {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}):
+            answer = caddy.request(method, "/", host="feature-x.localhost", headers={**HTML, **more})
+            assert answer.status_code == 502
+            assert answer.headers["Retry-After"] == "1"
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert answer.text.startswith("" if method == "HEAD" else "<!doctype html>")
+
+
+def test_fetch_sees_the_status_untouched(visit: Visit) -> None:
+    page = visit.open("feature-x.localhost")
+    answer = page.evaluate("fetch('/api').then(async (r) => [r.status, r.headers.get('Retry-After'), await r.text()])")
+    assert answer[:2] == [502, "1"]
+    assert len(answer[2].splitlines()) == 2
+
+
+@pytest.mark.parametrize("status", [404, 500, 502, 503, 504])
+def test_an_upstreams_own_error_passes_untouched_and_counts_as_up(caddy: Running, port: int, status: int) -> None:
+    with upstream(port, status=status):
+        answer = caddy.request("GET", "/", host="feature-x.localhost", headers=HTML)
+        assert (answer.status_code, "The app" in answer.text) == (status, True)
+        assert "Retry-After" not in answer.headers
+        assert caddy.request("GET", "/.router/ping", host="feature-x.localhost").status_code == 204
+
+
+def test_ping_says_down_and_unknown(caddy: Running) -> None:
+    assert caddy.request("GET", "/.router/ping", host="feature-x.localhost").status_code == 502
+    assert caddy.request("GET", "/.router/ping", host="gone.localhost").status_code == 404
+
+
+def test_service_file_is_read_for_known_names_only(caddy: Running, tmp_path: Path) -> None:
+    (tmp_path / "services").mkdir()
+    for key in ("feature-x--api", "gone"):
+        (tmp_path / "services" / f"{key}.json").write_text("{}")
+    path = "/.router/service.json"
+    assert caddy.request("GET", path, host="api.feature-x.localhost").status_code == 200
+    assert caddy.request("GET", path, host="feature-x--api.localhost").status_code == 200
+    assert caddy.request("GET", path, host="feature-x.localhost").status_code == 204
+    assert caddy.request("GET", path, host="gone.localhost").status_code == 404
+    other = {"Sec-Fetch-Site": "same-site"}
+    assert caddy.request("GET", path, host="api.feature-x.localhost", headers=other).status_code == 403
+
+
+def test_unknown_page_puts_the_closest_first_and_keeps_path_and_query(visit: Visit) -> None:
+    page = visit.open("feature-y.localhost", "/a%20b?c=%2F&d='#part")
+    assert page.locator("h1").inner_text() == "No worktree is called feature-y"
+    assert page.locator("#close a").all_inner_texts() == ["feature-x"]
+    assert page.locator("#live a").all_inner_texts() == ["feature-login", "feature-x", "main"]
+    wanted = f"http://feature-x.localhost:{visit.base}/a%20b?c=%2F&d=%27#part"
+    assert page.get_by_role("link", name="feature-x").first.evaluate("a => a.href") == wanted
+    page.wait_for_timeout(300)
+    assert urlsplit(page.url).hostname == "feature-y.localhost"
+
+
+@pytest.mark.parametrize(("wrong", "right"), [
+    ("feature-login-2", "feature-login"), ("login", "feature-login"), ("mian", "main"), ("featurex", "feature-x"),
+    ("tenant.mainn", "main"), ("zzzzzz", None),
+])  # fmt: skip
+def test_did_you_mean(visit: Visit, wrong: str, right: str | None) -> None:
+    close = visit.open(f"{wrong}.localhost").locator("#close a:visible")
+    assert (close.first.inner_text() if right else close.count()) == (right or 0)
+
+
+def test_unknown_page_of_a_path_on_localhost(visit: Visit) -> None:
+    page = visit.open("localhost", "/feature-xx/a/b?c=1")
+    assert page.locator("h1").inner_text() == "No worktree is called feature-xx"
+    assert page.locator("#close a").evaluate_all("all => all.map((a) => a.href)") == [
+        f"http://feature-x.localhost:{visit.base}/a/b?c=1"
+    ]
+
+
+def test_unknown_service_of_a_live_worktree(visit: Visit) -> None:
+    page = visit.open("feature-x--admin.localhost")
+    assert page.locator("h1").inner_text() == "feature-x has no service called admin"
+    assert page.locator("#close a").first.inner_text() == "feature-x"
+
+
+@pytest.mark.parametrize("target", [
+    """/"><script>alert(1)</script>?a="><img src=x onerror=alert(1)>""", "/?a={env.HOME}{{env `HOME`}}", "//evil.example/",
+    "/javascript:alert(1)", "http:javascript:alert(1)", "http://evil.example/x",
+])  # fmt: skip
+def test_unknown_page_escapes_what_was_asked(caddy: Running, target: str) -> None:
+    target = target.replace(" ", "%20")
+    for host in ("gone.localhost", "localhost"):
+        text = caddy.request("GET", target, host=host, headers=HTML).text
+        assert "<script>" not in text
+        assert "<img src=x" not in text
+        assert str(Path.home()) not in text
+        links = [part.split('"')[0] for part in text.split('<a href="')[1:]]
+        assert all(link.startswith(("http://feature-", "http://main.", "http://localhost:")) for link in links)
+        assert all(f".localhost:{caddy.site.port}/" in link for link in links[:-1])
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_program_gets_the_live_names(caddy: Running, method: str) -> None:
+    answer = caddy.request(method, "/a", host="gone.localhost")
+    assert answer.status_code == 404
+    assert answer.text.splitlines() == [
+        "no worktree is called gone",
+        f"live: feature-login, feature-x, main; see http://localhost:{caddy.site.port}/",
+    ]
+    assert caddy.request(method, "/a", host="gone.localhost", headers=HTML).status_code == 404
+
+
+@pytest.mark.parametrize("host", ["localhost", "feature-x.localhost", "gone.localhost"])
+def test_pages_carry_the_safety_headers(caddy: Running, host: str) -> None:
+    headers = caddy.request("GET", "/", host=host, headers=HTML).headers
+    assert headers["Content-Security-Policy"] == (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_nobody_is_live(tmp_path: Path, browser: "Browser") -> None:
+    with running(table(), tmp_path) as caddy:
+        assert caddy.request("GET", "/", host="gone.localhost").text.splitlines()[1].startswith("live: none; ")
+        assert "No worktree is live" in caddy.request("GET", "/", host="gone.localhost", headers=HTML).text
+        assert "No worktree is routed" in caddy.request("GET", "/", host="localhost", headers=HTML).text
+
+
+PAGES = [("localhost", sample), ("localhost", troubled), ("localhost", many), ("localhost", statuses.status),
+         ("feature-x.localhost", sample), ("feature-y.localhost", sample)]  # fmt: skip
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("host", "make"), PAGES)
+def test_axe_finds_nothing(
+    visiting: Callable[..., Visit], tmp_path: Path, host: str, make: Callable[[], statuses.Json], width: int, scheme: str
+) -> None:
+    if not AXE.is_file():
+        missing("axe-core (npm ci in tests/e2e)")
+    statuses.write(tmp_path, make(), age=60)
+    page = visiting(width=width, scheme=scheme, bypass_csp=True).open(host)
+    page.wait_for_timeout(200)
+    assert fits(page)
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run().then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.html)]))")
+    assert found == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "feature-x.localhost", "feature-y.localhost"])
+def test_a_page_weighs_less_than_30_kilobytes(visit: Visit, tmp_path: Path, host: str) -> None:
+    (tmp_path / "heartbeat").touch()
+    bodies: dict[str, int] = {}
+
+    def weigh(request: "Request") -> None:
+        path = urlsplit(request.url).path
+        if path not in {"/.router/ping", "/.router/status.json", "/.router/heartbeat", "/.router/service.json"}:
+            bodies[path] = request.sizes()["responseBodySize"]
+
+    visit.page.on("requestfinished", weigh)
+    visit.open(host).wait_for_load_state("networkidle" if host == "feature-y.localhost" else "load")
+    visit.page.wait_for_timeout(200)
+    assert {"/", "/.router/router.css", "/.router/icon.svg"} <= bodies.keys()
+    assert sum(bodies.values()) < 30_000

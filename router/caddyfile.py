@@ -81,6 +81,7 @@ def render(table: RouteTable, site: Site, *, templates: Mapping[str, str]) -> st
         places=sorted(callback.places(table, port=site.port, target=site.callback_target).items()),
         callback_paths=paths,
         callback_pattern=callback.path_pattern(paths),
+        label=callback.LABEL,
         state_name=callback.STATE,
         redirect_uri_pattern=callback.redirect_uri_pattern(origin("localhost", site.port), paths),
     )

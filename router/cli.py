@@ -31,7 +31,6 @@ Repositories = Annotated[
     list[Path] | None, typer.Argument(metavar="[REPO]...", help="Repositories; default: that of the current directory.")
 ]
 Port = Annotated[int | None, typer.Option("--port", help="Where Caddy listens on the loopback (ROUTER_PORT).")]
-Mode = Annotated[str | None, typer.Option("--caddy", help="embedded, external or compose (ROUTER_CADDY).")]
 Name = Annotated[str | None, typer.Argument(help="Label, alias or branch; default: the current directory's worktree.")]
 Service = Annotated[str, typer.Option("--service", help="Which of the worktree's services.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the document, schema 1.")]
@@ -41,21 +40,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the document, schema
 def up(
     repositories: Repositories = None,
     port: Port = None,
-    caddy: Mode = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when the first configuration is loaded.")] = False,
 ) -> None:
     """Start Caddy and the watcher, or let the running one serve these repositories too."""
     from router import control, git, view
 
-    settings, store = _open(port=port, caddy=caddy)
+    settings, store = _open(port=port)
     commons = [git.common_dir(path.absolute()) for path in repositories or [Path.cwd()]]
     if owner := store.owner():
         document, joined = control.join(settings, store, owner, commons)
         view.print_status(document)
         _say(f"the router (pid {owner.pid}) {'serves this repository now' if joined else 'already runs for this'}")
     elif detach:
-        options = [f"--port={settings.port}", f"--caddy={settings.caddy}"]
-        view.print_status(control.detach(store, [*options, *map(str, commons)]))
+        view.print_status(control.detach(store, [f"--port={settings.port}", *map(str, commons)]))
     else:
         _watch(settings, store, commons)
 
@@ -76,9 +73,7 @@ def down(repositories: Repositories = None) -> None:
 def status(
     as_json: AsJson = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again whenever it changes.")] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Print nothing; exit 1 on a problem of severity error.")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Print nothing; exit 1 on an error.")] = False,
 ) -> None:
     """Show the route table: names, URLs, ports and where they come from, what is up, what is wrong."""
     from router import control, view
@@ -150,14 +145,13 @@ def explain(
 @app.command()
 def render(
     loaded: Annotated[bool, typer.Option("--loaded", help="The text that Caddy last took.")] = False,
-    sites: Annotated[bool, typer.Option("--sites", help="The sites alone, to import into your own Caddyfile.")] = False,
 ) -> None:
     """Print a Caddyfile of the route table that a plain `caddy run` serves."""
     from router import control
 
     settings, store = _open()
     if not loaded:
-        print(control.rendered(settings, store, cwd=Path.cwd(), sites=sites), end="")
+        print(control.rendered(settings, store, cwd=Path.cwd()), end="")
         return
     text = store.read(store.caddyfile)
     if text is None:

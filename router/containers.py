@@ -2,7 +2,9 @@
 
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+import socket
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -12,11 +14,36 @@ from router.ports import NOT_DEV_PORTS
 
 PREFERRED = frozenset({80, 3000, 5173, 8000, 8080})
 TIMEOUT = 1.0
+INTERVAL = 2.0
 # https://docs.docker.com/reference/api/engine/: without a version in the path the engine answers in its own.
 _QUERY = {"filters": '{"label":["com.docker.compose.project.working_dir"],"status":["running"]}'}
 _REACHABLE = ("", "0.0.0.0", "::", "127.0.0.1", "::1")  # noqa: S104  # read, not bound
 _SERVICE = re.compile(r"[a-zA-Z0-9._-]+")  # compose-spec, `services`
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")  # moby, daemon/names
+
+
+class Containers:
+    """Asks the engine every two seconds, apart from the loop: one that hangs holds nothing up."""
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self.found: tuple[Container, ...] = ()
+        self.roots: tuple[str, ...] = ()
+        self._on_change = on_change
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        """Start to ask."""
+        threading.Thread(target=self._poll, daemon=True).start()
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._stop.set()
+
+    def _poll(self) -> None:
+        while not self._stop.wait(INTERVAL):
+            before, self.found = self.found, published(self.roots)
+            if self.found != before:
+                self._on_change()
 
 
 def engine_sockets(environ: Mapping[str, str], home: str) -> tuple[str, ...]:
@@ -42,7 +69,7 @@ def published(
     cannot be understood, there are none; raises nothing.
     """
     places = engine_sockets(os.environ, str(Path.home())) if sockets is None else sockets
-    engines = sorted({os.path.realpath(path) for path in places if _is_socket(path)})
+    engines = sorted({os.path.realpath(path) for path in places if _accepts(path)})
     entries = [entry for path in engines for entry in _entries(path)]
     return services(entries, roots, excluded=excluded)
 
@@ -63,15 +90,19 @@ def services(entries: Sequence[object], roots: Sequence[str], *, excluded: Colle
     return tuple(Container(*key, name=best[key][1], port=best[key][2]) for key in sorted(best))
 
 
-def _is_socket(path: str) -> bool:
-    try:
-        return Path(path).is_socket()
-    except OSError:  # in a folder of somebody else's
-        return False
+def _accepts(path: str) -> bool:
+    """Tell whether a server listens on a unix socket; asked first, as httpcore leaks its own where none does."""
+    with socket.socket(socket.AF_UNIX) as trial:
+        trial.settimeout(TIMEOUT)
+        try:
+            trial.connect(path)
+        except OSError:
+            return False
+        return True
 
 
 def _entries(path: str) -> Sequence[object]:
-    import httpx  # noqa: PLC0415  # 0.1 s, and most machines have no engine
+    import httpx  # here: 0.1 s, and most machines have no engine
 
     transport = httpx.HTTPTransport(uds=path, verify=False)  # no TLS on a unix socket: no time for certificates
     try:

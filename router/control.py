@@ -107,7 +107,7 @@ def begin(store: Store, commons: Sequence[Path]) -> None:
 
 
 def detach(store: Store, arguments: Sequence[str]) -> view.Document:
-    """Start `router up` apart from this terminal and return its first status document. RouterError says what it said."""
+    """Start `router up` apart from this terminal; return its first status document. RouterError says what it said."""
     log = store.logs / "up.log"
     log.write_bytes(b"")
     store.status_file.unlink(missing_ok=True)
@@ -159,7 +159,7 @@ def repositories(store: Store, cwd: Path) -> tuple[str, ...]:
     return store.memory().repositories or (str(git.common_dir(cwd)),)
 
 
-def rendered(settings: Settings, store: Store, *, cwd: Path, sites: bool) -> str:
+def rendered(settings: Settings, store: Store, *, cwd: Path) -> str:
     """Return the Caddyfile of what would be routed now, for a Caddy that somebody else starts."""
     planned, _ = would_route(settings, store, repositories(store, cwd))
     site = Site(
@@ -188,7 +188,7 @@ def log_lines(store: Store, *, follow: bool) -> Iterator[str]:
 
 
 def _from(path: Path, position: int) -> tuple[str, int]:
-    """Return the whole lines of a log after a position, and the position behind them; from the start where it was rolled."""
+    """Return the whole lines of a log after a position, and the position behind them; all of one that was rolled."""
     try:
         with path.open("rb") as file:
             file.seek(position if path.stat().st_size >= position else 0)

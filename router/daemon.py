@@ -8,7 +8,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from typing import Any
 from router import __version__, assets, survey, view
 from router.admin import Admin
 from router.caddyfile import Site
+from router.containers import Containers
 from router.embedded import Embedded
 from router.errors import AlreadyRunningError, CaddyError, PortTakenError, RouterError, StoreError
 from router.listeners import Listeners
-from router.model import Problem, Repository, RouteTable
+from router.model import Container, Listener, Problem, Repository, RouteTable
+from router.probe import Prober
 from router.reconcile import Outcome, check, reconcile, restarted
 from router.settings import Settings
 from router.store import Owner, Store
@@ -66,6 +68,15 @@ class Wake:
         os.close(self._write)
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What tells whether a pass is due: one that equals the last one's found nothing new."""
+
+    files: Signature = ()
+    listeners: tuple[Listener, ...] = ()
+    containers: tuple[Container, ...] = ()
+
+
 class Watcher:
     """One watcher over one state directory, from its lock to its last word.
 
@@ -84,6 +95,8 @@ class Watcher:
         self._wake = Wake()
         self._watch = Watch(self._wake.set)
         self._listeners = Listeners()
+        self._prober = Prober(self._wake.set)
+        self._containers = Containers(self._wake.set)
         admin = f"unix/{store.socket}|0600"
         self._admin = Admin(f"unix/{store.socket}")
         self._caddy = Embedded(
@@ -107,7 +120,7 @@ class Watcher:
         self._outcome = Outcome()
         self._found: tuple[Repository, ...] = ()
         self._watched = survey.Watched((), ())
-        self._seen: tuple[object, ...] = ()
+        self._seen = Look()
         self._pace = FAST
         self._published = ""
         self._trouble = ""
@@ -127,6 +140,7 @@ class Watcher:
                 self._close()
         finally:
             self._watch.close()
+            self._containers.close()
             self._admin.close()
             self._wake.close()
             os.close(lock)
@@ -141,6 +155,7 @@ class Watcher:
             self._caddy.start()
         self._site = replace(self._site, bind=self._caddy.bind)
         self._watch.start()
+        self._containers.start()
 
     def _named(self, exc: PortTakenError) -> PortTakenError:
         """Return the error with the process that has the port, where the system tells."""
@@ -180,32 +195,37 @@ class Watcher:
         else:
             self._pace = min(self._pace * 1.5, SLOW)
 
-    def _look(self) -> tuple[object, ...]:
-        files: Signature = signature((*self._watched.files, str(self._store.memory_file)))
-        return (files, self._listeners.scan(survey.roots(self._found)))
+    def _look(self) -> Look:
+        """Return what a change would show in: cheap enough to be asked twice a second."""
+        roots = survey.roots(self._found)
+        self._containers.roots = roots
+        return Look(
+            files=signature((*self._watched.files, str(self._store.memory_file))),
+            listeners=self._prober.about(self._listeners.scan(roots)),
+            containers=self._containers.found,
+        )
 
     def _pass(self) -> None:
         before = self._outcome.table
-        remembered = self._store.memory()
-        self._found = survey.repositories(remembered.repositories, before=self._found)
+        self._found = survey.repositories(self._store.memory().repositories, before=self._found)
         self._watched = survey.watched(self._found)
         self._watch.follow(self._watched.directories)
-        self._seen = self._look()
-        listeners = self._listeners.scan(survey.roots(self._found))
-        observed = survey.observed(self._found, listeners, reserved=self._settings.reserved)
+        look = self._look()
+        observed = survey.observed(self._found, look.listeners, look.containers, reserved=self._settings.reserved)
         self._outcome = reconcile(observed, self._outcome, admin=self._admin, site=self._site)
-        self._remember()
+        self._seen = replace(look, files=self._remember(look.files))
         self._announce(before, self._outcome.table)
         self._due["resync"] = time.monotonic() + RESYNC
 
-    def _remember(self) -> None:
+    def _remember(self, seen: Signature) -> Signature:
+        """Write what is to be remembered; return what was seen, with the memory's own file as written."""
         with self._store.changing() as current:
             memory = replace(self._outcome.memory, repositories=current.repositories)
             if memory != current:
                 self._store.remember(memory)
         if self._outcome.text is not None:
             self._store.write_if_new(self._store.caddyfile, self._outcome.text)
-        self._seen = self._look()
+        return (*seen[:-1], *signature([str(self._store.memory_file)]))
 
     def _announce(self, before: RouteTable, after: RouteTable) -> None:
         if before == after:

@@ -2,8 +2,6 @@
 
 import os
 import re
-import socket
-import struct
 import sys
 import time
 from collections import Counter, defaultdict
@@ -14,22 +12,15 @@ from pathlib import Path
 
 import psutil
 
+from router import sockets
 from router.model import Listener
 
 TRIES = 5  # scans that look for the owner of a socket nobody seems to hold: it is another user's, or just being opened
 TURNS = 4  # macOS: a process that had no socket is asked again at every fourth scan,
 YOUNG = 60.0  # but at each one in its first seconds
 
-# What a socket is bound to → the address that reaches it, and how far that is from what it is bound to: where two
-# sockets could take a connection, the kernel gives it to the one bound more closely.
-_DIALLED = {"127.0.0.1": ("127.0.0.1", 0), "0.0.0.0": ("127.0.0.1", 1), "::1": ("::1", 0), "::": ("::1", 1)}  # noqa: S104
-_MAPPED = {"::ffff:127.0.0.1": "127.0.0.1", "::ffff:0.0.0.0": "0.0.0.0"}  # noqa: S104  # how Java binds IPv4
 _GONE = (psutil.Error, OSError)  # left in the middle of the scan, a zombie, or not ours to read
-# linux/netlink.h, sock_diag.h, inet_diag.h
-_SOCK_DIAG, _BY_FAMILY, _DUMP, _DONE, _LISTEN, _V6ONLY = 4, 20, 0x301, 3, 1 << 10, 11
 _INTERPRETER = re.compile(r"(python|pypy|node|nodejs|bun|deno|ruby|perl|php|java|dotnet)[0-9.]*", re.IGNORECASE)
-
-Bound = tuple[str, int, bool]  # address, port, and whether it is a `::` that takes IPv4 connections as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +68,7 @@ class Listeners:
 def _source() -> "Kernel | Processes":
     try:
         if sys.platform == "linux":
-            list(_listening())
+            list(sockets.listening())
             return Kernel()
     except OSError:
         pass  # a sandbox without netlink
@@ -88,24 +79,24 @@ class Kernel:
     """Linux: the kernel's table at each look, processes only for sockets that were not there before."""
 
     def __init__(
-        self, listening: "Callable[[], Iterable[tuple[int, Bound]]] | None" = None, proc: str = "/proc"
+        self, listening: "Callable[[], Iterable[tuple[int, sockets.Bound]]] | None" = None, proc: str = "/proc"
     ) -> None:
-        self._listening = listening or _listening
+        self._listening = listening or sockets.listening
         self._proc = proc
-        self._sockets: dict[int, Socket] = {}
+        self._known: dict[int, Socket] = {}
         self._tries: Counter[int] = Counter()
 
     def look(self) -> tuple[Socket, ...]:
         """Return the sockets of this network namespace, in the order of the kernel's tables."""
         bound = dict(self._listening())
-        known = {inode: s for inode, s in self._sockets.items() if inode in bound and self._settled(inode, s)}
+        known = {inode: s for inode, s in self._known.items() if inode in bound and self._settled(inode, s)}
         new = bound.keys() - known.keys()
         holders = self._holders(new) if new else {}
         for inode in new:
             known[inode] = Socket(*bound[inode], self._owners(holders.get(inode, {})))
         self._tries = Counter({inode: self._tries[inode] + (inode in new) for inode in bound})
-        self._sockets = {inode: known[inode] for inode in bound}
-        return tuple(self._sockets.values())
+        self._known = {inode: known[inode] for inode in bound}
+        return tuple(self._known.values())
 
     def _settled(self, inode: int, seen: Socket) -> bool:
         """Tell whether the owners still hold the socket and are where they were, or are not to be found."""
@@ -164,7 +155,7 @@ class Processes:
             bound = [c.laddr for c in process.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
         except _GONE:
             return set()
-        return {(ip, at.port) for at in bound if (ip := _MAPPED.get(at.ip, at.ip)) in _DIALLED}
+        return {(ip, at.port) for at in bound if (ip := sockets.MAPPED.get(at.ip, at.ip)) in sockets.DIALLED}
 
     def _own(self, process: psutil.Process) -> Owner | None:
         known, here = self._owners.get(process), self._cwd(process)
@@ -207,7 +198,9 @@ def _owner(pid: int, cwd: Callable[[psutil.Process], str], here: str, descriptor
         name = program(process.cmdline() or [process.name()], cwd=here)
     except _GONE:
         return None
-    return Owner(pid, name, tuple(filter(None, map(cwd, _lineage(process)))), here, descriptor)
+    chain = [cwd(each) for each in _lineage(process)]
+    # A server whose own directory was removed is nobody's: its ancestors say nothing about it
+    return Owner(pid, name, tuple(filter(None, chain)) if chain[0] else (), here, descriptor)
 
 
 def _lineage(process: psutil.Process) -> list[psutil.Process]:
@@ -223,10 +216,10 @@ def _lineage(process: psutil.Process) -> list[psutil.Process]:
         return [process]
 
 
-def _listeners(sockets: Iterable[Socket], roots: Iterable[str]) -> tuple[Listener, ...]:
+def _listeners(found: Iterable[Socket], roots: Iterable[str]) -> tuple[Listener, ...]:
     places = sorted(((f"{os.path.realpath(root).rstrip('/')}/", root) for root in roots), key=lambda p: (-len(p[0]), p))
     best: dict[tuple[int, str], tuple[tuple[int, ...], Listener]] = {}
-    for rank, listener in (claim for each in sockets for claim in _claims(each, places)):
+    for rank, listener in (claim for each in found for claim in _claims(each, places)):
         key = (listener.port, listener.address)
         if key not in best or rank < best[key][0]:
             best[key] = (rank, listener)
@@ -242,52 +235,13 @@ def _claims(each: Socket, places: Iterable[tuple[str, str]]) -> Iterator[tuple[t
     order, root, owner = min(held, key=lambda claim: claim[0], default=((1, 0), None, None))
     pid, name = (owner.pid, owner.program) if owner else (None, None)
     own = each.address in ("127.0.0.1", "::1")
-    for address, distance in [_DIALLED[each.address], *([("127.0.0.1", 2)] if each.dual else [])]:
+    for address, distance in [sockets.DIALLED[each.address], *([("127.0.0.1", 2)] if each.dual else [])]:
         yield (distance, *order), Listener(each.port, address, own, root, pid, name)
 
 
 def _place(owner: Owner, places: Iterable[tuple[str, str]]) -> tuple[int, str | None]:
     around = ((len(prefix), root) for cwd in owner.cwds for prefix, root in places if f"{cwd}/".startswith(prefix))
     return next(around, (0, None))
-
-
-def _listening() -> Iterator[tuple[int, Bound]]:
-    """Yield the inode of each socket in state LISTEN that loopback reaches, and what it is bound to.
-
-    From the kernel's sock_diag(7), without root. /proc/net/tcp holds almost the same, but reading it walks the table
-    of all connections (1.6 ms for each family on a machine with much memory, against 0.03), and it does not tell
-    whether a `::` is for IPv6 alone, as asyncio's servers (uvicorn) make it.
-    """
-    for family, width in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
-        for body in _diagnosed(family):
-            address = socket.inet_ntop(family, body[8 : 8 + width])
-            address = _MAPPED.get(address, address)
-            if address in _DIALLED:
-                inode, port = int.from_bytes(body[68:72], sys.byteorder), int.from_bytes(body[4:6])
-                dual = address == "::" and dict(_parts(body[72:], "=HH", 4)).get(_V6ONLY) != b"\1"
-                yield inode, (address, port, dual)
-
-
-def _diagnosed(family: int) -> Iterator[bytes]:
-    request = struct.pack("=IHHII4BI48x", 72, _BY_FAMILY, _DUMP, 0, 0, family, socket.IPPROTO_TCP, 0, 0, _LISTEN)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
-        kernel.settimeout(1.0)
-        kernel.send(request)
-        while True:
-            for kind, body in _parts(kernel.recv(1 << 16), "=IH", 16):
-                if kind == _DONE:
-                    return
-                if kind != _BY_FAMILY:
-                    raise OSError("the kernel does not tell its sockets")
-                yield body
-
-
-def _parts(data: bytes, head: str, width: int) -> Iterator[tuple[int, bytes]]:
-    """Yield kind and body of each netlink message or attribute: a size, a kind, the body, filled up to four bytes."""
-    while data:
-        size, kind = struct.unpack_from(head, data)
-        yield kind, data[width:size]
-        data = data[size + -size % 4 :]
 
 
 def _link(path: str) -> str:

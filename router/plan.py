@@ -157,12 +157,17 @@ def _candidates(
     if declared and declared.port in scene.listening:
         yield declared
     if own:
-        yield Candidate(hashed, "hash") if own.port == hashed else own
+        yield _plainly(own, hashed)
     if known and known.source == "listener" and known.declared == (declared.port if declared else None):
-        yield Candidate(known.port, "listener")
+        yield _plainly(Candidate(known.port, "listener"), hashed)
     if declared and declared.port not in scene.listening:
         yield declared
     yield from claims.hash_candidates(hashed, scene.observed.reserved)
+
+
+def _plainly(found: Candidate, hashed: int) -> Candidate:
+    """Return a server found at its own hash port as what it is: there, and its source, before and after it starts."""
+    return Candidate(hashed, "hash") if found.port == hashed else found
 
 
 def _routes(scene: _Scene, contests: Mapping[WorktreeId, list[Claim]]) -> Iterator[Route]:
@@ -215,7 +220,7 @@ def _moved(claim: Claim) -> Iterator[Problem]:
         yield Problem(
             "moved-port",
             f"{claim.service.name} listens on {current.port}, not on {declared.port} ({declared.source})",
-            f"nothing to do: {current.port} is routed; free port {declared.port} and start the server again to move back",
+            f"{current.port} is routed; to move back, free port {declared.port} and start the server again",
             claim.service.name,
         )
 

@@ -6,7 +6,18 @@ from router.naming import siphash13
 
 LOWEST, HIGHEST = 1024, 65535
 ADMIN_PORT = 2019  # Caddy's default admin endpoint: no worktree may make the proxy expose it
-NOT_DEV_PORTS = frozenset({5432, 3306, 6379, 5672, 9229, 9230, 5678, 2019})
+NOT_DEV_PORTS = frozenset(
+    {
+        *(2019, 2375, 2376),  # admin: Caddy, Docker
+        *(9229, 9230, 9222, 5678, 5005, 2345),  # debuggers: Node, Chrome, debugpy, JDWP, Delve
+        *(5432, 5433, 3306, 33060, 1433, 1521, 26257),  # PostgreSQL, MySQL, SQL Server, Oracle, CockroachDB
+        *(27017, 27018, 27019, 6379, 11211, 9042, 7687, 5984),  # MongoDB, Redis, memcached, Cassandra, Neo4j, CouchDB
+        *(9200, 9300, 8086, 8123),  # Elasticsearch, InfluxDB, ClickHouse
+        *(5671, 5672, 15672, 61613, 61616, 1883, 8883, 4222, 9092, 2181, 6650),  # brokers and their consoles
+        *(1025, 24678, 35729),  # SMTP catchers, Vite's separate HMR socket, LiveReload
+    }
+)
+"""Ports that no dev server has: a listener there is no candidate for a service unless a file says so."""
 _PREFIX = {"web": "fe", "api": "be"}
 
 

@@ -31,7 +31,7 @@ class ProcessId:
 
 
 def run(args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0) -> Answer:
-    """Run a program to its end, without input, and return its answer. RouterError where it cannot run or is too slow."""
+    """Run a program to its end, without input. RouterError where it cannot run or takes longer than `timeout`."""
     try:
         done = subprocess.run(
             args, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False

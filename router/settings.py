@@ -51,9 +51,7 @@ class Settings(BaseSettings):
 
     port: Annotated[int, Field(ge=1, le=HIGHEST)] = 8080
     state_dir: Path = Path(platformdirs.user_state_dir(APP, appauthor=False))
-    caddy: Literal["embedded", "external", "compose"] = "embedded"
-    admin: str = ""
-    upstream_host: Annotated[str, Field(pattern=r"^(?:[A-Za-z0-9.-]+|[0-9a-f:]+)$")] = "127.0.0.1"
+    caddy: Literal["embedded"] = "embedded"
     callback_target: Literal["host", "port"] = "host"
     callback_paths: tuple[CallbackPath, ...] = (DEFAULT_CALLBACK,)
 

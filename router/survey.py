@@ -8,7 +8,7 @@ from pathlib import Path
 from router import envfiles, git
 from router import settings as settings_
 from router.errors import GitError, SettingsError
-from router.model import Listener, Memory, Observed, Problem, Repository, ServiceSpec, Worktree
+from router.model import Container, Listener, Memory, Observed, Problem, Repository, ServiceSpec, Worktree
 from router.naming import shown
 
 REPOSITORY_FILE = "router.toml"
@@ -58,11 +58,18 @@ def repository(common: Path) -> Repository:
     )
 
 
-def observed(found: tuple[Repository, ...], listeners: tuple[Listener, ...], *, reserved: frozenset[int]) -> Observed:
+def observed(
+    found: tuple[Repository, ...],
+    listeners: tuple[Listener, ...],
+    containers: tuple[Container, ...] = (),
+    *,
+    reserved: frozenset[int],
+) -> Observed:
     """Return the whole observation; the router's own listeners are nobody's server."""
     return Observed(
         repositories=found,
         listeners=tuple(listener for listener in listeners if listener.port not in reserved),
+        containers=containers,
         reserved=reserved,
     )
 

@@ -1,6 +1,7 @@
 """File events and file signatures: two ways to learn that it is time to look again."""
 
 import os
+import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def _stat(path: str) -> tuple[int, int, int] | None:
         found = os.stat(path)  # noqa: PTH116 - a Path costs more than the call, and there are hundreds
     except (OSError, ValueError):
         return None
-    is_directory = not path.endswith("/") and (found.st_mode & 0o170000) == 0o040000
+    is_directory = not path.endswith("/") and stat.S_ISDIR(found.st_mode)
     return (found.st_ino, 0, 0) if is_directory else (found.st_ino, found.st_mtime_ns, found.st_size)
 
 

@@ -9,16 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.listeners import TRIES, TURNS, Bound, Kernel, Listeners, Processes, program
+from router.listeners import TRIES, TURNS, Kernel, Listeners, Processes, program
 from router.model import Listener
+from router.sockets import Bound
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="sock_diag and /proc are Linux")
 SERVER = (
@@ -50,10 +51,8 @@ def started(cwd: Path, *command: str, pass_fds: Sequence[int] = ()) -> Iterator[
         assert match, line
         yield Server(int(match[1]), process, match[2])
     finally:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.communicate(timeout=5)
 
 
@@ -203,9 +202,11 @@ def test_a_server_in_a_removed_folder_is_not_the_one_of_its_successor(tmp_path: 
 
 
 def test_of_several_holders_the_oldest_inside_counts_and_its_child_after_it(tmp_path: Path) -> None:
-    fork = "import os\nif os.fork():\n os.wait()"
+    fork = "import os\nif os.fork():\n print('forked', flush=True)\n os.wait()"
     listeners = Listeners()
     with served(tmp_path, fork) as server:
+        assert server.process.stdout
+        server.process.stdout.readline()
         assert only(server.port, listeners.scan([str(tmp_path)])).pid == server.process.pid
         os.kill(server.process.pid, signal.SIGKILL)
         server.process.wait(5)
@@ -309,7 +310,7 @@ class TestProcesses:
             assert only(server.port, found).pid == server.process.pid
             assert only(server.port, found).worktree == str(tmp_path)
             assert only(port, found).loopback_only is False
-            assert listeners.scan([str(tmp_path)]) == found
+            assert at(server.port, listeners.scan([str(tmp_path)])) == at(server.port, found)
         assert not at(server.port, listeners.scan([str(tmp_path)]))
 
     def test_a_process_that_had_no_socket_is_asked_again_in_its_turn(self, tmp_path: Path) -> None:
@@ -371,6 +372,7 @@ def test_program(tmp_path: Path, argv: list[str], expected: str | None) -> None:
     assert program(rooted, cwd=str(tmp_path)) == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40), max_size=5))
 def test_arguments_that_are_neither_files_nor_modules_are_never_shown(arguments: list[str]) -> None:
     shown = program(["node", *(f"--{a}" for a in arguments)], cwd="/nonexistent")

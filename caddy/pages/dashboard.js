@@ -46,7 +46,7 @@ function service([name, service]) {
     el("span", { class: "host" }, link(service.url)),
     el("code", { class: "port" }, endpoint(service)),
     el("span", { class: "source muted" }, origin(service.source)),
-    el("span", { class: "program muted" }, service.program ? `${service.program}${service.pid ? ` (${service.pid})` : ""}` : ""));
+    el("span", { class: "program muted", title: service.pid && `pid ${service.pid}` }, service.program ?? ""));
 }
 
 function worktree(tree) {
@@ -55,7 +55,7 @@ function worktree(tree) {
   const tags = [tree.main && "main checkout", tree.detached && "detached"].filter(Boolean);
   return [
     el("div", { class: "who" },
-      el("h3", {}, link(tree.url, tree.name), tags.map((tag) => [" ", el("span", { class: "tag" }, tag)])),
+      el("div", { class: "title" }, el("h3", {}, link(tree.url, tree.name)), tags.map((tag) => el("span", { class: "tag" }, tag))),
       tree.branch == null ? null : el("p", {}, el("code", { class: "branch" }, tree.branch)),
       el("p", { class: "muted path" }, el("code", {}, tree.path)),
       aliases.length ? el("p", { class: "muted" }, "also ", aliases.flatMap((alias, i) => (i ? [", ", alias] : [alias]))) : null),
@@ -73,7 +73,7 @@ function row(tree) {
   const focused = known.element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   known.element.replaceChildren(...worktree(tree));
   if (focused) [...known.element.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus();
-  const words = [shown, tree.problems.length ? "problem" : "", tree.services.web?.up ? "up" : "down"];
+  const words = [tree.repository, known.element.textContent, tree.problems.length ? "problem" : ""];
   Object.assign(known, { shown, text: words.join(" ").toLowerCase() });
   rows.set(tree.path, known);
   return known;
@@ -192,6 +192,7 @@ function ask(path, options) {
 
 async function readStatus() {
   const response = await ask("/.router/status.json", { headers: etag ? { "If-None-Match": etag } : {} });
+  byId("plain").hidden = status !== null || response.ok; // no status.json: the routes that Caddy has
   if (response.status !== 200) return;
   const read = await response.json();
   etag = response.headers.get("ETag");
@@ -244,6 +245,7 @@ function key(event) {
   event.preventDefault();
 }
 
+byId("plain").hidden = true;
 filter.addEventListener("input", applyFilter);
 document.addEventListener("keydown", key);
 document.addEventListener("visibilitychange", () => document.hidden || tick());

@@ -21,10 +21,11 @@ function reload() {
   location.reload();
 }
 
+// Anything but Caddy's own 502 to 504; a 404 too, as the worktree is gone by now and the page should say so
 async function answers() {
   try {
     const response = await fetch("/.router/ping", { cache: "no-store", signal: AbortSignal.timeout(10_000) });
-    return response.ok;
+    return response.status < 502 || response.status > 504;
   } catch {
     return false;
   }

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+try:
+    from playwright.sync_api import sync_playwright
+except ImportError:
+    sync_playwright = None
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
@@ -41,9 +46,7 @@ def binary() -> str:
 @contextlib.contextmanager
 def chromium() -> Iterator["Browser"]:
     """Run a headless Chromium until the block ends; the test is skipped without Chromium or playwright."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
+    if sync_playwright is None:
         missing("playwright (pip install playwright)")
     path = binary()
     with sync_playwright() as playwright:

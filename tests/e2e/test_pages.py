@@ -170,7 +170,9 @@ def troubled() -> statuses.Json:
         )
         for i in range(3)
     )  # fmt: skip
-    return statuses.status(*trees, problems=(problem,), in_sync=False, last_error="unrecognized directive: " + "y" * 300)
+    return statuses.status(
+        *trees, problems=(problem,), in_sync=False, last_error="unrecognized directive: " + "y" * 300
+    )
 
 
 def many() -> statuses.Json:
@@ -193,8 +195,9 @@ def test_dashboard_shows_everything_the_status_knows(visit: Visit, tmp_path: Pat
     page = visit.open()
     row = page.locator(".worktree", has_text="shop-feature-x").inner_text()
     for text in (
-        "feature-x", HOSTILE, "/home/me/shop.feature-x", "shop-feature-x.localhost:8080", "api.feature-x.localhost:8080",
-        "127.0.0.1:14315", "from .mise.local.toml", "vite (999)", "127.0.0.1:13315", "from hash", "down",
+        "feature-x", HOSTILE, "/home/me/shop.feature-x", "shop-feature-x.localhost:8080",
+        "api.feature-x.localhost:8080", "127.0.0.1:14315", "from .mise.local.toml", "vite", "127.0.0.1:13315",
+        "from hash", "down",
         "moved-port", "the server listens on 14315", "restart it",
     ):  # fmt: skip
         assert text in row
@@ -300,7 +303,13 @@ def test_dashboard_goes_by_the_servers_clock(visiting: Callable[..., Visit], tmp
 
 
 def test_dashboard_shows_what_caddy_refused_and_that_it_is_out_of_sync(visit: Visit, tmp_path: Path) -> None:
-    problem = {"kind": "drift", "service": None, "severity": "error", "message": "not what was loaded", "hint": "router up"}
+    problem = {
+        "kind": "drift",
+        "service": None,
+        "severity": "error",
+        "message": "not what was loaded",
+        "hint": "router up",
+    }
     statuses.write(
         tmp_path, statuses.status(problems=(problem,), in_sync=False, last_error="line 3: unknown directive foo")
     )
@@ -326,10 +335,17 @@ def test_dashboard_says_when_caddy_does_not_answer(visiting: Callable[..., Visit
     visit.errors.clear()
 
 
-def test_dashboard_waits_for_a_first_look(visit: Visit) -> None:
+def test_dashboard_lists_caddys_routes_until_a_watcher_has_looked(visit: Visit, tmp_path: Path) -> None:
     page = visit.open()
     page.get_by_text("The watcher is not running").wait_for()
-    assert names(page) == []
+    assert page.locator("main a:visible").all_inner_texts() == ["feature-login", "feature-x", "main"]
+    statuses.write(tmp_path, sample())
+    page.locator("#plain").wait_for(state="hidden", timeout=2000)
+    assert len(names(page)) == 3
+    (tmp_path / "status.json").unlink()
+    page.wait_for_timeout(1200)
+    assert len(names(page)) == 3
+    assert page.locator("#plain").is_hidden()
 
 
 def test_dashboard_copies_the_redirect_uri(visiting: Callable[..., Visit], tmp_path: Path) -> None:
@@ -344,7 +360,7 @@ def test_dashboard_without_javascript_is_a_list(visiting: Callable[..., Visit], 
     statuses.write(tmp_path, sample())
     visit = visiting(java_script_enabled=False)
     page = visit.open()
-    links = page.locator("noscript a")
+    links = page.locator("main a:visible")
     assert links.all_inner_texts() == ["feature-login", "feature-x", "main"]
     assert links.first.get_attribute("href") == f"http://feature-login.localhost:{visit.base}/"
 
@@ -413,7 +429,7 @@ def test_starting_page_names_what_it_waits_for(visit: Visit, tmp_path: Path, por
 
 def test_starting_page_of_a_service_that_nobody_has_seen_yet(visit: Visit) -> None:
     page = visit.open("api.feature-x.localhost")
-    assert page.locator("dd:visible").all_inner_texts() == ["feature-x", "api", "9", "the branch’s name (hash)"]
+    assert page.locator("dd:visible").all_inner_texts() == ["feature-x", "api", "9", "hash of the branch"]
 
 
 def test_starting_page_turns_into_the_app_at_the_same_address(visit: Visit, port: int) -> None:
@@ -427,7 +443,7 @@ def test_starting_page_turns_into_the_app_at_the_same_address(visit: Visit, port
     pings = [asked for asked in app.seen if asked[0] == "HEAD"]
     assert pings
     assert set(pings) == {("HEAD", "/", None)}
-    assert [asked for asked in app.seen if asked[0] != "HEAD"] == [("GET", address.split("#")[0], "session=1")]
+    assert [asked for asked in app.seen if asked[0] != "HEAD"] == [("GET", address.removesuffix("#part"), "session=1")]
 
 
 def test_starting_page_never_sends_a_form_again_by_itself(visit: Visit, port: int) -> None:
@@ -452,7 +468,8 @@ def test_starting_page_has_patience_with_a_server_that_only_answers_the_ping(vis
 
 
 @pytest.mark.parametrize(("method", "host", "line"), [
-    ("GET", "feature-x.localhost", "feature-x (web) does not listen on 127.0.0.1:{port} (port from mise:.mise.local.toml)"),
+    ("GET", "feature-x.localhost",
+     "feature-x (web) does not listen on 127.0.0.1:{port} (port from mise:.mise.local.toml)"),
     ("POST", "api.feature-x.localhost", "feature-x (api) does not listen on 127.0.0.1:9 (port from hash)"),
     ("PUT", "sign-in.localhost", "feature-login (web) does not listen on 127.0.0.1:9 (port from hash)"),
 ])  # fmt: skip
@@ -469,7 +486,12 @@ def test_a_program_gets_two_lines(caddy: Running, port: int, method: str, host: 
 
 def test_starting_page_keeps_its_status_whatever_was_asked(caddy: Running) -> None:
     for method in ("GET", "POST", "HEAD"):
-        for more in ({}, {"Range": "bytes=0-9"}, {"If-None-Match": "*"}, {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"}):
+        for more in (
+            {},
+            {"Range": "bytes=0-9"},
+            {"If-None-Match": "*"},
+            {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"},
+        ):
             answer = caddy.request(method, "/", host="feature-x.localhost", headers={**HTML, **more})
             assert answer.status_code == 502
             assert answer.headers["Retry-After"] == "1"
@@ -546,8 +568,8 @@ def test_unknown_service_of_a_live_worktree(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("target", [
-    """/"><script>alert(1)</script>?a="><img src=x onerror=alert(1)>""", "/?a={env.HOME}{{env `HOME`}}", "//evil.example/",
-    "/javascript:alert(1)", "http:javascript:alert(1)", "http://evil.example/x",
+    """/"><script>alert(1)</script>?a="><img src=x onerror=alert(1)>""", "/?a={env.HOME}{{env `HOME`}}",
+    "//evil.example/", "/javascript:alert(1)", "http:javascript:alert(1)", "http://evil.example/x",
 ])  # fmt: skip
 def test_unknown_page_escapes_what_was_asked(caddy: Running, target: str) -> None:
     target = target.replace(" ", "%20")
@@ -591,21 +613,28 @@ def test_nobody_is_live(tmp_path: Path, browser: "Browser") -> None:
         assert "No worktree is routed" in caddy.request("GET", "/", host="localhost", headers=HTML).text
 
 
-PAGES = [("localhost", sample), ("localhost", troubled), ("localhost", many), ("localhost", statuses.status),
-         ("feature-x.localhost", sample), ("feature-y.localhost", sample)]  # fmt: skip
+ADDRESSES = {
+    "dashboard": ("localhost", "/"),
+    "starting": ("feature-x.localhost", "/"),
+    "unknown": ("feature-y.localhost", "/"),
+    "chooser": ("localhost", "/auth/callback?error=access_denied&state=nobody"),
+    "relay": ("localhost", "/auth/callback"),
+}
 
 
 @pytest.mark.node
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize(("host", "make"), PAGES)
+@pytest.mark.parametrize("look", [{"width": w, "scheme": s} for w in WIDTHS for s in ("light", "dark")])
+@pytest.mark.parametrize(("name", "make"), [
+    ("dashboard", sample), ("dashboard", troubled), ("dashboard", many), ("dashboard", statuses.status),
+    ("starting", sample), ("unknown", sample), ("chooser", sample), ("relay", sample),
+])  # fmt: skip
 def test_axe_finds_nothing(
-    visiting: Callable[..., Visit], tmp_path: Path, host: str, make: Callable[[], statuses.Json], width: int, scheme: str
+    visiting: Callable[..., Visit], tmp_path: Path, name: str, make: Callable[[], statuses.Json], look: dict[str, Any]
 ) -> None:
     if not AXE.is_file():
         missing("axe-core (npm ci in tests/e2e)")
     statuses.write(tmp_path, make(), age=60)
-    page = visiting(width=width, scheme=scheme, bypass_csp=True).open(host)
+    page = visiting(**look, bypass_csp=True).open(*ADDRESSES[name])
     page.wait_for_timeout(200)
     assert fits(page)
     page.evaluate(AXE.read_text())
@@ -613,8 +642,8 @@ def test_axe_finds_nothing(
     assert found == []
 
 
-@pytest.mark.parametrize("host", ["localhost", "feature-x.localhost", "feature-y.localhost"])
-def test_a_page_weighs_less_than_30_kilobytes(visit: Visit, tmp_path: Path, host: str) -> None:
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_a_page_weighs_less_than_30_kilobytes(visit: Visit, tmp_path: Path, name: str) -> None:
     (tmp_path / "heartbeat").touch()
     bodies: dict[str, int] = {}
 
@@ -624,7 +653,8 @@ def test_a_page_weighs_less_than_30_kilobytes(visit: Visit, tmp_path: Path, host
             bodies[path] = request.sizes()["responseBodySize"]
 
     visit.page.on("requestfinished", weigh)
-    visit.open(host).wait_for_load_state("networkidle" if host == "feature-y.localhost" else "load")
-    visit.page.wait_for_timeout(200)
-    assert {"/", "/.router/router.css", "/.router/icon.svg"} <= bodies.keys()
+    host, path = ADDRESSES[name]
+    visit.open(host, path)
+    visit.page.wait_for_timeout(300)
+    assert {urlsplit(path).path, "/.router/router.css", "/.router/icon.svg"} <= bodies.keys()
     assert sum(bodies.values()) < 30_000

@@ -1,0 +1,30 @@
+"""A router for each test, or one for a file whose tests only read or add to it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.routers import Router
+
+
+@pytest.fixture
+def router(tmp_path: Path) -> Iterator[Router]:
+    """A repository of its own, with nothing started."""
+    with Router(tmp_path) as router:
+        yield router
+
+
+@pytest.fixture
+def running(router: Router) -> Router:
+    """The same with `router up` in the foreground."""
+    router.up()
+    return router
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
+    """A running router for the tests of one file: each adds worktrees of its own and leaves the others alone."""
+    with Router(tmp_path_factory.mktemp("shared")) as router:
+        router.up()
+        yield router

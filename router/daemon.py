@@ -1,10 +1,8 @@
 """The watcher: composes the edges, and looks, plans and loads until it is told to stop."""
 
 import contextlib
-import json
 import logging
 import os
-import select
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -22,11 +20,12 @@ from router.errors import AlreadyRunningError, CaddyError, PortTakenError, Route
 from router.listeners import Listeners
 from router.model import Container, Listener, Problem, Repository, RouteTable
 from router.probe import Prober
+from router.publish import Publisher
 from router.reconcile import Outcome, check, reconcile, restarted
 from router.settings import Settings
 from router.store import Owner, Store
 from router.view import Frame
-from router.watch import Signature, Watch, signature
+from router.watch import Signature, Wake, Watch, signature
 
 QUIET = 0.02  # seconds without an event that end a burst
 BURST = 0.12  # seconds after which a burst that goes on is looked at all the same
@@ -38,34 +37,6 @@ PATIENCE = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds before Caddy is star
 LONG_LIVED = 60.0  # seconds after which a death is no longer in a row with the one before
 
 log = logging.getLogger(__name__)
-
-
-class Wake:
-    """A pipe that wakes the loop: from watchdog's threads and from signal handlers alike, without a lock."""
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._read, False)
-        os.set_blocking(self._write, False)
-
-    def set(self) -> None:
-        """Wake the loop now, or at its next wait."""
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._write, b".")
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until woken, for so long at the most; tell whether woken."""
-        if not select.select([self._read], [], [], seconds)[0]:
-            return False
-        with contextlib.suppress(BlockingIOError):
-            while os.read(self._read, 4096):
-                pass
-        return True
-
-    def close(self) -> None:
-        """Close the pipe."""
-        os.close(self._read)
-        os.close(self._write)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +93,7 @@ class Watcher:
         self._watched = survey.Watched((), ())
         self._seen = Look()
         self._pace = FAST
-        self._published = ""
+        self._publisher = Publisher(store)
         self._trouble = ""
         self._deaths: tuple[float, ...] = ()
         self._due = {"resync": 0.0, "drift": 0.0, "heartbeat": 0.0}
@@ -167,8 +138,8 @@ class Watcher:
         if self._outcome.text is None:
             self._close()
             raise CaddyError(self._outcome.last_error or "Caddy took no configuration", hint="see `router logs`")
-        self._publish()
-        self._ready(json.loads(self._published))
+        self._publisher.publish(self._document())
+        self._ready(self._document())
         while not self._stop:
             self._wait()
             if not self._stop:
@@ -181,7 +152,9 @@ class Watcher:
                 self._outcome = check(self._outcome, admin=self._admin, now=time.monotonic())
             if self._look() != self._seen or not self._outcome.in_sync or self._is_due("resync", RESYNC):
                 self._pass()
-            self._publish()
+            self._publisher.publish(self._document())
+            if self._is_due("heartbeat", HEARTBEAT):
+                self._publisher.beat()
             self._note("")
         except RouterError as exc:
             self._note(exc.message)
@@ -215,6 +188,7 @@ class Watcher:
         self._outcome = reconcile(observed, self._outcome, admin=self._admin, site=self._site)
         self._seen = replace(look, files=self._remember(look.files))
         self._announce(before, self._outcome.table)
+        self._publisher.show_programs(self._outcome.table, self._outcome.memory)
         self._due["resync"] = time.monotonic() + RESYNC
 
     def _remember(self, seen: Signature) -> Signature:
@@ -233,16 +207,8 @@ class Watcher:
         self._pace = FAST
         for line in view.changes(before, after, self._settings.port):
             log.info("%s", line)
-            if self._published:
+            if self._outcome.loads > 1:
                 self._say(line)
-
-    def _publish(self) -> None:
-        text = json.dumps(self._document(), indent=1)
-        if text != self._published:
-            self._store.write(self._store.status_file, text)
-            self._published = text
-        if self._is_due("heartbeat", HEARTBEAT):
-            self._store.write(self._store.heartbeat_file, datetime.now(UTC).isoformat())
 
     def _document(self) -> dict[str, Any]:
         outcome, caddy = self._outcome, self._caddy
@@ -286,8 +252,7 @@ class Watcher:
         self._caddy.stop()
         with contextlib.suppress(StoreError), self._store.changing() as current:
             self._store.remember(replace(current, repositories=()))
-        for path in (self._store.status_file, self._store.heartbeat_file):
-            path.unlink(missing_ok=True)
+        self._publisher.withdraw()
 
     def _is_due(self, what: str, interval: float) -> bool:
         now = time.monotonic()

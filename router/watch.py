@@ -1,6 +1,8 @@
 """File events and file signatures: two ways to learn that it is time to look again."""
 
+import contextlib
 import os
+import select
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,6 +17,34 @@ _READING = frozenset({"opened", "closed_no_write"})
 _NOISE = frozenset({"index", "ORIG_HEAD", "COMMIT_EDITMSG", "FETCH_HEAD", "packed-refs", "logs", "objects"})
 
 Signature = tuple[tuple[int, int, int] | None, ...]
+
+
+class Wake:
+    """A pipe that wakes the loop: from watchdog's threads and from signal handlers alike, without a lock."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+
+    def set(self) -> None:
+        """Wake the loop now, or at its next wait."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b".")
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until woken, for so long at the most; tell whether woken."""
+        if not select.select([self._read], [], [], seconds)[0]:
+            return False
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._read, 4096):
+                pass
+        return True
+
+    def close(self) -> None:
+        """Close the pipe."""
+        os.close(self._read)
+        os.close(self._write)
 
 
 class Watch(FileSystemEventHandler):

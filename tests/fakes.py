@@ -1,19 +1,70 @@
 """Small builders of model values for tests."""
 
-from router.model import Route, RouteTable, Service, Worktree, WorktreeId
+from router.model import (
+    Declaration,
+    Listener,
+    Observed,
+    Repository,
+    Route,
+    RouteTable,
+    Service,
+    Worktree,
+    WorktreeId,
+)
+from router.ports import parse_port
 
 
-def worktree(branch: str | None = "main", *, path: str = "", created: int = 1, admin: str | None = None) -> Worktree:
+def worktree(
+    branch: str | None = "main",
+    *declared: Declaration,
+    path: str = "",
+    created: int = 1,
+    admin: str | None = None,
+    main: bool | None = None,
+    common: str = "/r/.git",
+    present: bool = True,
+) -> Worktree:
     """Return a present worktree of the repository /r; `main` is its main checkout."""
     name = (branch or "detached").replace("/", "-")
-    main = branch == "main"
-    identity = WorktreeId("/r/.git", "" if main else (admin or name), 0 if main else created)
-    return Worktree(identity, path or f"/r.{name}", branch, main=main, detached=branch is None)
+    main = branch == "main" if main is None else main
+    identity = WorktreeId(common, "" if main else (admin or name), 0 if main else created)
+    place = path or f"{common.removesuffix('/.git')}.{name}"
+    return Worktree(identity, place, branch, main, detached=branch is None, present=present, declared=declared)
 
 
-def route(name: str, *services: Service, aliases: tuple[str, ...] = ()) -> Route:
+def repository(*worktrees: Worktree, name: str = "shop", **rest: object) -> Repository:
+    """Return the repository that these worktrees are of."""
+    common = worktrees[0].id.common_dir if worktrees else "/r/.git"
+    return Repository(name, common.removesuffix("/.git"), common, worktrees, **rest)  # type: ignore[arg-type]
+
+
+def observed(*found: Repository | Worktree | Listener, **rest: object) -> Observed:
+    """Return an observation of repositories (or of the worktrees of one) and of listeners; 8080 and 2019 are taken."""
+    worktrees = tuple(item for item in found if isinstance(item, Worktree))
+    repositories = tuple(item for item in found if isinstance(item, Repository))
+    listeners = tuple(sorted(item for item in found if isinstance(item, Listener)))
+    values: dict[str, object] = {"reserved": frozenset({8080, 2019}), **rest}
+    if worktrees:
+        repositories = (*repositories, repository(*worktrees))
+    return Observed(repositories, listeners, **values)  # type: ignore[arg-type]
+
+
+def declared(text: str | int, *, service: str = "web", file: str = ".env.local", variable: str = "PORT") -> Declaration:
+    """Return what a line `variable=text` in a file says of a service."""
+    kind = "mise" if file.endswith(".toml") else "env"
+    return Declaration(service, parse_port(str(text)), f"{kind}:{file}", variable, str(text))
+
+
+def listener(port: int, of: Worktree | None = None, *, address: str = "127.0.0.1", **rest: object) -> Listener:
+    """Return a listener of a worktree's process, or of somebody else's."""
+    values: dict[str, object] = {"worktree": of.path if of else None, "pid": 1, "program": "vite", **rest}
+    return Listener(port, address, **values)  # type: ignore[arg-type]
+
+
+def route(name: str, *services: Service, aliases: tuple[str, ...] = (), **rest: object) -> Route:
     """Return the route of a branch of that name; without services it has a `web` that is down."""
-    return Route(name, worktree(name), "shop", aliases, services or (service("web", 9),))
+    values: dict[str, object] = {"repository": "shop", **rest}
+    return Route(name, worktree(name), aliases=aliases, services=services or (service("web", 9),), **values)  # type: ignore[arg-type]
 
 
 def service(name: str, port: int, **rest: object) -> Service:

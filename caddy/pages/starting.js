@@ -41,10 +41,9 @@ async function wait() {
 async function showProgram() {
   const response = await fetch("/.router/service.json", { cache: "no-store" });
   if (response.status !== 200) return;
-  const { program, since } = await response.json();
+  const { program } = await response.json();
   if (!program) return;
-  const time = since ? `, ${new Date(since).toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}` : "";
-  document.getElementById("program").textContent = program + time;
+  document.getElementById("program").textContent = program;
   for (const element of document.querySelectorAll(".program")) element.hidden = false;
 }
 

@@ -363,14 +363,13 @@ def test_an_address_leads_to_localhost(site: tuple[Router, str], host: str) -> N
     assert answer.headers["location"] == f"http://localhost:{router.port}/a/b?c=d&e=%2F"
 
 
-@pytest.mark.parametrize("rest", ["/", "/deep/er?a=1&b=%2Fx&a=2", "/?q=ü".encode().decode("latin-1"), "/%2e%2e/x"])
+@pytest.mark.parametrize("rest", ["/", "/deep/er?a=1&b=%2Fx&a=2", "/?q=%C3%BC", "/%2e%2e/x", "//x", "?a=b"])
 def test_a_path_on_localhost_leads_to_the_worktree(site: tuple[Router, str], rest: str) -> None:
     router, label = site
     answer = router.get("localhost", f"/{label}{rest}")
     assert answer.status_code == 307
-    assert answer.headers["location"].encode("latin-1").decode() in {
-        f"http://{label}.localhost:{router.port}{form}" for form in (rest, rest.encode("latin-1").decode())
-    }
+    wanted = rest if rest.startswith("/") else f"/{rest}"
+    assert answer.headers["location"] == f"http://{label}.localhost:{router.port}{wanted}"
 
 
 def test_an_unknown_label_is_404_and_lists_the_live_ones(site: tuple[Router, str]) -> None:

@@ -1,9 +1,10 @@
 """The route table as a Caddyfile: only labels, ports and checked paths ever reach it."""
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from jinja2 import DictLoader, Environment, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
 from router import callback
 from router.errors import SettingsError
@@ -35,21 +36,34 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
-class Upstream:
-    """One line of the map: the name that leads there, the address to dial and where the port came from.
+class Cell:
+    """Where a service of a worktree is, and who says so; both empty where the worktree has no such service."""
 
-    `host` is the service's own host, where a callback for this name is sent; `page` is the worktree's label,
-    `service` the service's name.
-    """
-
-    key: str
     dial: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the route table: a name, the label of its worktree, and a cell for each service of the table.
+
+    `mounts` is the key of the services that have a path on the worktree's own host, empty where none has.
+    """
+
+    name: str
     page: str
-    service: str
-    host: str
-    web_port: int
-    tls: bool
+    cells: tuple[Cell, ...]
+    mounts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A path that leads to a service on the worktree's own host; `sets` are the keys of the rows that have it."""
+
+    path: str
+    strip: bool
+    service: int
+    sets: tuple[str, ...]
 
 
 def render(table: RouteTable, site: Site, *, templates: Mapping[str, str]) -> str:
@@ -58,33 +72,42 @@ def render(table: RouteTable, site: Site, *, templates: Mapping[str, str]) -> st
     `templates` maps file names to template text and has `Caddyfile.j2`. Raises SettingsError where a path of
     `site` cannot be written into a Caddyfile.
     """
+    services = ["web", *sorted({s.name for r in table.routes for s in r.services if s.name != "web"})]
+    paths = sorted({*site.callback_paths, *table.callback_paths})
+    return _compiled(tuple(sorted(templates.items()))).render(
+        mark=MARK,
+        site=site,
+        origin=origin("localhost", site.port),
+        suffix=origin("", site.port).removeprefix("http://"),
+        services=services,
+        rows=sorted(_rows(table, services, site), key=lambda row: row.name),
+        mounts=_mounts(table, services),
+        names=[route.name for route in table.routes],
+        choices=[
+            f"{route.name}={callback.home(route, port=site.port, target=site.callback_target)}"
+            for route in table.routes
+        ],
+        any_tls=any(service.tls for route in table.routes for service in route.services),
+        callback_pattern=callback.path_pattern(paths),
+        label=callback.LABEL,
+        state_name=callback.STATE,
+        redirect_uri_pattern=callback.redirect_uri_pattern(origin("localhost", site.port), paths),
+    )
+
+
+@functools.cache
+def _compiled(templates: tuple[tuple[str, str], ...]) -> Template:
+    """Return the template of the whole: compiling takes ten times as long as rendering."""
     environment = Environment(
         loader=DictLoader(dict(templates)),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - the output is no HTML; see quoted() and the types of Upstream
+        autoescape=False,  # noqa: S701 - the output is no HTML; see quoted() and the types of Row
     )
     environment.filters["quoted"] = quoted
-    upstreams = sorted(_upstreams(table, site), key=lambda u: u.key)
-    paths = sorted({*site.callback_paths, *table.callback_paths})
-    return environment.get_template("Caddyfile.j2").render(
-        mark=MARK,
-        site=site,
-        origin=origin("localhost", site.port),
-        suffix=origin("", site.port).removeprefix("http://"),
-        upstreams=upstreams,
-        services=sorted({s.name for r in table.routes for s in r.services if s.name != "web"}),
-        names=[route.name for route in table.routes],
-        any_tls=any(u.tls for u in upstreams),
-        places=sorted(callback.places(table, port=site.port, target=site.callback_target).items()),
-        callback_paths=paths,
-        callback_pattern=callback.path_pattern(paths),
-        label=callback.LABEL,
-        state_name=callback.STATE,
-        redirect_uri_pattern=callback.redirect_uri_pattern(origin("localhost", site.port), paths),
-    )
+    return environment.get_template("Caddyfile.j2")
 
 
 def quoted(path: str) -> str:
@@ -97,25 +120,32 @@ def quoted(path: str) -> str:
     return f'"{path}"'
 
 
-def _upstreams(table: RouteTable, site: Site) -> Iterator[Upstream]:
+def _rows(table: RouteTable, services: Sequence[str], site: Site) -> Iterator[Row]:
     for route in table.routes:
-        web = route.services[0]
-        for name in route.names:
-            yield _upstream(route, name, web, key=name, site=site)
-            for service in route.services[1:]:
-                yield _upstream(route, name, service, key=f"{name}--{service.name}", site=site)
+        cells = tuple(_cell(route.service(name), site) for name in services)
+        yield from (Row(name, route.name, cells, _mounted(route)) for name in route.names)
 
 
-def _upstream(route: Route, name: str, service: Service, *, key: str, site: Site) -> Upstream:
+def _cell(service: Service | None, site: Site) -> Cell:
+    if service is None:
+        return Cell("", "")
     address = site.upstream_host or service.address
     host = f"[{address}]" if ":" in address else address
-    return Upstream(
-        key=key,
-        dial=f"{host}:{service.port}",
-        source=service.source,
-        page=route.name,
-        service=service.name,
-        host=f"{name}.localhost" if service.name == "web" else f"{service.name}.{name}.localhost",
-        web_port=route.services[0].port,
-        tls=service.tls,
-    )
+    return Cell(f"{'https/' if service.tls else ''}{host}:{service.port}", quoted(service.source))
+
+
+def _mounted(route: Route) -> str:
+    """Return the key of a route's mounts: routes that have the same ones share it."""
+    return ",".join(f"{s.name}={s.path}{'!' if s.strip_path else ''}" for s in route.services if s.path)
+
+
+def _mounts(table: RouteTable, services: Sequence[str]) -> list[Mount]:
+    """Return every mount of the table, the longest path first: it is the one that is meant."""
+    sets: dict[tuple[str, bool, int], set[str]] = {}
+    for route in table.routes:
+        for service in route.services:
+            if service.path:
+                key = (service.path, service.strip_path, services.index(service.name))
+                sets.setdefault(key, set()).add(_mounted(route))
+    ordered = sorted(sets.items(), key=lambda item: (-len(item[0][0]), item[0]))
+    return [Mount(path, strip, service, tuple(sorted(keys))) for (path, strip, service), keys in ordered]

@@ -22,7 +22,7 @@ _SEGMENT = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"  # of a path: never empty, never `.
 # The name `state` in a query, as Go and every other reader of forms decodes it
 STATE = "".join(f"(?:{letter}|%{ord(letter):x})" for letter in "state")
 
-_TAGGED = re.compile(rf"WT1\.([a-z0-9-]+)\.({TEXT}+)")
+_TAGGED = re.compile(rf"WT1\.({LABEL}(?:--{LABEL})?)\.({TEXT}+)")
 _FIRST = re.compile(rf"({LABEL})(?:\.{NONCE})?")
 _LAST = re.compile(rf"{TEXT}*([|;.])({LABEL})")
 _FORM = re.compile(r"application/x-www-form-urlencoded[ \t]*(?:;|$)", re.IGNORECASE)
@@ -102,14 +102,18 @@ def places(table: RouteTable, *, port: int, target: str = "host") -> dict[str, P
     return {key: place for route in table.routes for key, place in _places(route, port, target)}
 
 
+def home(route: Route, *, port: int, target: str) -> str:
+    """Return the origin that a state which names a worktree leads to."""
+    return origin(f"{route.name}.localhost", port) if target == "host" else f"http://localhost:{route.services[0].port}"
+
+
 def _places(route: Route, port: int, target: str) -> Iterator[tuple[str, Place]]:
     # The dev server's own port strips no tag: a tagged state goes to the host in either case
-    web = route.services[0].port
-    home = origin(f"{route.name}.localhost", port) if target == "host" else f"http://localhost:{web}"
     for name in route.names:
         for service in route.services:
             key = name if service.name == "web" else f"{name}--{service.name}"
-            yield key, Place(route.name, origin(service_host(name, service.name), port), home)
+            own = origin(service_host(name, service.name), port)
+            yield key, Place(route.name, own, home(route, port=port, target=target))
 
 
 def decide(request: Request, *, paths: Iterable[str], live: Mapping[str, Place]) -> Decision | None:

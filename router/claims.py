@@ -6,11 +6,11 @@ A service whose claim loses falls to its next candidate, so the outcome does not
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from router.model import Declaration, Listener, Problem, ServiceSpec, Worktree
+from router.model import Declaration, KeptService, Listener, Problem, Repository, ServiceSpec, Worktree
 from router.naming import shown
 from router.ports import HIGHEST, LOWEST
 
@@ -26,13 +26,18 @@ class Candidate:
 
 @dataclass(slots=True)
 class Claim:
-    """One service's way through its candidates. `age` is its worktree's place, 0 the oldest."""
+    """One service's way through its candidates.
+
+    `age` is its worktree's place, 0 the oldest. `had` are the ports that it had before, `hashed` those that its
+    hash gave it: the one assigned once, and that of the branch it has now.
+    """
 
     worktree: Worktree
     service: ServiceSpec
     age: int
     candidates: Iterator[Candidate]
     had: frozenset[int]
+    hashed: tuple[int, ...]
     current: Candidate
     declared: Candidate | None = None
     problems: list[Problem] = field(default_factory=list)
@@ -50,11 +55,61 @@ def holders(listeners: Iterable[Listener]) -> Holders:
     return {port: frozenset(paths) for port, paths in found.items()}
 
 
-def hash_candidates(first: int, reserved: frozenset[int]) -> Iterator[Candidate]:
-    """Yield a service's hash port, then each one above it that the router does not need itself."""
-    for port in chain(range(first, HIGHEST + 1), range(LOWEST, first)):
+def by_port(listeners: Iterable[Listener]) -> dict[int, tuple[Listener, ...]]:
+    """Return what listens on each port."""
+    found: dict[int, tuple[Listener, ...]] = {}
+    for listener in listeners:
+        found[listener.port] = (*found.get(listener.port, ()), listener)
+    return found
+
+
+def inherited(repositories: Iterable[Repository]) -> dict[tuple[str, str], frozenset[int]]:
+    """Return the ports that each main checkout's files give a service, by common directory and service."""
+    ports: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for repository in repositories:
+        for worktree in repository.worktrees:
+            for declaration in worktree.declared if worktree.main else ():
+                if declaration.port:
+                    ports[repository.common_dir, declaration.service].add(declaration.port)
+    return {key: frozenset(found) for key, found in ports.items()}
+
+
+def candidates(
+    known: KeptService | None,
+    declared: Candidate | None,
+    own: Candidate | None,
+    *,
+    hashed: int,
+    listening: Container[int],
+    reserved: frozenset[int],
+) -> Iterator[Candidate]:
+    """Yield a service's candidates in the order of trust, without end: after its hash port each free one above it.
+
+    `declared` is what its files say, `own` the worktree's own server that was found for it.
+    """
+    if declared and declared.port in listening:
+        yield declared
+    if own:
+        # at its hash port too, a server that is not where a file says has moved: that is what is remembered
+        yield replace(own, source="listener") if declared and own.source == "hash" else own
+    if known and _last_seen(known, declared) and known.port not in reserved:
+        yield Candidate(known.port, known.source)
+    if declared and declared.port not in listening:
+        yield declared
+    for port in chain(range(hashed, HIGHEST + 1), range(LOWEST, hashed)):
         if port not in reserved:
             yield Candidate(port, "hash")
+
+
+def published(source: str) -> bool:
+    """Tell whether a port is one that a container publishes."""
+    return source.startswith("container:")
+
+
+def _last_seen(known: KeptService, declared: Candidate | None) -> bool:
+    """Tell whether a server was found where no file says so, and the files say the same still."""
+    found_there = known.source == "listener" or published(known.source)
+    return found_there and known.declared == (declared.port if declared else None)
 
 
 def settle(claims: list[Claim], held: Holders) -> None:
@@ -70,13 +125,20 @@ def settle(claims: list[Claim], held: Holders) -> None:
         for claim in claims:
             by_port[claim.current.port].append(claim)
         for port, rivals in by_port.items():
-            strongest = min(rivals, key=lambda c: _rank(c, held))
+            strongest = _strongest(rivals, held)
             for claim in rivals:
                 if other := _beaten_by(claim, strongest, held.get(port, frozenset())):
                     losers[id(claim)] = (claim, other)
         for claim, other in losers.values():
             _lose(claim, other)
         pending = [claim for claim, _ in losers.values()]
+
+
+def _strongest(rivals: list[Claim], held: Holders) -> Claim:
+    """Return the claim that keeps its port; of one worktree's services, one that somebody named before a hash."""
+    first = min(rivals, key=lambda c: _rank(c, held))
+    own = (claim for claim in rivals if claim.worktree is first.worktree)
+    return min(own, key=lambda c: (c.current.source == "hash", _rank(c, held)))
 
 
 def _rank(claim: Claim, held: Holders) -> tuple[bool, bool, int, str]:
@@ -101,15 +163,39 @@ def _lose(claim: Claim, other: str) -> None:
     claim.current = next(claim.candidates)
     while claim.current.port == lost.port:
         claim.current = next(claim.candidates)
-    where = "its own other service" if other == claim.worktree.path else shown(other)
     if lost.declared:
-        message = f"port {lost.port} ({lost.source}) belongs to {where}"
+        message = f"port {lost.port} ({lost.source}) belongs to {_whose(other, claim)}"
         hint = f"give {claim.service.name} a port of its own in {lost.source.partition(':')[2] or 'router.toml'}"
         claim.problems.append(Problem("port-conflict", message, hint, claim.service.name))
-    elif lost.source == "hash" and not any(p.kind == "hash-collision" for p in claim.problems):
-        message = f"hash port {lost.port} belongs to {where}; the next free one is used"
-        hint = f"declare a port in .env.local, or give {claim.service.name} the port that `router url --direct` names"
-        claim.problems.append(Problem("hash-collision", message, hint, claim.service.name))
+
+
+def owners(claims: Iterable[Claim], held: Holders) -> dict[int, str]:
+    """Return whose every port is once the claims are settled: the path of a worktree by port."""
+    return {**{port: min(paths) for port, paths in held.items()}, **{c.current.port: c.worktree.path for c in claims}}
+
+
+def problems(claim: Claim, owners: Mapping[int, str]) -> Iterator[Problem]:
+    """Yield what is wrong with a service, once the claims are settled.
+
+    A `hash-collision` is read off the outcome: the service has the next free port, as those from its hash port on are
+    taken. So it is shown for as long as it lasts, and not only in the pass that moved the port.
+    """
+    yield from claim.problems
+    name, current, declared = claim.service.name, claim.current, claim.declared
+    for first in claim.hashed if current.source == "hash" else ():
+        if first < current.port and all(port in owners for port in range(first, current.port)):
+            message = f"hash port {first} belongs to {_whose(owners[first], claim)}; the next free one is used"
+            hint = f"declare a port in .env.local, or give {name} the port that `router url --direct` names"
+            yield Problem("hash-collision", message, hint, name)
+            break
+    if declared and current.source == "listener" and current.port != declared.port:
+        message = f"{name} listens on {current.port}, not on {declared.port} ({declared.source})"
+        hint = f"nothing to do: {current.port} is routed; to move back, free {declared.port} and restart the server"
+        yield Problem("moved-port", message, hint, name)
+
+
+def _whose(path: str, claim: Claim) -> str:
+    return "its own other service" if path == claim.worktree.path else shown(path)
 
 
 def own_declaration(

@@ -171,6 +171,22 @@ def logs(
         print(line, flush=follow)
 
 
+@app.command()
+def demo(
+    port: Port = None,
+    check: Annotated[bool, typer.Option("--check", help="Walk through it alone; exit 1 if a step fails.")] = False,
+    browse: Annotated[bool, typer.Option("--open/--no-open", help="Open the dashboard in the browser.")] = True,
+) -> None:
+    """Show everything on a throw-away repository, until Ctrl-C removes it."""
+    from router.demo import show
+    from router.demo_check import check as passes
+
+    wanted = load(port=port).port
+    if check:
+        raise typer.Exit(0 if passes(wanted, say=_line, log=_say) else 1)
+    show(wanted, browse=browse, say=_line)
+
+
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
@@ -234,6 +250,10 @@ def _live(ask: "Callable[[], Document]") -> None:
         while True:
             live.update(view.renderable(ask()), refresh=True)
             time.sleep(0.5)
+
+
+def _line(text: str) -> None:
+    print(text, flush=True)
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,7 @@
 """Which of a worktree's own listening servers is which of its services, where no file says so."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from router.claims import Candidate
 from router.model import Listener, Observed, Problem, ServiceSpec, Worktree
@@ -10,44 +11,67 @@ Choice = tuple[dict[str, Candidate], list[Problem]]
 
 
 def found(
-    worktree: Worktree, specs: Sequence[ServiceSpec], declared: Mapping[str, Candidate | None], observed: Observed
+    worktree: Worktree,
+    specs: Sequence[ServiceSpec],
+    declared: Mapping[str, Candidate | None],
+    observed: Observed,
+    *,
+    hashed: Mapping[str, int],
+    last: Mapping[str, int],
 ) -> Choice:
     """Return the found candidate of each service that has one, and the `ambiguous-port` problems.
 
-    A published port of a Compose service is that service. Of the worktree's own listeners, those that no file
-    gives to a service are looked at: the only one is `web`; of several, the one that answers with HTML is `web`
-    and another that speaks HTTP is `api`.
+    A published port of a Compose service is that service, a listener at a service's own hash port (`hashed`) too.
+    Of the worktree's other listeners, those that no file gives to a service are looked at: the only one is `web`,
+    unless another service was last seen there (`last`); of several, the one that answers with HTML is `web` and
+    another that speaks HTTP is `api`.
     """
-    choices = {
-        container.service: Candidate(container.port, f"container:{container.name}")
-        for container in observed.containers
-        if container.worktree == worktree.path
-    }
-    own = {listener.port: listener for listener in observed.listeners if _may_serve(listener, worktree, observed)}
+    choices = _published(worktree, observed)
+    own = _own(worktree, observed)
     named = {c.port for c in declared.values() if c} | {c.port for c in choices.values()}
     settled = {name for name, c in declared.items() if c and c.port in own} | set(choices)
     free = {port: listener for port, listener in own.items() if port not in named}
+    for service, port in hashed.items():
+        if service not in settled and port in free:
+            choices[service] = Candidate(port, "hash")
+            del free[port]
     problems: list[Problem] = []
     names = {spec.name for spec in specs}
-    for service, choose in (("web", _web), ("api", _api)):
-        if service in names and service not in settled:
-            ports = choose(free)
+    for service in ("web", "api"):
+        if service in names - settled - set(choices):
+            others = {port for name, port in last.items() if name != service}
+            ports = _web(free, others) if service == "web" else _api(free)
             if len(ports) == 1:
                 choices[service] = Candidate(ports[0], "listener")
-                del free[ports[0]]
             elif ports:
                 problems.append(_ambiguous(service, ports, specs))
+            for port in ports:
+                del free[port]
     return choices, problems
 
 
-def _may_serve(listener: Listener, worktree: Worktree, observed: Observed) -> bool:
-    closed = listener.port in NOT_DEV_PORTS or listener.port in observed.reserved
-    return listener.worktree == worktree.path and not closed
+def _published(worktree: Worktree, observed: Observed) -> dict[str, Candidate]:
+    return {
+        container.service: Candidate(container.port, f"container:{container.name}")
+        for container in observed.containers
+        if container.worktree == worktree.path and container.port not in observed.reserved
+    }
 
 
-def _web(free: Mapping[int, Listener]) -> list[int]:
-    if len(free) < 2:  # noqa: PLR2004
-        return list(free)
+def _own(worktree: Worktree, observed: Observed) -> dict[int, Listener]:
+    """Return the worktree's own listeners that may be a dev server; of both families, the one that was understood."""
+    own: dict[int, Listener] = {}
+    closed = NOT_DEV_PORTS | observed.reserved
+    for listener in observed.listeners:
+        if listener.worktree == worktree.path and listener.port not in closed:
+            known = own.get(listener.port)
+            own[listener.port] = known if known and known.serves else listener
+    return own
+
+
+def _web(free: Mapping[int, Listener], others: AbstractSet[int]) -> list[int]:
+    if len(free) == 1:
+        return [port for port in free if port not in others]
     html = [port for port, listener in free.items() if listener.serves == "html"]
     return sorted(html or free)
 

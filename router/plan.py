@@ -52,13 +52,19 @@ class _Scene:
         kept = self.kept.get(worktree.id)
         return kept.services.get(service) if kept else None
 
+    def assigned(self, worktree: Worktree, service: str) -> int | None:
+        known = self.known(worktree, service)
+        return known.hash_port if known else None
+
 
 def plan(observed: Observed, remembered: Memory) -> Plan:
     """Decide names and ports of every worktree. Pure: the same arguments give the same plan."""
     scene = _scene(observed, remembered)
     contests = {w.id: _contest(scene, repository, w, age) for age, (repository, w) in enumerate(scene.aged)}
-    claims.settle(list(chain.from_iterable(contests.values())), scene.held)
-    routes = tuple(_routes(scene, contests))
+    every = list(chain.from_iterable(contests.values()))
+    claims.settle(every, scene.held)
+    contests = {w.id: [c for c in contests[w.id] if _stands(c, repository)] for repository, w in scene.aged}
+    routes = tuple(_routes(scene, contests, claims.owners(every, scene.held)))
     table = RouteTable(
         routes=tuple(sorted(routes, key=lambda route: route.name)),
         callback_paths=tuple(sorted({path for r in observed.repositories for path in r.callback_paths})),
@@ -77,30 +83,12 @@ def _scene(observed: Observed, remembered: Memory) -> _Scene:
         observed=observed,
         held=claims.holders(observed.listeners),
         kept=kept,
-        listening={port: tuple(found) for port, found in _by_port(observed.listeners).items()},
-        inherited=_inherited(observed.repositories),
+        listening=claims.by_port(observed.listeners),
+        inherited=claims.inherited(observed.repositories),
         aged=aged,
         repository_names=names,
         labels=labels.assign(aged, kept, names),
     )
-
-
-def _inherited(repositories: tuple[Repository, ...]) -> dict[tuple[str, str], frozenset[int]]:
-    """Return the ports that each main checkout's files give a service, by common directory and service."""
-    ports: dict[tuple[str, str], set[int]] = {}
-    for repository in repositories:
-        for worktree in repository.worktrees:
-            for declaration in worktree.declared if worktree.main else ():
-                if declaration.port:
-                    ports.setdefault((repository.common_dir, declaration.service), set()).add(declaration.port)
-    return {key: frozenset(found) for key, found in ports.items()}
-
-
-def _by_port(listeners: tuple[Listener, ...]) -> dict[int, list[Listener]]:
-    ports: dict[int, list[Listener]] = {}
-    for listener in listeners:
-        ports.setdefault(listener.port, []).append(listener)
-    return ports
 
 
 def _contest(scene: _Scene, repository: Repository, worktree: Worktree, age: int) -> list[Claim]:
@@ -108,17 +96,29 @@ def _contest(scene: _Scene, repository: Repository, worktree: Worktree, age: int
     declared, problems = {}, {}
     for spec in specs:
         declared[spec.name], problems[spec.name] = _declared(scene, repository, worktree, spec)
-    own, unclear = found(worktree, specs, declared, scene.observed)
+    natural = {spec.name: _hash_port(scene, worktree, spec.name) for spec in specs}
+    last = {spec.name: known.port for spec in specs if (known := scene.known(worktree, spec.name))}
+    assigned = {name: scene.assigned(worktree, name) or port for name, port in natural.items()}
+    own, unclear = found(worktree, specs, declared, scene.observed, hashed=assigned, last=last)
     contest = []
     for spec in specs:
         known = scene.known(worktree, spec.name)
-        candidates = _candidates(scene, worktree, spec, declared[spec.name], own.get(spec.name))
+        hashed = (assigned[spec.name], natural[spec.name])
+        candidates = claims.candidates(
+            known,
+            declared[spec.name],
+            own.get(spec.name),
+            hashed=hashed[0],
+            listening=scene.listening,
+            reserved=scene.observed.reserved,
+        )
         claim = Claim(
             worktree=worktree,
             service=spec,
             age=age,
             candidates=candidates,
             had=frozenset({known.port, known.hash_port or known.port} if known else ()),
+            hashed=hashed,
             current=next(candidates),
             declared=declared[spec.name],
             problems=[*problems[spec.name], *(p for p in unclear if p.service == spec.name)],
@@ -128,49 +128,42 @@ def _contest(scene: _Scene, repository: Repository, worktree: Worktree, age: int
 
 
 def _specs(scene: _Scene, repository: Repository, worktree: Worktree) -> tuple[ServiceSpec, ...]:
+    """Return the repository's services and those that Compose gives, or gave, this worktree."""
     named = {spec.name for spec in repository.services}
-    extra = {c.service for c in scene.observed.containers if c.worktree == worktree.path} - named
-    return (*repository.services, *(ServiceSpec(name) for name in sorted(extra)))
+    extra = {c.service for c in scene.observed.containers if c.worktree == worktree.path}
+    kept = scene.kept.get(worktree.id)
+    extra |= {name for name, known in kept.services.items() if claims.published(known.source)} if kept else set()
+    return (*repository.services, *(ServiceSpec(name) for name in sorted(extra - named)))
+
+
+def _stands(claim: Claim, repository: Repository) -> bool:
+    """Tell whether a service is still one: what Compose alone gave is none without its published port."""
+    return claim.service in repository.services or claims.published(claim.current.source)
+
+
+def _hash_port(scene: _Scene, worktree: Worktree, service: str) -> int:
+    """Return the hash port of the branch that is checked out, of the label where HEAD is detached."""
+    return service_port(service, scene.labels[worktree.id] if worktree.branch is None else worktree.branch)
 
 
 def _declared(
     scene: _Scene, repository: Repository, worktree: Worktree, spec: ServiceSpec
 ) -> tuple[Candidate | None, list[Problem]]:
+    reserved, ruled = scene.observed.reserved, []
     override = repository.overrides.get(worktree.branch) if worktree.branch else None
-    if override and spec.name in override.ports:
-        return Candidate(override.ports[spec.name], "settings", declared=True), []
+    if override and (port := override.ports.get(spec.name)):
+        if port not in reserved:
+            return Candidate(port, "settings", declared=True), []
+        message = f"port {port} in router.toml is a port of the router's own"
+        ruled = [Problem("bad-port", message, "write a free port into router.toml", spec.name)]
     inherited = frozenset[int]()
     if not worktree.main:
         inherited = scene.inherited.get((repository.common_dir, spec.name), inherited)
-    return claims.own_declaration(
-        worktree, spec, inherited=inherited, reserved=scene.observed.reserved, held=scene.held
-    )
+    own, wrong = claims.own_declaration(worktree, spec, inherited=inherited, reserved=reserved, held=scene.held)
+    return own, ruled + wrong
 
 
-def _candidates(
-    scene: _Scene, worktree: Worktree, spec: ServiceSpec, declared: Candidate | None, own: Candidate | None
-) -> Iterator[Candidate]:
-    """Yield a service's candidates in the order of trust."""
-    known = scene.known(worktree, spec.name)
-    name = worktree.branch if worktree.branch is not None else scene.labels[worktree.id]
-    hashed = known.hash_port if known and known.hash_port else service_port(spec.name, name)
-    if declared and declared.port in scene.listening:
-        yield declared
-    if own:
-        yield _plainly(own, hashed)
-    if known and known.source == "listener" and known.declared == (declared.port if declared else None):
-        yield _plainly(Candidate(known.port, "listener"), hashed)
-    if declared and declared.port not in scene.listening:
-        yield declared
-    yield from claims.hash_candidates(hashed, scene.observed.reserved)
-
-
-def _plainly(found: Candidate, hashed: int) -> Candidate:
-    """Return a server found at its own hash port as what it is: there, and its source, before and after it starts."""
-    return Candidate(hashed, "hash") if found.port == hashed else found
-
-
-def _routes(scene: _Scene, contests: Mapping[WorktreeId, list[Claim]]) -> Iterator[Route]:
+def _routes(scene: _Scene, contests: Mapping[WorktreeId, list[Claim]], ports: Mapping[int, str]) -> Iterator[Route]:
     aliases = labels.aliases(scene.aged, scene.labels)
     owners = {scene.labels[worktree.id]: worktree for _, worktree in scene.aged}
     for repository, worktree in scene.aged:
@@ -185,7 +178,7 @@ def _routes(scene: _Scene, contests: Mapping[WorktreeId, list[Claim]]) -> Iterat
             problems=(
                 *worktree.problems,
                 *((clash,) if clash else ()),
-                *chain.from_iterable((*claim.problems, *_moved(claim)) for claim in contest),
+                *chain.from_iterable(claims.problems(claim, ports) for claim in contest),
             ),
         )
 
@@ -214,17 +207,6 @@ def _live(listeners: tuple[Listener, ...], path: str) -> Listener | None:
     return min(listeners, key=lambda found: (found.worktree != path, found.address), default=None)
 
 
-def _moved(claim: Claim) -> Iterator[Problem]:
-    declared, current = claim.declared, claim.current
-    if declared and current.source == "listener" and current.port != declared.port:
-        yield Problem(
-            "moved-port",
-            f"{claim.service.name} listens on {current.port}, not on {declared.port} ({declared.source})",
-            f"{current.port} is routed; to move back, free port {declared.port} and start the server again",
-            claim.service.name,
-        )
-
-
 def _unrouted(repository: Repository) -> Iterator[Problem]:
     yield from repository.problems
     for worktree in repository.worktrees:
@@ -247,14 +229,19 @@ def _keep(scene: _Scene, route: Route, contest: list[Claim], wanted: str) -> Kep
             tls=service.tls,
             program=service.program or (known.program if known else None),
             declared=claim.declared.port if claim.declared else None,
-            hash_port=service.port if service.source == "hash" else known.hash_port if known else None,
+            hash_port=scene.assigned(route.worktree, service.name) or _by_hash(service),
         )
     return Kept(route.worktree.id, route.name, route.worktree.branch, wanted, services)
 
 
+def _by_hash(service: Service) -> int | None:
+    """Return the port that a service's hash gives it now; assigned once, it outlasts whoever takes it for a while."""
+    return service.port if service.source == "hash" else None
+
+
 def _remaining(observed: Observed, scene: _Scene, kept: Mapping[WorktreeId, Kept]) -> tuple[Kept, ...]:
     """Return the new memory: what is routed now, what is only hidden or missing, and what nobody looked at."""
-    looked_at = {repository.common_dir for repository in observed.repositories}
+    looked_at = {r.common_dir for r in observed.repositories if r.worktrees}  # none: git did not answer
     alive = {worktree.id for repository in observed.repositories for worktree in repository.worktrees}
     old = {i: k for i, k in scene.kept.items() if i in alive or i.common_dir not in looked_at}
     return tuple(sorted({**old, **kept}.values(), key=lambda k: k.id))

@@ -48,7 +48,9 @@ def test_two_with_pages_are_ambiguous_for_web_and_none_of_them_is_api() -> None:
 
 
 def test_two_that_speak_http_are_ambiguous_for_api() -> None:
-    seen = observed(TREE, listener(5173, TREE, serves="html"), *(listener(p, TREE, serves="http") for p in (8000, 8001)))
+    seen = observed(
+        TREE, listener(5173, TREE, serves="html"), *(listener(p, TREE, serves="http") for p in (8000, 8001))
+    )
     assert [(p.kind, p.service) for p in one(seen).problems] == [("ambiguous-port", "api")]
 
 

@@ -32,12 +32,12 @@ LIMIT = 20.0  # seconds for what takes one on an idle machine
 _ENDED = (psutil.Error, OSError)
 
 
-def wait_until(look: Callable[[], Seen], *, limit: float = LIMIT, what: str = "") -> Seen:
+def wait_until(look: Callable[[], Seen], *, limit: float = LIMIT, what: str = "", pause: float = 0.02) -> Seen:
     """Return the first true value that `look` gives; AssertionError with `what` or the last value after `limit`."""
     deadline = monotonic() + limit
     while not (seen := look()):
         assert monotonic() < deadline, f"not within {limit} s: {what or seen}"
-        sleep(0.02)
+        sleep(pause)
     return seen
 
 
@@ -93,6 +93,7 @@ class Router:
         for process in self._foreground:
             process.wait(LIMIT)
         assert not left, f"left running: {left}"
+        assert not self.bugs, self.bugs[0]
 
     # The repository
 
@@ -178,6 +179,11 @@ class Router:
         return said.out.strip()
 
     # What can be seen from outside
+
+    @property
+    def bugs(self) -> list[str]:
+        """The ends of the tracebacks that the command has left so far."""
+        return [path.read_text()[-600:] for path in (self.directory / "home").glob("router-bug-*")]
 
     def seen(self) -> Json:
         """Return the status as the watcher last wrote it, without a command; empty where there is none."""
@@ -544,7 +550,8 @@ def _environment(home: Path, state: Path, port: int) -> dict[str, str]:
            for key, value in (("NAME", "Somebody"), ("EMAIL", "somebody@example.org"))}  # fmt: skip
     git = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true", **who}
     router = {"ROUTER_STATE_DIR": str(state), "ROUTER_PORT": str(port)}
-    return {**kept, **git, **router, "HOME": str(home), "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {"HOME": str(home), "TMPDIR": str(home), "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, **git, **router, **own}
 
 
 def _belongs(process: psutil.Process, state: Path) -> bool:

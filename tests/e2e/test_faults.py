@@ -159,11 +159,8 @@ def test_a_signal_ends_everything_though_streams_are_open(router: Router, app: s
         assert up.end(number, limit=5) == 0
     assert not router.processes()
     assert not listens(router.port)
-    left = {str(path.relative_to(router.state)) for path in router.state.rglob("*")}
-    assert {name for name in left if not name.startswith("caddy/")} == {
-        "Caddyfile", "caddy", "memory.json", "memory.lock", "watcher.lock", "site",
-        "logs", "logs/caddy.log", "logs/watcher.log",
-    }  # fmt: skip
+    left = {path.name for path in router.state.rglob("*") if not path.is_dir() and "caddy/" not in str(path)}
+    assert left == {"Caddyfile", "memory.json", "memory.lock", "watcher.lock", "watcher.log", "caddy.log"}
     assert router.detach()["caddy"]["in_sync"]
 
 
@@ -216,6 +213,18 @@ def test_a_fight_over_the_configuration_is_given_up_and_told(router: Router, app
     assert router.down().code == 0
     assert router.detach()["caddy"]["in_sync"]
     assert router.page(app) == "app"
+
+
+def test_caddy_killed_after_a_fight_is_back(router: Router, app: str) -> None:
+    up = router.up()
+    for number in (2, 3, 3):
+        lose(router)
+        wait_until(lambda: router.loads == number or "drift" in router.kinds(), what="loaded again or given up")  # noqa: B023
+    wait_until(lambda: "drift" in router.kinds(), what="drift")
+    pid = router.caddy_pid
+    kill(pid)
+    wait_until(lambda: up.ended or router.caddy_pid != pid, what="Caddy back")
+    assert not up.ended, up.errors
 
 
 # The state directory
@@ -289,6 +298,7 @@ def test_a_repository_that_git_cannot_read_keeps_its_routes(running: Router) -> 
     assert running.get(branch).status_code == 502
 
     config.write_text(before)
+    running.declare(path, free_port())
     wait_until(lambda: not running.kinds(), what="no problem left")
     assert running.worktrees().keys() == {running.trunk, branch}
 

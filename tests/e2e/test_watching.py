@@ -11,6 +11,7 @@ import pytest
 
 from router.naming import label
 from router.ports import service_port
+from router.store import Store
 from tests.e2e.routers import Router, Stream, Upstream, free_port, fresh, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -125,15 +126,48 @@ def test_an_edited_env_file_moves_the_route(shared: Router) -> None:
         wait_until(lambda: shared.web(path)["source"] == "hash", what="hash")
 
 
+def test_a_change_made_while_the_one_before_is_loaded_is_not_missed(running: Router) -> None:
+    one, two = running.add(fresh("one")), running.add(fresh("two"))
+    wait_until(lambda: running.at(one) and running.at(two), what="both")
+    log = Store(running.state).caddy_log
+    for _ in range(3):
+        ports, size = (free_port(), free_port()), log.stat().st_size
+        running.declare(one, ports[0])
+        wait_until(lambda: log.stat().st_size > size, pause=0.001, what="a load")  # noqa: B023
+        running.declare(two, ports[1])
+        wait_until(lambda: (running.web(one)["port"], running.web(two)["port"]) == ports, limit=10)  # noqa: B023
+
+
+def test_a_change_made_while_git_is_asked_is_not_missed(router: Router) -> None:
+    before, after = fresh("before"), fresh("after")
+    path, hold, held = router.add(before), router.directory / "hold", router.directory / "held"
+    slow = router.directory / "bin" / "git"
+    slow.parent.mkdir()
+    slow.write_text(
+        f"#!/bin/sh\n'{shutil.which('git')}' \"$@\"; code=$?\n"
+        f"case \"$*\" in *'worktree list'*) while [ -e '{hold}' ]; do : >'{held}'; sleep 0.02; done;; esac\n"
+        "exit $code\n"
+    )
+    slow.chmod(0o755)
+    router.up(env={"PATH": f"{slow.parent}:{os.environ['PATH']}"})
+    router.label(path, before)
+    hold.touch()
+    router.declare(path, free_port())  # makes it look
+    wait_until(held.exists, what="git asked")
+    router.git("switch", "--quiet", "-c", after, cwd=path)
+    hold.unlink()
+    wait_until(lambda: (router.at(path) or {}).get("name") == after, limit=10, what="the new name")
+
+
 def test_a_server_started_anywhere_in_the_worktree_is_found(shared: Router) -> None:
     branch, port = fresh("found"), free_port()
     path = shared.add(branch)
     below = path / "apps" / "web"
     below.mkdir(parents=True)
     pid = shared.serve(below, "found", port)
-    wait_until(lambda: shared.page(branch) == "found", what="found")
-    web = shared.web(path)
-    assert (web["source"], web["pid"], web["program"]) == ("listener", pid, "http.server")
+    wait_until(lambda: shared.web(path).get("pid") == pid, what="found")
+    assert (shared.web(path)["source"], shared.web(path)["program"]) == ("listener", "http.server")
+    assert shared.page(branch) == "found"
 
 
 def test_two_worktrees_that_declare_one_port_are_told_and_the_first_keeps_it(shared: Router) -> None:

@@ -178,8 +178,8 @@ def demo(
     browse: Annotated[bool, typer.Option("--open/--no-open", help="Open the dashboard in the browser.")] = True,
 ) -> None:
     """Show everything on a throw-away repository, until Ctrl-C removes it."""
-    from router.demo import show
     from router.demo_check import check as passes
+    from router.demo_show import show
 
     wanted = load(port=port).port
     if check:

@@ -14,6 +14,7 @@ from router.caddyfile import Site
 from router.embedded import end_recorded, recorded
 from router.errors import AlreadyRunningError, RouterError
 from router.model import Memory, Problem, Repository
+from router.naming import shown
 from router.plan import Plan, plan
 from router.settings import Settings
 from router.store import Owner, Store
@@ -136,7 +137,7 @@ def stop(store: Store) -> bool:
         return ended
     _send(owner, signal.SIGTERM)
     deadline = time.monotonic() + _PATIENCE
-    while store.owner():
+    while store.owner() or proc.identify(owner.pid):
         if time.monotonic() > deadline:
             raise RouterError(f"the watcher (pid {owner.pid}) does not end", hint=f"run `kill -9 {owner.pid}`")
         time.sleep(_POLL)
@@ -208,10 +209,10 @@ def _published(store: Store) -> dict[str, Any] | None:
 
 
 def _name_at(document: view.Document, cwd: Path) -> str | None:
-    place = os.path.realpath(cwd)
-    inside = [w for w in document["worktrees"] if f"{place}/".startswith(f"{os.path.realpath(w['path'])}/")]
-    deepest = max(inside, key=lambda w: len(w["path"]), default=None)
-    return str(deepest["name"]) if deepest else None
+    place = f"{shown(os.path.realpath(cwd))}/"
+    places = {w["name"]: {w["path"], os.path.realpath(w["path"])} for w in document["worktrees"]}
+    inside = [(len(path), name) for name, paths in places.items() for path in paths if place.startswith(f"{path}/")]
+    return max(inside)[1] if inside else None
 
 
 def _wait_for(store: Store, enough: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The watcher: composes the edges, and looks, plans and loads until it is told to stop."""
+"""The watcher: looks, plans and loads until it is told to stop."""
 
 import contextlib
 import logging
@@ -6,26 +6,25 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from router import __version__, assets, survey, view
+from router import __version__, assets, view
 from router.admin import Admin
 from router.caddyfile import Site
-from router.containers import Containers
 from router.embedded import Embedded
-from router.errors import AlreadyRunningError, CaddyError, PortTakenError, RouterError, StoreError
-from router.listeners import Listeners
-from router.model import Container, Listener, Problem, Repository, RouteTable
-from router.probe import Prober
+from router.errors import AlreadyRunningError, CaddyError, RouterError, StoreError
+from router.model import RouteTable
+from router.observer import Look, Observer
 from router.publish import Publisher
-from router.reconcile import Outcome, check, reconcile, restarted
+from router.reconcile import Outcome, check, reconcile, restarted, unreachable
 from router.settings import Settings
 from router.store import Owner, Store
+from router.supervise import Supervisor
 from router.view import Frame
-from router.watch import Signature, Wake, Watch, signature
+from router.watch import Wake
 
 QUIET = 0.02  # seconds without an event that end a burst
 BURST = 0.12  # seconds after which a burst that goes on is looked at all the same
@@ -33,19 +32,8 @@ FAST, SLOW = 0.03, 0.5  # seconds between two looks: right after a change, and a
 RESYNC = 15.0  # seconds after which everything is looked at though nothing seems to have changed
 DRIFT = 1.5  # seconds between two looks at what Caddy serves
 HEARTBEAT = 5.0
-PATIENCE = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # seconds before Caddy is started again, by deaths in a row
-LONG_LIVED = 60.0  # seconds after which a death is no longer in a row with the one before
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What tells whether a pass is due: one that equals the last one's found nothing new."""
-
-    files: Signature = ()
-    listeners: tuple[Listener, ...] = ()
-    containers: tuple[Container, ...] = ()
 
 
 class Watcher:
@@ -63,101 +51,53 @@ class Watcher:
         self._say = say
         self._ready = ready
         self._stop = False
+        self._lock = -1
         self._wake = Wake()
-        self._watch = Watch(self._wake.set)
-        self._listeners = Listeners()
-        self._prober = Prober(self._wake.set)
-        self._containers = Containers(self._wake.set)
-        admin = f"unix/{store.socket}|0600"
+        self._observer = Observer(self._wake.set, reserved=settings.reserved)
         self._admin = Admin(f"unix/{store.socket}")
-        self._caddy = Embedded(
-            directory=store.directory,
-            admin=admin,
-            socket_path=store.socket,
-            log=store.caddy_log,
-            port=settings.port,
-        )
-        self._site = Site(
-            port=settings.port,
-            bind=(),
-            admin=admin,
-            pages=str(assets.pages()),
-            status=str(store.site),
-            log=str(store.caddy_log),
-            callback_target=settings.callback_target,
-            callback_paths=settings.callback_paths,
-        )
+        self._supervisor = Supervisor(_embedded(settings, store))
+        self._site = _site(settings, store)
         self._since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._outcome = Outcome()
-        self._found: tuple[Repository, ...] = ()
-        self._watched = survey.Watched((), ())
+        self._repositories: tuple[str, ...] = ()
         self._seen = Look()
         self._pace = FAST
         self._publisher = Publisher(store)
         self._trouble = ""
-        self._deaths: tuple[float, ...] = ()
         self._due = {"resync": 0.0, "drift": 0.0, "heartbeat": 0.0}
 
     def run(self) -> None:
         """Watch until a signal says stop. AlreadyRunningError, PortTakenError, CaddyError where it cannot begin."""
-        owner = Owner(os.getpid(), self._since, __version__, self._settings.port, self._settings.caddy)
-        lock = self._store.own(owner)
-        if lock is None:
+        if not self._own():
             raise AlreadyRunningError("another watcher has just started", hint="see `router status`")
         try:
             with self._signals():
-                self._open()
-                self._loop()
-                self._close()
+                self._begin()
+                while not self._stop:
+                    self._wait()
+                    if not self._stop:
+                        self._tick()
+                self._end()
         finally:
-            self._watch.close()
-            self._containers.close()
+            self._observer.close()
             self._admin.close()
             self._wake.close()
-            os.close(lock)
+            os.close(self._lock)
 
-    def _open(self) -> None:
+    def _begin(self) -> None:
         self._outcome = replace(self._outcome, memory=self._store.memory())
-        if not self._caddy.adopt():
-            try:
-                self._caddy.listen()
-            except PortTakenError as exc:
-                raise self._named(exc) from exc
-            self._caddy.start()
-        self._site = replace(self._site, bind=self._caddy.bind)
-        self._watch.start()
-        self._containers.start()
-
-    def _named(self, exc: PortTakenError) -> PortTakenError:
-        """Return the error with the process that has the port, where the system tells."""
-        by = next((x for x in self._listeners.scan(()) if x.port == self._settings.port and x.pid), None)
-        return PortTakenError(f"{exc.message} by {by.program} (pid {by.pid})", hint=exc.hint) if by else exc
-
-    def _loop(self) -> None:
-        self._pass()
-        if self._outcome.text is None:
-            self._close()
-            raise CaddyError(self._outcome.last_error or "Caddy took no configuration", hint="see `router logs`")
-        self._publisher.publish(self._document())
-        self._ready(self._document())
-        while not self._stop:
-            self._wait()
-            if not self._stop:
-                self._tick()
-
-    def _tick(self) -> None:
+        self._store.prepare_socket()
+        self._supervisor.begin(self._observer.listeners, now=time.monotonic())
+        self._observer.start()
         try:
-            self._supervise()
-            if self._is_due("drift", DRIFT):
-                self._outcome = check(self._outcome, admin=self._admin, now=time.monotonic())
-            if self._look() != self._seen or not self._outcome.in_sync or self._is_due("resync", RESYNC):
-                self._pass()
-            self._publisher.publish(self._document())
-            if self._is_due("heartbeat", HEARTBEAT):
-                self._publisher.beat()
-            self._note("")
-        except RouterError as exc:
-            self._note(exc.message)
+            self._pass()
+            if self._outcome.text is None:
+                raise CaddyError(self._outcome.last_error or "Caddy took no configuration", hint="see `router logs`")
+        except RouterError:
+            self._end()
+            raise
+        self._show()
+        self._ready(self._document())
 
     def _wait(self) -> None:
         if self._wake.wait(self._pace):
@@ -168,38 +108,43 @@ class Watcher:
         else:
             self._pace = min(self._pace * 1.5, SLOW)
 
-    def _look(self) -> Look:
-        """Return what a change would show in: cheap enough to be asked twice a second."""
-        roots = survey.roots(self._found)
-        self._containers.roots = roots
-        return Look(
-            files=signature((*self._watched.files, str(self._store.memory_file))),
-            listeners=self._prober.about(self._listeners.scan(roots)),
-            containers=self._containers.found,
-        )
+    def _tick(self) -> None:
+        try:
+            if not self._store.holds(self._lock):
+                self._begin_anew()
+            self._keep_caddy()
+            if self._is_due("drift", DRIFT):
+                self._outcome = check(self._outcome, admin=self._admin, now=time.monotonic())
+            out_of_step = not self._outcome.in_sync and not self._outcome.given_up
+            if out_of_step or self._is_due("resync", RESYNC) or self._observer.look() != self._seen:
+                self._pass()
+            self._show()
+            self._note("")
+        except RouterError as exc:
+            self._note(exc.message)
+            with contextlib.suppress(StoreError):
+                self._show()
 
     def _pass(self) -> None:
         before = self._outcome.table
-        self._found = survey.repositories(self._store.memory().repositories, before=self._found)
-        self._watched = survey.watched(self._found)
-        self._watch.follow(self._watched.directories)
-        look = self._look()
-        observed = survey.observed(self._found, look.listeners, look.containers, reserved=self._settings.reserved)
-        self._outcome = reconcile(observed, self._outcome, admin=self._admin, site=self._site)
-        self._seen = replace(look, files=self._remember(look.files))
+        memory = self._store.remembered()
+        self._repositories = self._repositories if memory is None else memory.repositories
+        observed, self._seen = self._observer.survey(self._repositories)
+        self._outcome = reconcile(observed, self._outcome, admin=self._admin, site=self._site_now())
+        self._remember()
         self._announce(before, self._outcome.table)
         self._publisher.show_programs(self._outcome.table, self._outcome.memory)
         self._due["resync"] = time.monotonic() + RESYNC
 
-    def _remember(self, seen: Signature) -> Signature:
-        """Write what is to be remembered; return what was seen, with the memory's own file as written."""
+    def _remember(self) -> None:
+        """Write what is to be remembered; the list of repositories is the commands' to change, unless it was lost."""
         with self._store.changing() as current:
-            memory = replace(self._outcome.memory, repositories=current.repositories)
+            repositories = self._repositories if self._store.remembered() is None else current.repositories
+            memory = replace(self._outcome.memory, repositories=repositories)
             if memory != current:
                 self._store.remember(memory)
         if self._outcome.text is not None:
             self._store.write_if_new(self._store.caddyfile, self._outcome.text)
-        return (*seen[:-1], *signature([str(self._store.memory_file)]))
 
     def _announce(self, before: RouteTable, after: RouteTable) -> None:
         if before == after:
@@ -210,12 +155,53 @@ class Watcher:
             if self._outcome.loads > 1:
                 self._say(line)
 
+    def _keep_caddy(self) -> None:
+        try:
+            if self._supervisor.keep(now=time.monotonic()):
+                self._outcome = restarted(self._outcome)
+        except CaddyError as exc:
+            self._outcome = unreachable(self._outcome, exc)
+            raise
+
+    def _begin_anew(self) -> None:
+        """Somebody removed the state directory: make it again, or give way to the watcher that has it now."""
+        log.warning("the state directory was removed")
+        self._store.prepare()
+        held = self._lock
+        if not self._own():
+            self._stop = True
+            return
+        os.close(held)
+        self._publisher = Publisher(self._store)
+        self._store.prepare_socket()
+        self._supervisor.caddy.end()
+
+    def _end(self) -> None:
+        self._supervisor.caddy.stop()
+        with contextlib.suppress(StoreError), self._store.changing() as current:
+            self._store.remember(replace(current, repositories=()))
+        self._publisher.withdraw()
+
+    def _own(self) -> bool:
+        owner = Owner(os.getpid(), self._since, __version__, self._settings.port, self._settings.caddy)
+        lock = self._store.own(owner)
+        self._lock = self._lock if lock is None else lock
+        return lock is not None
+
+    def _site_now(self) -> Site:
+        return replace(self._site, bind=self._supervisor.caddy.bind)
+
+    def _show(self) -> None:
+        self._publisher.publish(self._document())
+        if self._is_due("heartbeat", HEARTBEAT):
+            self._publisher.beat()
+
     def _document(self) -> dict[str, Any]:
-        outcome, caddy = self._outcome, self._caddy
+        outcome, caddy = self._outcome, self._supervisor.caddy
         frame = Frame(
             port=self._settings.port,
             redirect_uris=self._settings.redirect_uris,
-            repositories=self._found,
+            repositories=self._observer.repositories,
             watcher={"running": True, "pid": os.getpid(), "since": self._since},
             caddy={
                 "running": caddy.alive(),
@@ -224,6 +210,7 @@ class Watcher:
                 "admin": self._admin.address,
                 "version": caddy.version,
                 "adopted": caddy.adopted,
+                "restarts": self._supervisor.restarts,
                 "in_sync": outcome.in_sync,
                 "loads": outcome.loads,
                 "last_load_ms": outcome.last_load_ms,
@@ -233,27 +220,6 @@ class Watcher:
         )
         return view.document(outcome.table, frame)
 
-    def _supervise(self) -> None:
-        """Start Caddy again where it died: at once the first time, with growing patience if it keeps dying."""
-        if self._caddy.alive():
-            return
-        now = time.monotonic()
-        if not self._outcome.problems:
-            log.warning("Caddy ended")
-            self._deaths = (*(when for when in self._deaths if now - when < LONG_LIVED), now)
-            down = Problem("caddy-down", "Caddy ended and is started again", "see `router logs`")
-            self._outcome = replace(restarted(self._outcome), problems=(down,))
-        patience = PATIENCE[min(len(self._deaths), len(PATIENCE)) - 1]
-        if now - self._deaths[-1] >= patience:
-            self._caddy.start()
-            self._site = replace(self._site, bind=self._caddy.bind)
-
-    def _close(self) -> None:
-        self._caddy.stop()
-        with contextlib.suppress(StoreError), self._store.changing() as current:
-            self._store.remember(replace(current, repositories=()))
-        self._publisher.withdraw()
-
     def _is_due(self, what: str, interval: float) -> bool:
         now = time.monotonic()
         if now < self._due[what]:
@@ -262,7 +228,7 @@ class Watcher:
         return True
 
     def _note(self, trouble: str) -> None:
-        """Log what keeps a pass from succeeding, once until it changes."""
+        """Tell what keeps a pass from succeeding, once until it changes."""
         if trouble != self._trouble and trouble:
             log.error("%s", trouble)
             self._say(f"error: {trouble}")
@@ -276,11 +242,15 @@ class Watcher:
             self._stop = True
             self._wake.set()
 
-        def look(*_: object) -> None:
+        def again(*_: object) -> None:
+            self._due["resync"] = 0.0
+            self._wake.set()
+
+        def child(*_: object) -> None:
             self._wake.set()
 
         chosen = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: stop,
-                  signal.SIGUSR1: look, signal.SIGCHLD: look}  # fmt: skip
+                  signal.SIGUSR1: again, signal.SIGCHLD: child}  # fmt: skip
         before = {number: signal.signal(number, handler) for number, handler in chosen.items()}
         try:
             yield
@@ -298,3 +268,30 @@ def log_to(path: Path) -> None:
     root = logging.getLogger("router")
     root.addHandler(rolling)
     root.setLevel(logging.INFO)
+
+
+def _admin(store: Store) -> str:
+    return f"unix/{store.socket}|0600"
+
+
+def _embedded(settings: Settings, store: Store) -> Embedded:
+    return Embedded(
+        directory=store.directory,
+        admin=_admin(store),
+        socket_path=store.socket,
+        log=store.caddy_log,
+        port=settings.port,
+    )
+
+
+def _site(settings: Settings, store: Store) -> Site:
+    return Site(
+        port=settings.port,
+        bind=(),
+        admin=_admin(store),
+        pages=str(assets.pages()),
+        status=str(store.site),
+        log=str(store.caddy_log),
+        callback_target=settings.callback_target,
+        callback_paths=settings.callback_paths,
+    )

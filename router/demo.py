@@ -159,10 +159,10 @@ class Demo:
 
     def end(self, name: str, *, at_once: bool = False) -> None:
         """End what was started under that name, or kill it at once."""
-        child = self.children[name]
-        if child.ended() is None and (process := proc.identify(child.pid)):
+        child = self.children.get(name)
+        if child and child.ended() is None and (process := proc.identify(child.pid)):
             proc.end(process, _AT_ONCE if at_once else _GENTLY)
-        child.ended()  # no zombie stays
+            child.ended()  # no zombie stays
 
     def see(self, what: str, look: Callable[[], object], wanted: object) -> None:
         """Look until what is seen is what is wanted; RouterError says what was seen instead."""

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from router import proc
+from router.caddyfile import quoted
 from router.errors import CaddyError, PortTakenError, SettingsError
 from router.proc import ProcessId
 
@@ -21,7 +22,7 @@ _RECORD = "caddy.json"
 _START = 10.0  # seconds for Caddy to open its admin socket; it takes 0.05 on an idle machine
 _STOP = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0))
 _LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
-_FIRST = '{{\n\tadmin "{admin}"\n\tauto_https off\n\tpersist_config off\n}}\n'
+_FIRST = "{{\n\tadmin {admin}\n\tauto_https off\n\tpersist_config off\n}}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,6 @@ class Embedded:
     def start(self) -> None:
         """Start Caddy with an admin endpoint and nothing else, and wait until it answers. CaddyError where it fails."""
         self.listen()
-        self._socket_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._socket_path.unlink(missing_ok=True)
         fds = tuple(sock.fileno() for sock in self._sockets)
         process = proc.start(
@@ -103,7 +103,7 @@ class Embedded:
             env=_environment(self._directory),
             cwd=self._directory,
             log=self._log,
-            input=_FIRST.format(admin=self._admin).encode(),
+            input=_FIRST.format(admin=quoted(self._admin)).encode(),
             pass_fds=fds,
         )
         deadline = time.monotonic() + _START
@@ -118,13 +118,17 @@ class Embedded:
         self._record = Record(process.pid, created, self.port, tuple(f"fd/{fd}" for fd in fds), self._version)
         (self._directory / _RECORD).write_text(json.dumps(asdict(self._record)))
 
-    def stop(self) -> None:
-        """End Caddy and leave nothing of it behind."""
+    def end(self) -> None:
+        """End Caddy and leave nothing of it behind; the sockets stay open for the next one."""
         if self._record:
             _end(self._record)
         self._record = None
-        self.close()
         _remove(self._directory, self._socket_path)
+
+    def stop(self) -> None:
+        """End Caddy and close the sockets."""
+        self.end()
+        self.close()
 
     def close(self) -> None:
         """Close the sockets held here; Caddy keeps its own."""

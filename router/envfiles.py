@@ -2,7 +2,6 @@
 
 import io
 import stat
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,13 @@ from dotenv.parser import parse_stream
 from router.model import Declaration, Problem, ServiceSpec
 from router.naming import shown
 from router.ports import parse_port
+from router.settings import toml
 
 MISE_LOCAL = (".mise.local.toml", "mise.local.toml")
 DOTENV = (".env.development.local", ".env.local", ".env.development", ".env")
 MISE = (".mise.toml", "mise.toml")
 FILES = (*MISE_LOCAL, *DOTENV, *MISE)
-_LARGEST = 1 << 20  # bytes; a larger one is no env file
+_LARGEST = 1 << 16  # bytes; a larger one is no env file, and a hostile one of 1 MiB takes the parsers seconds
 
 
 def declarations(root: Path, services: Sequence[ServiceSpec]) -> tuple[tuple[Declaration, ...], tuple[Problem, ...]]:
@@ -42,7 +42,7 @@ def declarations(root: Path, services: Sequence[ServiceSpec]) -> tuple[tuple[Dec
 
 
 def text(path: Path) -> str | None:
-    """Return the text of a regular file of at most 1 MiB, None where there is none; OSError or ValueError otherwise.
+    """Return the text of a regular file of at most 64 KiB, None where there is none; OSError or ValueError otherwise.
 
     A FIFO or device in an env file's place must not hold up the pass, so the kind is asked for first.
     """
@@ -53,7 +53,7 @@ def text(path: Path) -> str | None:
     if not stat.S_ISREG(mode.st_mode):
         raise ValueError("it is not a regular file")
     if mode.st_size > _LARGEST:
-        raise ValueError("it is larger than 1 MiB")
+        raise ValueError("it is larger than 64 KiB")
     return path.read_bytes().decode("utf-8-sig")
 
 
@@ -79,7 +79,7 @@ def _dotenv(content: str, path: Path) -> tuple[dict[str, str], list[Problem]]:
 
 
 def _mise(content: str) -> dict[str, str]:
-    env = tomllib.loads(content).get("env", {})
+    env = toml(content).get("env", {})
     if not isinstance(env, dict):
         raise ValueError("[env] is not a table")
     values = {key: _mise_value(value) for key, value in env.items()}

@@ -13,6 +13,7 @@ from router.model import Worktree, WorktreeId
 
 MINIMUM = (2, 36)  # `worktree list -z`
 _SETTLED = 5.0  # seconds after which a worktree still locked by `git worktree add` counts as one that add left behind
+_RELATIVE = "relativeworktrees"  # the format of `worktree.useRelativePaths`, as git before 2.48 names it
 _FIX = {
     "safe.directory": "run `git config --global --add safe.directory PATH` if you trust it",
     "unknown repository extension": "update git: the repository uses a format that this git does not know",
@@ -40,25 +41,22 @@ class _Admin:
 
 
 def common_dir(path: Path) -> Path:
-    """Return the common git directory of the repository that holds `path`, of the outer one inside a submodule.
+    """Return the common git directory of the repository that holds `path`, of the outermost one inside submodules.
 
     Raises NotARepositoryError where there is none, GitError where git is missing, too old or refuses.
     """
     if not path.is_dir():
         raise NotARepositoryError(f"{path} is not a directory", hint="name a directory inside a git repository")
-    outer = _ask("-C", str(path), "rev-parse", "--show-superproject-working-tree").removesuffix(b"\n")
-    place = os.fsdecode(outer) or str(path)
-    found = _ask("-C", place, "rev-parse", "--path-format=absolute", "--git-common-dir").removesuffix(b"\n")
-    return Path(os.path.realpath(os.fsdecode(found)))
-
-
-def top_level(path: Path) -> Path | None:
-    """Return the root of the worktree that holds `path`, None where there is none."""
     try:
-        found = _ask("-C", str(path), "rev-parse", "--show-toplevel").removesuffix(b"\n")
-    except RouterError:
-        return None
-    return Path(os.path.realpath(os.fsdecode(found))) if found else None
+        outer = _ask(path, "rev-parse", "--show-superproject-working-tree").removesuffix(b"\n")
+        if outer:
+            return common_dir(Path(os.fsdecode(outer)))
+        found = _ask(path, "rev-parse", "--path-format=absolute", "--git-common-dir").removesuffix(b"\n")
+    except GitError as exc:
+        if _RELATIVE not in exc.message:
+            raise
+        found = os.fsencode(_own_common_dir(path))
+    return Path(os.path.realpath(os.fsdecode(found)))
 
 
 def worktrees(common: Path, *, now: float | None = None) -> tuple[Worktree, ...]:
@@ -69,22 +67,23 @@ def worktrees(common: Path, *, now: float | None = None) -> tuple[Worktree, ...]
     """
     moment = time.time() if now is None else now
     try:
-        records = parse(_ask(f"--git-dir={common}", "worktree", "list", "--porcelain", "-z"))
+        records = parse(_ask(common, f"--git-dir={common}", "worktree", "list", "--porcelain", "-z"))
     except GitError as exc:
-        if "relativeworktrees" not in exc.message:
+        if _RELATIVE not in exc.message:
             raise
         records = _own_records(common)  # git before 2.48 refuses such a repository
     admins = {admin.path: admin for admin in _admins(common)}
     bare = records[0].bare if records else False
     default = _symbolic_head(common) if bare else None
-    found = []
+    found = {}
     for place, record in enumerate(records):
-        admin = admins.get(record.path)
-        if record.bare or _being_made(record, admin, moment):
+        admin = _admin_of(record, admins) if place else None
+        gone = place > 0 and admin is None  # while we looked
+        if record.bare or gone or _being_made(record, admin, moment):
             continue
         main = record.branch == default if bare else place == 0
-        found.append(_worktree(common, record, admin, main=main))
-    return tuple(found)
+        found[record.path] = _worktree(common, record, admin, main=main)
+    return tuple(found.values())
 
 
 def parse(output: bytes) -> tuple[Record, ...]:
@@ -116,13 +115,13 @@ def _worktree(common: Path, record: Record, admin: _Admin | None, *, main: bool)
     directory = common / "worktrees" / admin.name if admin else common
     identity = WorktreeId(str(common), admin.name if admin else "", admin.created if admin else 0)
     branch = record.branch or _interrupted_branch(directory)
-    present = Path(record.path).is_dir()
+    present = os.path.isdir(record.path)  # noqa: PTH112 - Path's raises where it may not look, or for long names
     return Worktree(identity, record.path, branch, main=main, detached=record.branch is None, present=present)
 
 
 def _being_made(record: Record, admin: _Admin | None, now: float) -> bool:
     """Tell whether `git worktree add` is at work: it locks first ("initializing" in any language), then writes HEAD."""
-    if admin is None or record.locked is None or now - admin.created / 1e9 > _SETTLED:
+    if admin is None or record.locked is None or (admin.created and now - admin.created / 1e9 > _SETTLED):
         return False
     return record.locked == "initializing" or (record.branch is None and not record.head.strip("0"))
 
@@ -150,12 +149,37 @@ def _admins(common: Path) -> list[_Admin]:
     return found
 
 
+def _admin_of(record: Record, admins: Mapping[str, _Admin]) -> _Admin | None:
+    """Return the administrative directory of a record; git and we may have written one path in two ways."""
+    if record.path in admins:
+        return admins[record.path]
+    real = os.path.realpath(record.path)
+    return next((admin for admin in admins.values() if os.path.realpath(admin.path) == real), None)
+
+
 def _created(directory: Path) -> int:
-    """Return when an administrative directory was made, in ns: `commondir` is written once and never again."""
+    """Return when an administrative directory was made, in ns: `commondir` is written once and never again.
+
+    0 in the moment before it is written.
+    """
     try:
         return (directory / "commondir").stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _own_common_dir(path: Path) -> Path:
+    """Find the common directory as git does, for a git that does not know the repository's format."""
+    for directory in (path, *path.parents):
+        dot = directory / ".git"
+        if dot.is_dir():
+            return dot
+        if pointer := _text(dot).removeprefix("gitdir: "):
+            own = directory / pointer
+            return own / (_text(own / "commondir") or ".")
+        if (directory / "objects").is_dir() and (directory / "HEAD").is_file():
+            return directory / (_text(directory / "commondir") or ".")
+    raise NotARepositoryError(f"{path} is not inside a git repository", hint="run this in one, or name one")
 
 
 def _own_records(common: Path) -> tuple[Record, ...]:
@@ -189,20 +213,34 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _ask(*args: str) -> bytes:
-    answer = proc.run(["git", *args], env=_environment())
+def _ask(place: Path, *args: str) -> bytes:
+    """Ask git from a directory that exists; the one the router was started in may be gone by now."""
+    answer = _run("-C", str(place), *args)
     if answer.code == 0:
         return answer.out
-    reason = answer.err.removeprefix("fatal: ").splitlines()[0] if answer.err else f"exit status {answer.code}"
+    reason = _reason(answer.err) or f"exit status {answer.code}"
     if "not a git repository" in reason:
-        raise NotARepositoryError(f"{args[1]} is not inside a git repository", hint="run this in one, or name one")
+        raise NotARepositoryError(f"{place} is not inside a git repository", hint="run this in one, or name one")
     _check_version()
     hint = next((fix for key, fix in _FIX.items() if key in answer.err), "run the same command by hand to see more")
     raise GitError(f"git {' '.join(args[-3:])} failed: {reason}", hint=hint)
 
 
+def _reason(said: str) -> str:
+    """Return git's error as one line: what follows the last `fatal:`, with the lines that are indented below it."""
+    fatal = said.rpartition("fatal: ")[2]
+    return " ".join(re.split(r"\n(?!\t)", fatal)[0].split())
+
+
+def _run(*args: str) -> proc.Answer:
+    try:
+        return proc.run(["git", *args], env=_environment())
+    except RouterError as exc:
+        raise GitError(exc.message, hint=exc.hint) from exc
+
+
 def _check_version() -> None:
-    text = proc.run(["git", "version"], env=_environment()).out.decode(errors="replace")
+    text = _run("version").out.decode(errors="replace")
     found = re.search(r"(\d+)\.(\d+)", text)
     if found and (int(found[1]), int(found[2])) < MINIMUM:
         wanted = ".".join(map(str, MINIMUM))

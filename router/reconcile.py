@@ -53,7 +53,7 @@ def reconcile(observed: Observed, before: Outcome, *, admin: Admin, site: Site) 
     except LoadRefusedError as exc:
         return replace(before, refused=text, last_error=exc.message, problems=(_problem("load-refused", exc),))
     except CaddyError as exc:
-        return replace(before, in_sync=False, last_error=exc.message, problems=(_problem("caddy-down", exc),))
+        return unreachable(before, exc)
     return replace(
         before,
         table=decided.table,
@@ -79,9 +79,14 @@ def check(before: Outcome, *, admin: Admin, now: float) -> Outcome:
             same = before.in_sync and losses == before.losses
             return before if same else replace(before, losses=losses, in_sync=True, last_error=None, problems=())
     except CaddyError as exc:
-        return replace(before, in_sync=False, last_error=exc.message, problems=(_problem("caddy-down", exc),))
+        return unreachable(before, exc)
     after = replace(before, in_sync=False, losses=before.losses if before.given_up else (*losses, now))
     return replace(after, problems=(_DRIFT,)) if after.given_up else after
+
+
+def unreachable(before: Outcome, exc: CaddyError) -> Outcome:
+    """Return the outcome while Caddy is away; what it served is kept for when it is back."""
+    return replace(before, in_sync=False, last_error=exc.message, problems=(_problem("caddy-down", exc),))
 
 
 def restarted(before: Outcome) -> Outcome:

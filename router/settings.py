@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +17,8 @@ from router.ports import ADMIN_PORT, HIGHEST, LOWEST
 
 APP = "worktree-router"
 DEFAULT_CALLBACK = "/auth/callback"
+_DEEPEST = 100
+_DOT = re.compile(r"[^.]\.")
 
 
 def _callback_path(path: str) -> str:
@@ -146,16 +147,28 @@ def load(**flags: object) -> Settings:
         ) from exc
 
 
+def toml(text: str) -> dict[str, Any]:
+    """Return what a TOML file of a repository says. ValueError where it is not TOML, or nests beyond all reason.
+
+    Agents write these files, and tomllib takes minutes for a key of some ten thousand parts.
+    """
+    if any(len(_DOT.findall(line)) > _DEEPEST for line in text.split("\n")):
+        raise ValueError(f"a line has more than {_DEEPEST} dots")
+    try:
+        return tomllib.loads(text)
+    except RecursionError as exc:
+        raise ValueError("it nests too deep") from exc
+
+
 def repository(text: str) -> RepositorySettings:
     """Return the settings of a `router.toml`. SettingsError says `field: message`, or the line that is not TOML."""
     try:
-        values: Mapping[str, Any] = tomllib.loads(text)
-        return RepositorySettings(**values)
-    except tomllib.TOMLDecodeError as exc:
-        raise SettingsError(f"not TOML: {exc}") from exc
+        return RepositorySettings(**toml(text))
     except ValidationError as exc:
         errors = [f"{'.'.join(map(str, e['loc']))}: {_plain(e['msg'])}" for e in exc.errors(include_url=False)]
         raise SettingsError("; ".join(errors)) from exc
+    except ValueError as exc:
+        raise SettingsError(f"not TOML: {exc}") from exc
 
 
 def _plain(message: str) -> str:

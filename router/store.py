@@ -47,12 +47,13 @@ class Store:
 
     def prepare(self) -> None:
         """Make the directory, mode 0700. StoreError where it cannot be made or is not the user's own."""
-        try:
-            for directory in (self.directory, self.site, self.logs):
-                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            check_private(self.directory)
-        except OSError as exc:
-            raise self._failed("be used", exc) from exc
+        self._make_private(self.directory)
+        self._make_private(self.site)
+        self._make_private(self.logs)
+
+    def prepare_socket(self) -> None:
+        """Make the directory of the admin socket, private like the state directory. StoreError where it is not."""
+        self._make_private(self.socket.parent)
 
     @property
     def socket(self) -> Path:
@@ -66,17 +67,22 @@ class Store:
         return Path(f"/tmp/worktree-router-{os.getuid()}-{digest}/caddy.sock")  # noqa: S108 - made 0700 and checked
 
     def memory(self) -> Memory:
-        """Return what is remembered; what another version or a crash left unreadable is set aside as `*.old`."""
+        """Return what is remembered; nothing, where nothing can be read."""
+        return self.remembered() or Memory()
+
+    def remembered(self) -> Memory | None:
+        """Return what is remembered, None where there is none.
+
+        What another version or a crash left unreadable is set aside as `memory.json.old`.
+        """
         try:
-            document = json.loads(self.memory_file.read_bytes())
+            return _memory(json.loads(self.memory_file.read_bytes()))
         except FileNotFoundError:
-            return Memory()
-        except (OSError, ValueError):
-            return self._set_aside()
-        try:
-            return _memory(document)
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return self._set_aside()
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            with contextlib.suppress(OSError):
+                self.memory_file.replace(self.memory_file.with_suffix(".json.old"))
+            return None
 
     def remember(self, memory: Memory) -> None:
         """Write what is remembered."""
@@ -126,6 +132,13 @@ class Store:
         os.pwrite(descriptor, json.dumps(asdict(owner)).encode(), 0)
         return descriptor
 
+    def holds(self, lock: int) -> bool:
+        """Tell whether a lock that `own` gave is still that of this directory: not where somebody removed it."""
+        try:
+            return os.path.samestat(os.fstat(lock), self._lock.stat())
+        except OSError:
+            return False
+
     def owner(self) -> Owner | None:
         """Return the running watcher, None where none holds the lock."""
         try:
@@ -152,10 +165,12 @@ class Store:
         finally:
             os.close(descriptor)
 
-    def _set_aside(self) -> Memory:
-        with contextlib.suppress(OSError):
-            self.memory_file.replace(self.memory_file.with_suffix(".json.old"))
-        return Memory()
+    def _make_private(self, directory: Path) -> None:
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            check_private(directory)
+        except OSError as exc:
+            raise self._failed("be used", exc) from exc
 
     def _failed(self, what: str, exc: OSError) -> StoreError:
         return StoreError(

@@ -98,6 +98,7 @@ def joined(memory: Memory, common: Path) -> Memory:
 def _files(found: Iterable[Repository]) -> Iterator[str]:
     for repository in found:
         yield f"{repository.common_dir}/worktrees/"
+        yield f"{repository.common_dir}/config"
         yield f"{repository.path}/{REPOSITORY_FILE}"
         for worktree in repository.worktrees:
             admin = _admin(worktree)

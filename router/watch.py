@@ -62,8 +62,9 @@ class Watch(FileSystemEventHandler):
 
     def close(self) -> None:
         """Stop to listen."""
-        self._observer.stop()
-        self._observer.join(2)
+        if self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join(2)
 
     def follow(self, directories: Iterable[str]) -> None:
         """Follow exactly these directories, the first ones where there are too many.

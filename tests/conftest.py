@@ -1,4 +1,4 @@
-"""Guards for every test: no real home, no git or router from outside, no connection to another machine, no leftovers."""
+"""Guards for every test: no real home, no git or router from outside, nobody but this machine, no leftovers."""
 
 import ipaddress
 import os

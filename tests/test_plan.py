@@ -209,6 +209,13 @@ def test_web_and_api_of_one_worktree_may_share_a_declared_port() -> None:
     assert [s.port for s in plan(seen, Memory()).table.routes[0].services] == [3000, 3000]
 
 
+def test_a_hash_port_gives_way_to_a_declaration_of_the_same_worktree_and_stays_away() -> None:
+    memory = after(observed(worktree("x", admin="w", path="/w")))
+    seen = observed(worktree("y", declared(WEB, service="api"), admin="w", path="/w"))
+    for look in (memory, plan(seen, memory).memory):
+        assert [s.port for s in plan(seen, look).table.routes[0].services] == [WEB + 1, WEB]
+
+
 # Hash ports
 
 
@@ -426,8 +433,8 @@ def observations(draw: st.DrawFn) -> Observed:
             )
         )  # fmt: skip
     found = [replace(tree, path=f"{tree.path}{place}") if place > 1 else tree for place, tree in enumerate(found)]
-    ports = draw(st.dictionaries(st.tuples(PORTS, st.sampled_from(["127.0.0.1", "::1"])), st.sampled_from([None, *found]),
-                                 max_size=5))  # fmt: skip
+    at = st.tuples(PORTS, st.sampled_from(["127.0.0.1", "::1"]))
+    ports = draw(st.dictionaries(at, st.sampled_from([None, *found]), max_size=5))
     serves = st.sampled_from([None, "http", "html"])
     listeners = [listener(port, of, address=a, serves=draw(serves)) for (port, a), of in ports.items()]
     containers = draw(
@@ -491,9 +498,3 @@ def test_what_was_routed_keeps_its_name_while_it_lives(before: Observed, now: Ob
             r.worktree.id == known.id for r in first.table.routes
         ):
             assert known.label == kept[known.id, known.branch, known.wanted]
-
-
-def test_a_service_that_somebody_named_keeps_a_port_from_the_hash_of_the_same_worktree() -> None:
-    memory = after(observed(worktree("x", admin="w", path="/w")))
-    seen = observed(worktree("y", declared(WEB, service="api"), admin="w", path="/w"))
-    assert web(seen, memory) == web(seen, after(seen)) == {"y": (WEB + 1, "hash")} or web(seen, memory)["y"][0] == WEB + 1

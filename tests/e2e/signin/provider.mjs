@@ -1,4 +1,4 @@
-// An OpenID provider: asks on a page who signs in, remembers nobody but for `prompt=none`, answers in every mode.
+// An OpenID provider: asks on a page who signs in, forgets them but for `prompt=none`, answers in every mode.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import Provider from "oidc-provider";

@@ -1,0 +1,58 @@
+"""Keeps one Caddy running: adopted or started at first, started again when it ends."""
+
+import logging
+
+from router.embedded import Embedded
+from router.errors import CaddyError, PortTakenError
+from router.listeners import Listeners
+
+PATIENCE = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds from one start to the next, by the number of starts within the last minute."""
+_RECENT = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """The one that starts a Caddy, at once the first times, with growing patience where it keeps ending."""
+
+    def __init__(self, caddy: Embedded) -> None:
+        self.caddy = caddy
+        self.restarts = 0
+        self._starts: tuple[float, ...] = ()
+
+    def begin(self, listeners: Listeners, *, now: float) -> None:
+        """Adopt the Caddy of a watcher that died, or start one. PortTakenError names who has the port."""
+        if self.caddy.adopt():
+            log.info("adopted Caddy, pid %s", self.caddy.pid)
+            return
+        try:
+            self.caddy.listen()
+        except PortTakenError as exc:
+            raise _named(exc, self.caddy.port, listeners) from exc
+        self._starts = (now,)
+        self.caddy.start()
+
+    def keep(self, *, now: float) -> bool:
+        """Start Caddy again where it ended, and tell whether that was so: it is empty then.
+
+        `now` is of the monotonic clock, in seconds. CaddyError while it is not yet time, or where it does not start.
+        """
+        if self.caddy.alive():
+            return False
+        recent = tuple(start for start in self._starts if now - start < _RECENT)
+        patience = PATIENCE[min(len(recent), len(PATIENCE) - 1)]
+        if recent and now - recent[-1] < patience:
+            message = f"Caddy ended {len(recent)} times within a minute; it is started again after {patience:.0f} s"
+            raise CaddyError(message, hint="see `router logs`")
+        self._starts = (*recent, now)
+        self.restarts += 1
+        log.warning("Caddy ended and is started again")
+        self.caddy.start()
+        return True
+
+
+def _named(exc: PortTakenError, port: int, listeners: Listeners) -> PortTakenError:
+    """Return the error with the process that has the port, where the system tells."""
+    by = next((each for each in listeners.scan(()) if each.port == port and each.pid), None)
+    return PortTakenError(f"{exc.message} by {by.program} (pid {by.pid})", hint=exc.hint) if by else exc

@@ -23,11 +23,12 @@ from router.store import Store
 
 MAIN, CART, LOGIN = "main", "feature/cart", "fix-login"
 BRANCHES = (MAIN, CART, LOGIN)
-_PATIENCE = 10.0  # seconds for what takes one on an idle machine
+_PATIENCE = 15.0  # seconds for what takes one on an idle machine
 _POLL = 0.03
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_GENTLY = ((signal.SIGINT, 8.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0))
+_GENTLY = ((signal.SIGINT, 2.0), (signal.SIGTERM, 8.0), (signal.SIGKILL, 2.0))
 _AT_ONCE = ((signal.SIGKILL, 2.0),)
+_TRIES = 100
 _PORTS = range(20_000, 32_000)  # above the hash ports, below those that systems give to clients
 
 
@@ -60,7 +61,7 @@ class Demo:
             port=self.port, state_dir=self.store.directory, caddy="embedded",
             callback_paths=(DEFAULT_CALLBACK,), callback_target="host",
         )  # fmt: skip
-        values = self.settings.model_dump(mode="json").items()
+        values = self.settings.model_dump(mode="json", exclude_none=True).items()
         self._env = os.environ | {f"ROUTER_{k.upper()}": v if isinstance(v, str) else json.dumps(v) for k, v in values}
         return self
 
@@ -143,7 +144,8 @@ class Demo:
         child = self._start("router", "-m", "router", "up", str(self.repository))
         self.see("`router up` is ready", lambda: self.store.status_file.exists() or child.ended() is not None, True)
         if child.ended() is not None:
-            raise RouterError(f"`router up` ended: {self.said('router').removeprefix('error: ').strip()}")
+            said, *_ = self.said("router").removeprefix("error: ").splitlines() or [f"exit code {child.ended()}"]
+            raise RouterError(f"`router up` ended: {said}")
 
     def serve(self, branch: str, port: int | str = "") -> None:
         """Start the app in the worktree of a branch, on a port or on the one that it chooses."""
@@ -201,9 +203,10 @@ def usable_port(wanted: int, say: Callable[[str], None]) -> int:
 
 def free_port() -> int:
     """Return a port that nobody uses."""
-    while True:
+    for _ in range(_TRIES):
         with contextlib.suppress(RouterError):
             return _try(secrets.choice(_PORTS))
+    raise RouterError(f"no free port was found from {_PORTS.start} to {_PORTS.stop}", hint="see `ip address show lo`")
 
 
 def _try(port: int) -> int:

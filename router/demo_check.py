@@ -25,7 +25,8 @@ def check(port: int, *, say: Callable[[str], None], log: Callable[[str], None]) 
         passed = [_passed(title, step, demo, say) for title, step in STEPS] if prepared else [False]
         if not all(passed):
             lines = [x for x in control.log_lines(demo.store, follow=False) if '"level":"info"' not in x]
-            log("\n".join(lines[-_TAIL:]))
+            for line in lines[-_TAIL:]:
+                log(line)
     return _passed("nothing is left behind", _removed, demo, say) and all(passed)
 
 

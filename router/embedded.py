@@ -217,7 +217,8 @@ def end_recorded(directory: Path, socket_path: Path) -> bool:
 
 def _remove(directory: Path, socket_path: Path) -> None:
     for path in (directory / _RECORD, socket_path):
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.unlink()
     if socket_path.parent != directory:
         with contextlib.suppress(OSError):
             socket_path.parent.rmdir()

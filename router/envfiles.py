@@ -69,13 +69,15 @@ def _read(path: Path) -> tuple[dict[str, str], list[Problem]]:
 
 def _dotenv(content: str, path: Path) -> tuple[dict[str, str], list[Problem]]:
     values: dict[str, str] = {}
-    problems = []
+    bad: list[int] = []
     for binding in parse_stream(io.StringIO(content)):
         if binding.error:
-            problems.append(_unreadable(path, f"line {binding.original.line} is not KEY=value", rest="the rest counts"))
+            original = binding.original  # the blank lines in front of it included
+            bad.append(original.line + original.string[: -len(original.string.lstrip())].count("\n"))
         elif binding.key is not None and binding.value is not None:
             values[binding.key] = binding.value
-    return values, problems
+    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    return values, [_unreadable(path, f"line {n}{more} is not KEY=value", rest="the rest counts") for n in bad[:1]]
 
 
 def _mise(content: str) -> dict[str, str]:

@@ -23,8 +23,8 @@ def found(
 
     A published port of a Compose service is that service, a listener at a service's own hash port (`hashed`) too.
     Of the worktree's other listeners, those that no file gives to a service are looked at: the only one is `web`,
-    unless another service was last seen there (`last`); of several, the one that answers with HTML is `web` and
-    another that speaks HTTP is `api`.
+    unless it is where another service was last seen (`last`) that is not found elsewhere; of several, the one that
+    answers with HTML is `web` and another that speaks HTTP is `api`.
     """
     choices = _published(worktree, observed)
     own = _own(worktree, observed)
@@ -39,7 +39,7 @@ def found(
     names = {spec.name for spec in specs}
     for service in ("web", "api"):
         if service in names - settled - set(choices):
-            others = {port for name, port in last.items() if name != service}
+            others = {port for name, port in last.items() if name not in {service, *settled, *choices}}
             ports = _web(free, others) if service == "web" else _api(free)
             if len(ports) == 1:
                 choices[service] = Candidate(ports[0], "listener")

@@ -13,6 +13,8 @@ from typing import Any
 
 from router.errors import StoreError
 from router.model import Kept, KeptService, Memory, WorktreeId
+from router.naming import is_label
+from router.ports import HIGHEST
 
 SCHEMA = 1
 _LOCK_TRIES = 10
@@ -119,7 +121,7 @@ class Store:
 
     def own(self, owner: Owner) -> int | None:
         """Become the watcher: return the descriptor that holds the lock until it is closed, None where one runs."""
-        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = self._opened(self._lock)
         for _ in range(_LOCK_TRIES):  # a reader in owner() holds it for an instant
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -155,22 +157,28 @@ class Store:
 
     @contextlib.contextmanager
     def _locked(self, path: Path) -> Iterator[None]:
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as exc:
-            raise self._failed("be written", exc) from exc
+        descriptor = self._opened(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)
 
+    def _opened(self, lock: Path) -> int:
+        try:
+            return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise self._failed("be written", exc) from exc
+
     def _make_private(self, directory: Path) -> None:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             check_private(directory)
         except OSError as exc:
-            raise self._failed("be used", exc) from exc
+            raise StoreError(
+                f"{directory} cannot be used: {exc.strerror or exc}",
+                hint="mend its permissions or remove it, or choose another state directory with ROUTER_STATE_DIR",
+            ) from exc
 
     def _failed(self, what: str, exc: OSError) -> StoreError:
         return StoreError(
@@ -210,4 +218,7 @@ def _kept(values: Mapping[str, Any]) -> Kept:
         name: KeptService(**{key: value for key, value in service.items() if key in known})
         for name, service in values["services"].items()
     }
+    ports: list[Any] = [port for s in services.values() for port in (s.port, s.hash_port or s.port)]
+    if not is_label(values["label"]) or not all(isinstance(port, int) and 0 < port <= HIGHEST for port in ports):
+        raise ValueError("nothing that was ever routed")
     return Kept(WorktreeId(**values["id"]), values["label"], values["branch"], values["wanted"], services)

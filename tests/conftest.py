@@ -90,8 +90,9 @@ def _guarded(connect: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_here(host: str) -> bool:
+    own = {address.address for addresses in psutil.net_if_addrs().values() for address in addresses}
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host).is_loopback or host in own
     except ValueError:
         return host == "localhost"
 

@@ -69,7 +69,9 @@ def test_records_are_read() -> None:
 
 
 def test_a_bare_record_and_locks_with_and_without_a_reason_are_read() -> None:
-    output = b"worktree /p/.bare\0bare\0\0worktree /a\0HEAD 1\0detached\0locked\0\0worktree /b\0HEAD 1\0locked on a disk\0\0"
+    output = (
+        b"worktree /p/.bare\0bare\0\0worktree /a\0HEAD 1\0detached\0locked\0\0worktree /b\0HEAD 1\0locked on a disk\0\0"
+    )
     assert [(r.bare, r.locked) for r in parse(output)] == [(True, None), (False, ""), (False, "on a disk")]
 
 
@@ -155,10 +157,10 @@ def test_a_git_that_is_too_old_is_named(
     assert "2.36" in caught.value.hint
 
 
-def test_git_s_own_reason_is_passed_on_with_a_hint(
-    shop: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    said = "warning: odd\\nfatal: detected dubious ownership in repository at '/x'\\nTo add an exception: safe.directory"
+def test_git_s_own_reason_is_passed_on_with_a_hint(shop: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said = (
+        "warning: odd\\nfatal: detected dubious ownership in repository at '/x'\\nTo add an exception: safe.directory"
+    )
     _fake_git(tmp_path, f'[ "$1" = version ] && echo "git version 2.39.5" && exit; printf "{said}" >&2; exit 128')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     with pytest.raises(GitError) as caught:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,22 +10,25 @@ import psutil
 import pytest
 
 from tests.e2e.browsers import ARGUMENTS, binary, chromium
-from tests.e2e.routers import Router, fresh, wait_until
-from tests.e2e.signin.parts import App, Browsing, Stage, Tab, node, provider
+from tests.e2e.routers import Router, free_port, fresh, wait_until
+from tests.e2e.signin.apps import App, Stage, node, staged
+from tests.e2e.signin.tabs import Browsing, Tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.node]
 
-# How an app signs in: its library, and the page that begins it
+Tabs = tuple[Tab, Tab]
+
+# The library of an app, and the page of it that begins a sign-in
 LIBRARIES = pytest.mark.parametrize(
     ("kind", "start"),
     [
-        pytest.param("msal", "/", id="MSAL.js"),
-        pytest.param("msal", "/?mode=query", id="MSAL.js-query"),
+        pytest.param("msal", "/", id="msal-fragment"),
+        pytest.param("msal", "/?mode=query", id="msal-query"),
         pytest.param("oidc-client-ts", "/", id="oidc-client-ts"),
-        pytest.param("authlib", "/", id="Authlib"),
+        pytest.param("authlib", "/", id="authlib"),
         pytest.param("openid-client", "/", id="openid-client-form"),
     ],
 )
@@ -39,56 +41,44 @@ def browser() -> Iterator["Browser"]:
         yield started
 
 
-@contextlib.contextmanager
-def staged(router: Router, directory: Path) -> Iterator[Stage]:
-    """A provider for a running router, and whatever apps the tests ask for."""
-    with contextlib.ExitStack() as running:
-        yield Stage(router, running.enter_context(provider(directory, router_port=router.port)), running)
-
-
 @pytest.fixture(scope="module")
-def shared_stage(browser: "Browser", shared: Router, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with staged(shared, tmp_path_factory.mktemp("provider")) as stage:
+def stage(browser: "Browser", shared: Router, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staged(shared, tmp_path_factory.mktemp("stage")) as stage:
         yield stage
 
 
 @pytest.fixture
-def stage(shared_stage: Stage) -> Stage:
-    return shared_stage
+def window(browser: "Browser") -> Iterator["BrowserContext"]:
+    """A window of a browser that has never been anywhere."""
+    with browser.new_context(ignore_https_errors=True) as window:
+        yield window
 
 
 @contextlib.contextmanager
-def noted(context: "BrowserContext", stage: Stage) -> Iterator[Browsing]:
-    """Use a browser; afterwards none of its secrets is in a file, and the router's pages had no error."""
-    seen = Browsing(context, stage)
-    yield seen
-    assert not seen.errors
-    assert seen.secrets
-    assert not seen.leaks()
+def watched(window: "BrowserContext", stage: Stage) -> Iterator[Browsing]:
+    """Browse; afterwards no secret of it is in a file, and the router's own pages have told no error."""
+    browsing = Browsing(window, stage)
+    yield browsing
+    assert browsing.secrets
+    assert not browsing.leaks()
+    assert not browsing.errors
 
 
 @pytest.fixture
-def context(browser: "Browser") -> Iterator["BrowserContext"]:
-    """A window of a browser that never was here."""
-    with browser.new_context(ignore_https_errors=True) as context:
-        yield context
+def browsing(window: "BrowserContext", stage: Stage) -> Iterator[Browsing]:
+    with watched(window, stage) as browsing:
+        yield browsing
 
 
 @pytest.fixture
-def browsing(context: "BrowserContext", stage: Stage) -> Iterator[Browsing]:
-    with noted(context, stage) as seen:
-        yield seen
-
-
-@pytest.fixture
-def tabs(browsing: Browsing, stage: Stage, kind: str) -> tuple[Tab, Tab]:
+def tabs(browsing: Browsing, stage: Stage, kind: str) -> Tabs:
     """A tab for each of two worktrees that have an app of this kind."""
     first, second = stage.apps(kind)
     return browsing.tab(first), browsing.tab(second)
 
 
-def cross(first: Tab, second: Tab) -> None:
-    """Finish two sign-ins in the other order than they began; each app has its own person then."""
+def finish_crosswise(first: Tab, second: Tab) -> None:
+    """Finish two sign-ins, the later one first; each app has its own person then."""
     second.answer("bob")
     second.shows("bob")
     first.answer("alice")
@@ -98,17 +88,17 @@ def cross(first: Tab, second: Tab) -> None:
 
 
 @LIBRARIES
-def test_two_worktrees_sign_in_at_the_same_time(tabs: tuple[Tab, Tab], start: str) -> None:
+def test_two_worktrees_sign_in_at_the_same_time(tabs: Tabs, start: str) -> None:
     for tab in tabs:
         tab.begin(start)
-    cross(*tabs)
+    finish_crosswise(*tabs)
 
 
 @LIBRARIES
-def test_a_refusal_comes_back_to_the_worktree_that_asked(tabs: tuple[Tab, Tab], start: str) -> None:
+def test_a_refusal_comes_back_to_the_worktree_that_asked(tabs: Tabs, start: str) -> None:
     first, second = tabs
-    first.begin(start)
-    second.begin(start)
+    for tab in tabs:
+        tab.begin(start)
     second.answer("")
     second.refused()
     first.answer("alice")
@@ -117,66 +107,70 @@ def test_a_refusal_comes_back_to_the_worktree_that_asked(tabs: tuple[Tab, Tab], 
 
 
 @pytest.mark.parametrize("kind", ["msal", "authlib"])
-def test_a_worktree_that_is_added_in_the_middle_disturbs_nobody(tabs: tuple[Tab, Tab], stage: Stage) -> None:
+def test_worktrees_that_are_added_in_the_middle_disturb_nobody(tabs: Tabs, stage: Stage) -> None:
     before = stage.router.loads
     for tab in tabs:
         tab.begin()
         stage.router.routed(stage.router.add(fresh("third")))
-    wait_until(lambda: stage.router.loads >= before + 2, what="two loads")
-    cross(*tabs)
+    assert stage.router.loads >= before + 2
+    finish_crosswise(*tabs)
 
 
-def test_a_killed_watcher_changes_nothing(context: "BrowserContext", running: Router, tmp_path: Path) -> None:
-    with staged(running, tmp_path) as stage, noted(context, stage) as browsing:
+def test_a_killed_watcher_changes_nothing(window: "BrowserContext", running: Router, tmp_path: Path) -> None:
+    with staged(running, tmp_path) as stage, watched(window, stage) as browsing:
         tabs = [browsing.tab(app) for kind in ("msal", "authlib") for app in stage.apps(kind)]
         for tab in tabs:
             tab.begin()
         watcher = psutil.Process(running.watcher_pid)
-        watcher.send_signal(signal.SIGKILL)
-        wait_until(lambda: watcher.status() == psutil.STATUS_ZOMBIE)
-        cross(*tabs[:2])
-        cross(*tabs[2:])
+        watcher.kill()
+        wait_until(lambda: watcher.status() == psutil.STATUS_ZOMBIE, what="end of the watcher")
+        finish_crosswise(*tabs[:2])
+        finish_crosswise(*tabs[2:])
 
 
-@pytest.mark.parametrize("host", ["api.{}", "{}--api", "shop-{}"])
-@pytest.mark.parametrize("kind", ["authlib"])
-def test_a_sign_in_returns_to_the_very_host_that_it_began_on(
-    browsing: Browsing, stage: Stage, kind: str, host: str
-) -> None:
-    app, _ = stage.apps(kind)
-    tabs = browsing.tab(app, host), browsing.tab(app)
-    for tab in tabs:
+def test_a_sign_in_returns_to_the_very_host_that_it_began_on(browsing: Browsing, stage: Stage) -> None:
+    app = stage.start("authlib", services=("PORT", "API_PORT"))
+    who = {"{}": "alice", "api.{}": "bob", "shop-{}": "alice"}
+    tabs = {host: browsing.tab(app, host) for host in who}
+    for tab in tabs.values():
         tab.begin()
-    cross(*tabs)
+    for host, person in reversed(who.items()):
+        tabs[host].answer(person)
+        tabs[host].shows(person)
+    for host, person in who.items():
+        tabs[host].still_shows(person)
+
+
+@pytest.mark.parametrize("kind", ["msal", "oidc-client-ts"])
+def test_a_server_that_was_down_gets_the_answer_when_it_is_back(browsing: Browsing, stage: Stage, kind: str) -> None:
+    app, port = App(fresh("down"), kind, stage.router.port), free_port()
+    tab = browsing.tab(app)
+    with stage.serve(app, port):
+        stage.router.routed(stage.router.add(app.label, port=port))
+        tab.begin()
+    tab.answer("alice")
+    tab.page.wait_for_url(f"{tab.home}/auth/callback*")
+    with stage.serve(app, port):
+        tab.shows("alice")
 
 
 @pytest.mark.parametrize("kind", ["msal"])
-def test_a_popup_answers_the_page_that_opened_it(tabs: tuple[Tab, Tab]) -> None:
+def test_a_popup_answers_the_page_that_opened_it(tabs: Tabs) -> None:
     first, second = tabs
-    popups = [open_popup(tab) for tab in tabs]
-    for tab, popup, who in ((second, popups[1], "bob"), (first, popups[0], "alice")):
-        with popup.page.expect_event("close"):
-            popup.answer(who)
+    popups = {tab.home: tab.popup() for tab in tabs}
+    for tab, who in ((second, "bob"), (first, "alice")):
+        with popups[tab.home].page.expect_event("close"):
+            popups[tab.home].answer(who)
         tab.shows(who)
 
 
-def open_popup(tab: Tab) -> Tab:
-    """Begin a sign-in in a popup, and return that."""
-    tab.page.goto(tab.home)
-    with tab.page.expect_popup() as opened:
-        tab.page.click("#popup")
-    opened.value.wait_for_url(f"{tab.issuer}/interaction/*")
-    return Tab(opened.value, tab.home, tab.issuer)
-
-
 def test_a_hidden_frame_answers_its_own_page(browser: "Browser", stage: Stage, tmp_path: Path) -> None:
-    with lenient_window(browser, tmp_path) as context, noted(context, stage) as browsing:
+    with lenient_window(browser, tmp_path) as window, watched(window, stage) as browsing:
         first, second = (browsing.tab(app) for app in stage.apps("msal"))
         first.begin()
         first.answer("alice")
         first.shows("alice")
-        second.page.goto(second.home)
-        second.shows("nobody")
+        second.still_shows("nobody")
         for tab in (first, second):
             tab.page.click("#silent")
         for tab in (second, first):
@@ -204,13 +198,13 @@ def lenient_window(browser: "Browser", directory: Path) -> "BrowserContext":
         pytest.param("openid-client", "/", "#by-script", id="form"),
     ],
 )
-def test_the_chooser_hands_the_whole_answer_over(tabs: tuple[Tab, Tab], stage: Stage, start: str, click: str) -> None:
+def test_the_chooser_hands_the_whole_answer_over(tabs: Tabs, stage: Stage, kind: str, start: str, click: str) -> None:
     tab, other = tabs
     tab.begin(start, click=click)
     tab.answer("alice")
     tab.page.wait_for_selector("#choose:visible")
     assert tab.page.url.startswith(f"http://localhost:{stage.router.port}/")
-    tab.choose(label_of(tab))
+    tab.choose(stage.apps(kind)[0].label)
     tab.shows("alice")
     other.still_shows("nobody")
 
@@ -219,40 +213,33 @@ def test_the_chooser_hands_the_whole_answer_over(tabs: tuple[Tab, Tab], stage: S
 def test_an_error_without_state_is_shown_as_text_and_handed_on(browsing: Browsing, stage: Stage, mode: str) -> None:
     app, _ = stage.apps("authlib")
     tab = browsing.tab(app)
-    tab.page.goto(authorization(stage, mode))
+    tab.page.goto(authorization(stage, response_mode=mode))
     tab.answer("")
     tab.page.wait_for_selector("#error:has-text('access_denied')")
     assert "<b>No</b> & never" in tab.page.inner_text("#error")
     assert not tab.page.locator("#error b").count()
+
     with tab.page.expect_request(f"{tab.home}/auth/callback*") as asked:
         tab.choose(app.label)
     tab.page.wait_for_url(f"{tab.home}/auth/callback*")
     sent = asked.value.post_data if mode == "form_post" else tab.page.url
-    assert "error=access_denied" in sent
-    assert "error_description=%3Cb%3ENo%3C%2Fb%3E" in sent
+    assert "error=access_denied&error_description=%3Cb%3ENo%3C%2Fb%3E" in sent
 
 
-def test_in_a_frame_the_chooser_has_no_buttons(browsing: Browsing, stage: Stage) -> None:
+@pytest.mark.parametrize("mode", ["query", "fragment"])
+def test_in_a_frame_the_chooser_has_no_buttons(browsing: Browsing, stage: Stage, mode: str) -> None:
     app, _ = stage.apps("authlib")
     page = browsing.tab(app).page
     page.goto(app.home())
-    for mode in ("query", "fragment"):
-        address = f"{authorization(stage, mode)}&prompt=none&state=of-nobody"
-        page.evaluate(
-            "url => document.body.append(Object.assign(document.createElement('iframe'), { src: url }))", address
-        )
-        frame = page.frame_locator("iframe").last
-        frame.locator("#framed:visible").wait_for()
-        assert not frame.locator("button").count()
+    address = authorization(stage, response_mode=mode, prompt="none", state="of-nobody")
+    page.evaluate("src => document.body.append(Object.assign(document.createElement('iframe'), { src }))", address)
+    frame = page.frame_locator("iframe")
+    frame.locator("#framed:visible").wait_for()
+    assert not frame.locator("button").count()
 
 
-def authorization(stage: Stage, mode: str) -> str:
-    """Return an authorization request of no library, without a state."""
-    parameters = ["client_id=page", "response_type=code", "scope=openid", f"response_mode={mode}"]
-    challenge = ["code_challenge_method=S256", f"code_challenge={'a' * 43}", f"redirect_uri={stage.provider.redirect}"]
-    return f"{stage.provider.issuer}/auth?{'&'.join([*parameters, *challenge])}"
-
-
-def label_of(tab: Tab) -> str:
-    """Return the label of a tab's worktree."""
-    return tab.home.removeprefix("http://").partition(".")[0]
+def authorization(stage: Stage, **more: str) -> str:
+    """Return an authorization request of no library, without a state unless it is given."""
+    parameters = {"client_id": "page", "response_type": "code", "scope": "openid", **more}
+    parameters |= {"code_challenge_method": "S256", "code_challenge": "a" * 43, "redirect_uri": stage.provider.redirect}
+    return f"{stage.provider.issuer}/auth?{'&'.join(f'{name}={value}' for name, value in parameters.items())}"

@@ -23,8 +23,7 @@ provider = OAuth(app).register(
 @app.get("/")
 def home() -> str:
     """Show who is signed in."""
-    who = escape(session.get("sub", "nobody"))
-    return f'<!doctype html><link rel="icon" href="data:,"><a id="sign-in" href="/sign-in">Sign in</a><p id="who">{who}</p>'
+    return page(f'<a id="sign-in" href="/sign-in">Sign in</a><p id="who">{escape(session.get("sub", "nobody"))}</p>')
 
 
 @app.get("/sign-in")
@@ -43,7 +42,12 @@ def callback() -> Response:
 @app.errorhandler(OAuthError)
 def refused(error: OAuthError) -> tuple[str, int]:
     """Show the provider's error."""
-    return f'<!doctype html><link rel="icon" href="data:,"><p id="error">{escape(error)}</p>', 403
+    return page(f'<p id="error">{escape(error)}</p>'), 403
+
+
+def page(body: str) -> str:
+    """Return a page that asks for nothing else."""
+    return f'<!doctype html><link rel="icon" href="data:,">{body}'
 
 
 if __name__ == "__main__":

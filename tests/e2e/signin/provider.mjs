@@ -42,6 +42,7 @@ function forget(request) {
   if (cookies && !request.url.includes("prompt=none")) request.headers.cookie = cookies.join("; ");
 }
 
+for (const event of ["authorization.error", "grant.error", "server_error"]) provider.on(event, (_, error) => console.error(event, error));
 const pem = readFileSync(CERTIFICATE);
 const respond = provider.callback();
 const server = createServer({ key: pem, cert: pem }, (request, response) => {

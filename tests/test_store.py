@@ -1,0 +1,288 @@
+"""The state directory: what is in it, whose it is, and who may change it."""
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.errors import StoreError
+from router.model import Kept, KeptService, Memory, WorktreeId
+from router.naming import label
+from router.store import Owner, Store, check_private
+
+OWNER = Owner(4711, "2026-11-21T10:00:00Z", "0.1.0", 8080, "embedded")
+GIT_TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.binary().map(os.fsdecode)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store in a directory that is there and private."""
+    store = Store(tmp_path / "state")
+    store.prepare()
+    return store
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# The directory
+
+
+def test_everything_is_the_users_alone(store: Store) -> None:
+    assert [mode(path) for path in (store.directory, store.site, store.logs)] == [0o700] * 3
+
+
+def test_the_directory_may_be_prepared_again(store: Store) -> None:
+    store.prepare()
+
+
+def test_a_directory_that_others_can_read_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o755)
+    Store(tmp_path / "state").prepare()
+    assert mode(tmp_path / "state") == 0o700
+
+
+def test_a_link_in_its_place_is_refused_and_nothing_made_behind_it(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "state").symlink_to("elsewhere")
+    with pytest.raises(StoreError, match="not a directory of your own"):
+        Store(tmp_path / "state").prepare()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_somebody_elses_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    os.chown(tmp_path / "state", 12345, 12345)
+    with pytest.raises(StoreError, match="not a directory of your own"):
+        check_private(tmp_path / "state")
+
+
+def test_a_file_in_its_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    with pytest.raises(StoreError, match="cannot be used: File exists"):
+        Store(tmp_path / "state").prepare()
+
+
+def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be used: Not a directory"):
+        Store(tmp_path / "file" / "state").prepare()
+
+
+def test_the_socket_is_in_the_directory_spaces_or_not(tmp_path: Path) -> None:
+    assert Store(tmp_path / "my state").socket == tmp_path / "my state" / "caddy.sock"
+
+
+def test_where_the_path_is_too_long_the_socket_has_a_short_one(tmp_path: Path) -> None:
+    long = Store(tmp_path / ("ä" * 60))
+    assert len(os.fsencode(long.socket)) < 104
+    assert long.socket == Store(long.directory).socket
+    assert long.socket != Store(tmp_path / ("ö" * 60)).socket
+    long.prepare_socket()
+    try:
+        assert mode(long.socket.parent) == 0o700
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(str(long.socket))
+        long.socket.unlink()
+    finally:
+        long.socket.parent.rmdir()
+
+
+def test_a_link_planted_for_the_short_socket_is_refused(tmp_path: Path) -> None:
+    long = Store(tmp_path / ("a" * 120))
+    long.socket.parent.symlink_to(tmp_path)
+    try:
+        with pytest.raises(StoreError, match="not a directory of your own"):
+            long.prepare_socket()
+    finally:
+        long.socket.parent.unlink()
+
+
+# Files
+
+
+def test_what_is_written_is_read(store: Store) -> None:
+    store.write(store.caddyfile, "ä\udcff\n")
+    assert store.read(store.caddyfile) == "ä\udcff\n"
+    assert sorted(path.name for path in store.directory.iterdir()) == ["Caddyfile", "logs", "site"]
+
+
+def test_a_file_that_is_not_there_has_no_text(store: Store) -> None:
+    assert store.read(store.caddyfile) is None
+
+
+def test_a_reader_of_the_old_file_is_not_disturbed(store: Store) -> None:
+    store.write(store.caddyfile, "old")
+    with store.caddyfile.open() as reader:
+        store.write(store.caddyfile, "new")
+        assert reader.read() == "old"
+
+
+def test_the_same_text_is_not_written_again(store: Store) -> None:
+    store.write(store.caddyfile, "text")
+    before = store.caddyfile.stat().st_ino
+    store.write_if_new(store.caddyfile, "text")
+    assert store.caddyfile.stat().st_ino == before
+    store.write_if_new(store.caddyfile, "other")
+    assert store.read(store.caddyfile) == "other"
+
+
+def test_a_file_that_cannot_be_written_is_told_and_leaves_nothing_beside_it(store: Store) -> None:
+    store.caddyfile.mkdir()
+    with pytest.raises(StoreError, match="cannot be written: Is a directory"):
+        store.write(store.caddyfile, "text")
+    assert sorted(path.name for path in store.directory.iterdir()) == ["Caddyfile", "logs", "site"]
+
+
+# What is remembered
+
+SERVICES = st.builds(
+    KeptService,
+    port=st.integers(1024, 65535),
+    source=st.sampled_from(["hash", "listener", "env:.env", "container:x-web-1"]),
+    address=st.sampled_from(["127.0.0.1", "::1"]),
+    tls=st.booleans(),
+    program=st.none() | st.just("vite"),
+    declared=st.none() | st.integers(1024, 65535),
+    hash_port=st.none() | st.integers(10_000, 19_999),
+)
+WORKTREES = st.builds(
+    Kept,
+    id=st.builds(WorktreeId, GIT_TEXT, GIT_TEXT, st.integers(0, 2**63)),
+    label=GIT_TEXT.map(label),
+    branch=st.none() | GIT_TEXT,
+    wanted=GIT_TEXT.map(label),
+    services=st.dictionaries(st.sampled_from(["web", "api", "docs"]), SERVICES, max_size=2),
+)
+
+
+@given(st.builds(Memory, st.lists(GIT_TEXT).map(tuple), st.lists(WORKTREES, max_size=3).map(tuple)))
+def test_what_is_remembered_comes_back_whatever_git_calls_it(
+    tmp_path_factory: pytest.TempPathFactory, memory: Memory
+) -> None:
+    store = Store(tmp_path_factory.getbasetemp() / "state")
+    store.prepare()
+    store.remember(memory)
+    assert store.memory() == memory
+
+
+def test_at_first_nothing_is_remembered(store: Store) -> None:
+    assert store.memory() == Memory()
+    assert not store.memory_file.with_suffix(".json.old").exists()
+
+
+KEPT = Kept(WorktreeId("/r/.git", "x", 1), "x", "x", "x", {"web": KeptService(3000, "hash")})
+
+
+def document(**rest: object) -> dict[str, object]:
+    return {"schema": 1, **asdict(Memory(("/r/.git",), (KEPT,))), **rest}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"{", b"[]", b"null", b"\xff", b"{}", b'{"schema": 1}',
+        json.dumps(document(schema=2)).encode(),
+        json.dumps(document(repositories=None)).encode(),
+        json.dumps(document(worktrees=[{"label": "x"}])).encode(),
+        json.dumps(document(worktrees=[{**asdict(KEPT), "label": "x }\n:80 {"}])).encode(),
+        json.dumps(document(worktrees=[{**asdict(KEPT), "services": ["web"]}])).encode(),
+        *(json.dumps(document(worktrees=[{**asdict(KEPT), "services": {"web": {"port": port, "source": "hash"}}}])).encode()
+          for port in ("3000", 70_000, None)),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_understood_is_set_aside(store: Store, content: bytes) -> None:
+    store.memory_file.write_bytes(content)
+    assert store.memory() == Memory()
+    assert store.memory_file.with_suffix(".json.old").read_bytes() == content
+    assert not store.memory_file.exists()
+
+
+def test_a_directory_in_the_place_of_the_memory_is_set_aside(store: Store) -> None:
+    store.memory_file.mkdir()
+    assert store.memory() == Memory()
+    store.remember(Memory(("/r/.git",)))
+    assert store.memory() == Memory(("/r/.git",))
+
+
+def test_what_a_later_version_added_is_ignored(store: Store) -> None:
+    later = document()
+    later["worktrees"][0]["services"]["web"]["colour"] = "red"  # type: ignore[index]
+    store.memory_file.write_text(json.dumps({**later, "colour": "blue"}))
+    assert store.memory() == Memory(("/r/.git",), (KEPT,))
+
+
+# Locks
+
+
+def other(store: Store, code: str) -> subprocess.Popen[str]:
+    """Run some lines in another process that has the same store and says `ready`."""
+    lines = f"import sys; from pathlib import Path; from router.store import *; from router.model import *\n{code}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"{lines}", str(store.directory)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_one_watcher_owns_the_directory_until_it_ends(store: Store) -> None:
+    assert store.owner() is None
+    owner = (
+        f"store = Store(Path(sys.argv[1])); lock = store.own({OWNER!r}); print('ready', flush=True); sys.stdin.read()"
+    )
+    with other(store, owner) as process:
+        assert store.owner() == OWNER
+        assert store.own(OWNER) is None
+        process.kill()
+    assert store.owner() is None
+    lock = store.own(OWNER)
+    assert lock is not None
+    os.close(lock)
+
+
+def test_a_lock_whose_file_was_removed_is_no_longer_held(store: Store) -> None:
+    lock = store.own(OWNER)
+    assert lock is not None
+    assert store.holds(lock)
+    (store.directory / "watcher.lock").unlink()
+    assert not store.holds(lock)
+    os.close(lock)
+
+
+def test_an_owner_that_has_not_yet_written_its_name_is_none(store: Store) -> None:
+    lock = store.own(OWNER)
+    assert lock is not None
+    os.ftruncate(lock, 0)
+    assert store.owner() is None
+    os.close(lock)
+
+
+@pytest.mark.parametrize("name", ["watcher.lock", "memory.lock"])
+def test_a_lock_that_cannot_be_opened_is_told(store: Store, name: str) -> None:
+    (store.directory / name).mkdir()
+    with pytest.raises(StoreError, match="cannot be written"), store.changing():
+        store.own(OWNER)
+
+
+def test_changes_wait_for_each_other(store: Store) -> None:
+    change = (
+        "store = Store(Path(sys.argv[1])); print('ready', flush=True); sys.stdin.readline()\n"
+        "for _ in range(50):\n"
+        "    with store.changing() as memory: store.remember(Memory((*memory.repositories, 'x')))\n"
+    )
+    with other(store, change) as one, other(store, change) as two:
+        for process in (one, two):
+            process.communicate("go\n", timeout=30)
+    assert len(store.memory().repositories) == 100

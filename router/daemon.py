@@ -115,8 +115,7 @@ class Watcher:
             self._keep_caddy()
             if self._is_due("drift", DRIFT):
                 self._outcome = check(self._outcome, admin=self._admin, now=time.monotonic())
-            out_of_step = not self._outcome.in_sync and not self._outcome.given_up
-            if out_of_step or self._is_due("resync", RESYNC) or self._observer.look() != self._seen:
+            if self._outcome.out_of_step or self._is_due("resync", RESYNC) or self._observer.look() != self._seen:
                 self._pass()
             self._show()
             self._note("")

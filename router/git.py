@@ -4,7 +4,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from router import proc
@@ -60,7 +60,7 @@ def common_dir(path: Path) -> Path:
 
 
 def worktrees(common: Path, *, now: float | None = None) -> tuple[Worktree, ...]:
-    """Return the worktrees of a repository, without those that `git worktree add` is still making.
+    """Return the worktrees of a repository, those that `git worktree add` is still making included: to be watched.
 
     A bare repository's record is none; the worktree of its default branch counts as the main checkout.
     `now` is the time in seconds since the epoch. Raises GitError where git refuses.
@@ -79,10 +79,10 @@ def worktrees(common: Path, *, now: float | None = None) -> tuple[Worktree, ...]
     for place, record in enumerate(records):
         admin = _admin_of(record, admins) if place else None
         gone = place > 0 and admin is None  # while we looked
-        if record.bare or gone or _being_made(record, admin, moment):
-            continue
-        main = record.branch == default if bare else place == 0
-        found[record.path] = _worktree(common, record, admin, main=main)
+        if not record.bare and not gone:
+            main = record.branch == default if bare else place == 0
+            worktree = _worktree(common, record, admin, main=main)
+            found[record.path] = replace(worktree, made=not _being_made(record, admin, moment))
     return tuple(found.values())
 
 

@@ -16,7 +16,7 @@ def by_age(repositories: Iterable[Repository]) -> tuple[Aged, ...]:
         (repository, worktree)
         for repository in repositories
         for worktree in sorted(repository.worktrees, key=lambda w: (not w.main, w.id.created, w.path))
-        if worktree.present and not _hidden(repository, worktree)
+        if worktree.present and worktree.made and not _hidden(repository, worktree)
     )
 
 

@@ -88,7 +88,8 @@ class Worktree:
     """A worktree as git and its files show it. `path` and `branch` are data from others, never code.
 
     `branch` is the short name (`feature/x`), also while a rebase or bisect has HEAD detached; None where
-    nothing but a commit is checked out.
+    nothing but a commit is checked out. `present` is whether its directory is there, `made` whether
+    `git worktree add` is done with it.
     """
 
     id: WorktreeId
@@ -97,6 +98,7 @@ class Worktree:
     main: bool = False
     detached: bool = False
     present: bool = True
+    made: bool = True
     declared: tuple[Declaration, ...] = ()
     problems: tuple[Problem, ...] = ()
 

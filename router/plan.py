@@ -210,7 +210,7 @@ def _live(listeners: tuple[Listener, ...], path: str) -> Listener | None:
 def _unrouted(repository: Repository) -> Iterator[Problem]:
     yield from repository.problems
     for worktree in repository.worktrees:
-        if not worktree.present:
+        if worktree.made and not worktree.present:
             yield Problem(
                 "missing-directory",
                 f"git knows a worktree at {shown(worktree.path)}, but the directory is gone; it is not routed",

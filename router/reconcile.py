@@ -16,7 +16,10 @@ _WINDOW = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the last passes came to: the route table in force, the text Caddy took, and how loading goes."""
+    """What the last passes came to: the route table in force, the text Caddy took, and how loading goes.
+
+    `in_sync` is whether Caddy serves that text, `behind` whether a newer one could not be handed over.
+    """
 
     table: RouteTable = field(default_factory=RouteTable)
     memory: Memory = field(default_factory=Memory)
@@ -27,6 +30,7 @@ class Outcome:
     last_load_ms: float | None = None
     last_error: str | None = None
     in_sync: bool = False
+    behind: bool = False
     losses: tuple[float, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -34,6 +38,11 @@ class Outcome:
     def given_up(self) -> bool:
         """Whether the configuration was lost so often that loading it again would be a fight."""
         return len(self.losses) >= _LOSSES
+
+    @property
+    def out_of_step(self) -> bool:
+        """Whether the next pass has something to load, whatever it observes."""
+        return not self.given_up and (self.behind or not self.in_sync)
 
 
 def reconcile(observed: Observed, before: Outcome, *, admin: Admin, site: Site) -> Outcome:
@@ -53,7 +62,7 @@ def reconcile(observed: Observed, before: Outcome, *, admin: Admin, site: Site) 
     except LoadRefusedError as exc:
         return replace(before, refused=text, last_error=exc.message, problems=(_problem("load-refused", exc),))
     except CaddyError as exc:
-        return unreachable(before, exc)
+        return replace(unreachable(before, exc), behind=True)
     return replace(
         before,
         table=decided.table,
@@ -65,6 +74,7 @@ def reconcile(observed: Observed, before: Outcome, *, admin: Admin, site: Site) 
         last_load_ms=round(loaded.milliseconds, 1),
         last_error=None,
         in_sync=True,
+        behind=False,
         problems=(),
     )
 

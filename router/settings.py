@@ -35,9 +35,16 @@ def _service_name(name: str) -> str:
 
 
 def _url_path(path: str) -> str:
-    if not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", path):
-        raise ValueError("a path begins with '/', does not end with it, and has letters, digits and . _ ~ - only")
+    if not re.fullmatch(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", path):  # no `..`, and no /.router/
+        raise ValueError("a path is like /api/v1: letters, digits and . _ ~ - between the slashes, no dot behind one")
     return path
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as exc:
+        raise ValueError("there is no such home directory") from exc
 
 
 CallbackPath = Annotated[str, AfterValidator(_callback_path)]
@@ -48,10 +55,10 @@ ServiceName = Annotated[str, AfterValidator(_service_name)]
 class Settings(BaseSettings):
     """Settings of this machine, resolved once."""
 
-    model_config = SettingsConfigDict(env_prefix="ROUTER_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ROUTER_", env_ignore_empty=True, extra="forbid", frozen=True)
 
     port: Annotated[int, Field(ge=1, le=HIGHEST)] = 8080
-    state_dir: Path = Path(platformdirs.user_state_dir(APP, appauthor=False))
+    state_dir: Annotated[Path, AfterValidator(_absolute)] = Path(platformdirs.user_state_dir(APP, appauthor=False))
     caddy: Literal["embedded"] = "embedded"
     callback_target: Literal["host", "port"] = "host"
     callback_paths: tuple[CallbackPath, ...] = (DEFAULT_CALLBACK,)

@@ -32,7 +32,7 @@ def repositories(commons: Iterable[str], *, before: Iterable[Repository] = ()) -
     known = {repository.common_dir: repository for repository in before}
     found = []
     for common in commons:
-        if Path(common).is_dir():
+        if os.path.isdir(common):  # noqa: PTH112 - Path's raises where it may not look
             try:
                 found.append(repository(Path(common)))
             except GitError as exc:
@@ -76,7 +76,8 @@ def observed(
 
 def roots(found: Iterable[Repository]) -> tuple[str, ...]:
     """Return the paths of all worktrees that are there."""
-    return tuple(worktree.path for repository in found for worktree in repository.worktrees if worktree.present)
+    worktrees = (worktree for repository in found for worktree in repository.worktrees)
+    return tuple(worktree.path for worktree in worktrees if worktree.present and worktree.made)
 
 
 def watched(found: Iterable[Repository]) -> Watched:
@@ -133,6 +134,7 @@ def _settings(main: Path) -> tuple[settings_.RepositorySettings, tuple[Problem, 
 
 
 def _unanswered(common: Path, before: Repository | None, exc: GitError) -> Repository:
-    problem = Problem("unreadable-file", f"{shown(os.fspath(common))}: {shown(exc.message)}", exc.hint)
+    place = f"{shown(str(common))}: "
     known = before or Repository(git.name(common), str(common), str(common), ())
-    return replace(known, problems=(*(p for p in known.problems if p != problem), problem))
+    others = (problem for problem in known.problems if not problem.message.startswith(place))
+    return replace(known, problems=(*others, Problem("unreadable-file", f"{place}{shown(exc.message)}", exc.hint)))

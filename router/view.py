@@ -92,10 +92,11 @@ def problems(status: Document) -> list[dict[str, Any]]:
 
 
 def find(status: Document, name: str) -> Document:
-    """Return the worktree of that label, alias or branch; UnknownNameError lists those there are."""
-    for worktree in status["worktrees"]:
-        if name in {worktree["name"], worktree["branch"], *worktree["aliases"]}:
-            return dict(worktree)
+    """Return the worktree of that label, else alias, else branch; UnknownNameError lists those there are."""
+    for names in (lambda w: [w["name"]], lambda w: w["aliases"], lambda w: [w["branch"]]):
+        for worktree in status["worktrees"]:
+            if name in names(worktree):
+                return dict(worktree)
     known = ", ".join(w["name"] for w in status["worktrees"]) or "none"
     raise UnknownNameError(f"no worktree is called {shown(name)!r}", hint=f"there are: {known}")
 
@@ -123,10 +124,14 @@ def changes(before: RouteTable, after: RouteTable, port: int) -> Iterator[str]:
 
 def _targets(table: RouteTable) -> dict[str, str]:
     return {
-        service_host(route.name, service.name): f"{service.address}:{service.port} ({service.source})"
+        service_host(route.name, service.name): f"{_literal(service.address)}:{service.port} ({service.source})"
         for route in table.routes
         for service in _telling(route.services)
     }
+
+
+def _literal(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _telling(services: Sequence[Service]) -> Iterable[Service]:
@@ -142,7 +147,7 @@ def print_status(status: Document) -> None:
     out.print(_table(status))
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     for line in notes(status):
-        errors.print(line, markup=False)
+        errors.print(line, markup=False, emoji=False)
 
 
 def renderable(status: Document) -> Any:

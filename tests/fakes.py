@@ -1,5 +1,8 @@
 """Small builders of model values for tests."""
 
+from router.admin import Admin, Loaded
+from router.caddyfile import Site
+from router.errors import CaddyError, LoadRefusedError
 from router.model import (
     Declaration,
     Listener,
@@ -63,8 +66,8 @@ def listener(port: int, of: Worktree | None = None, *, address: str = "127.0.0.1
 
 def route(name: str, *services: Service, aliases: tuple[str, ...] = (), **rest: object) -> Route:
     """Return the route of a branch of that name; without services it has a `web` that is down."""
-    values: dict[str, object] = {"repository": "shop", **rest}
-    return Route(name, worktree(name), aliases=aliases, services=services or (service("web", 9),), **values)  # type: ignore[arg-type]
+    values: dict[str, object] = {"worktree": worktree(name), "repository": "shop", **rest}
+    return Route(name, aliases=aliases, services=services or (service("web", 9),), **values)  # type: ignore[arg-type]
 
 
 def service(name: str, port: int, **rest: object) -> Service:
@@ -76,3 +79,32 @@ def service(name: str, port: int, **rest: object) -> Service:
 def table(*routes: Route, **rest: object) -> RouteTable:
     """Return a route table of these routes."""
     return RouteTable(tuple(sorted(routes, key=lambda r: r.name)), **rest)  # type: ignore[arg-type]
+
+
+class FakeAdmin(Admin):
+    """A Caddy that takes what it is given, refuses what has a word of `refuses` in it, or is away."""
+
+    def __init__(self, *, away: bool = False, refuses: str = "\0") -> None:
+        self.away = away
+        self.refuses = refuses
+        self.loads: list[str] = []
+        self.serves = ""
+
+    def load(self, text: str) -> Loaded:
+        self._answer()
+        if self.refuses in text:
+            raise LoadRefusedError("Caddy refused the configuration: no", hint="see `router logs`")
+        self.loads.append(text)
+        self.serves = text
+        return Loaded(1.25, self.digest())
+
+    def digest(self) -> str:
+        self._answer()
+        return f"digest of {self.serves}"
+
+    def _answer(self) -> None:
+        if self.away:
+            raise CaddyError("Caddy does not answer", hint="run `router up`")
+
+
+SITE = Site(port=8080, bind=("127.0.0.1", "::1"), admin="unix//s/caddy.sock|0600", pages="/s/pages", status="/s/site")

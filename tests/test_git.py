@@ -2,8 +2,6 @@
 
 import os
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,6 @@ from router import git
 from router.errors import GitError, NotARepositoryError
 from router.git import Record, parse
 from router.model import Worktree
-
-Git = Callable[..., str]
 
 
 def run(place: Path, *args: str | bytes) -> str:
@@ -49,9 +45,9 @@ def admin(shop: Path, name: str) -> Path:
     return shop / ".git" / "worktrees" / name
 
 
-def aged(directory: Path, seconds: float) -> None:
-    then = time.time() - seconds
-    os.utime(directory / "commondir", (then, then))
+def after(shop: Path, name: str, seconds: float) -> float:
+    """Return the time so many seconds after git made a worktree."""
+    return (admin(shop, name) / "commondir").stat().st_mtime + seconds
 
 
 # Reading what git prints
@@ -336,30 +332,30 @@ def test_a_locked_worktree_is_one_like_any_other(shop: Path) -> None:
     assert found(shop)["x"].present
 
 
-def test_a_worktree_that_git_is_making_is_left_out(shop: Path) -> None:
+def test_a_worktree_that_git_is_making_is_not_made_yet(shop: Path) -> None:
     added(shop, "x")
     (admin(shop, "x") / "locked").write_text("initializing")
-    assert list(found(shop)) == ["shop"]
+    assert [name for name, worktree in found(shop).items() if worktree.made] == ["shop"]
 
 
-def test_it_is_left_out_in_every_language(shop: Path) -> None:
+def test_it_is_not_made_yet_in_every_language(shop: Path) -> None:
     run(added(shop, "x"), "switch", "-q", "--detach")
     (admin(shop, "x") / "locked").write_text("wird initialisiert")
     (admin(shop, "x") / "HEAD").write_text("0" * 40 + "\n")
-    assert list(found(shop)) == ["shop"]
+    assert [name for name, worktree in found(shop).items() if worktree.made] == ["shop"]
 
 
-def test_it_is_left_out_before_git_has_written_where_it_belongs(shop: Path) -> None:
+def test_it_is_not_made_yet_before_git_has_written_where_it_belongs(shop: Path) -> None:
     added(shop, "x")
     (admin(shop, "x") / "locked").write_text("initializing")
     (admin(shop, "x") / "commondir").unlink()
-    assert list(found(shop)) == ["shop"]
+    assert [name for name, worktree in found(shop).items() if worktree.made] == ["shop"]
 
 
 def test_what_a_killed_git_left_locked_is_shown_after_some_seconds(shop: Path) -> None:
     added(shop, "x")
     (admin(shop, "x") / "locked").write_text("initializing")
-    assert list(found(shop, now=time.time() + 6)) == ["shop", "x"]
+    assert list(found(shop, now=after(shop, "x", 6))) == ["shop", "x"]
 
 
 def test_a_worktree_that_goes_while_we_look_takes_nobody_with_it(
@@ -461,4 +457,4 @@ def test_without_git_s_help_detached_locked_and_half_made_worktrees_are_told_apa
     (admin(relative, "x") / "HEAD").write_text("0" * 40 + "\n")
     assert found(relative)["x"].detached
     (admin(relative, "x") / "locked").write_text("initializing")
-    assert list(found(relative)) == ["shop"]
+    assert list(found(relative, now=after(relative, "x", 4))) == ["shop"]

@@ -197,8 +197,8 @@ def document(**rest: object) -> dict[str, object]:
         json.dumps(document(worktrees=[{"label": "x"}])).encode(),
         json.dumps(document(worktrees=[{**asdict(KEPT), "label": "x }\n:80 {"}])).encode(),
         json.dumps(document(worktrees=[{**asdict(KEPT), "services": ["web"]}])).encode(),
-        *(json.dumps(document(worktrees=[{**asdict(KEPT), "services": {"web": {"port": port, "source": "hash"}}}])).encode()
-          for port in ("3000", 70_000, None)),
+        *(json.dumps(document(worktrees=[{**asdict(KEPT), "services": {"web": service}}])).encode()
+          for service in ({"port": "3000", "source": "hash"}, {"port": 70_000, "source": "hash"}, {"port": 3000})),
     ],
 )  # fmt: skip
 def test_what_cannot_be_understood_is_set_aside(store: Store, content: bytes) -> None:

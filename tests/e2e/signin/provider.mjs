@@ -1,4 +1,4 @@
-// An OpenID provider: asks on a page who signs in, forgets them but for `prompt=none`, answers in every mode.
+// An OpenID provider: asks on a page who signs in, each time but for `prompt=none`, and answers in every mode.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import Provider from "oidc-provider";
@@ -24,7 +24,10 @@ const provider = new Provider(`https://localhost:${PORT}`, {
 });
 
 async function consent({ oidc }) {
-  const grant = new provider.Grant({ clientId: oidc.client.clientId, accountId: oidc.session.accountId });
+  const { client, session } = oidc;
+  const given = session.grantIdFor(client.clientId);
+  if (given) return provider.Grant.find(given); // another one would end the codes of this one
+  const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
   grant.addOIDCScope("openid profile");
   await grant.save();
   return grant;
@@ -36,13 +39,12 @@ async function ask(request, response) {
   else await provider.interactionFinished(request, response, as ? { login: { accountId: as } } : refusal);
 }
 
-// Somebody else may sign in beside, with the same browser
+// Without a session somebody else can sign in beside, in the same browser
 function forget(request) {
   const cookies = request.headers.cookie?.split("; ").filter((cookie) => !cookie.startsWith("_session"));
   if (cookies && !request.url.includes("prompt=none")) request.headers.cookie = cookies.join("; ");
 }
 
-for (const event of ["authorization.error", "grant.error", "server_error"]) provider.on(event, (_, error) => console.error(event, error));
 const pem = readFileSync(CERTIFICATE);
 const respond = provider.callback();
 const server = createServer({ key: pem, cert: pem }, (request, response) => {

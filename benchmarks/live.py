@@ -214,9 +214,7 @@ def until(router: Router, label: str, status: int) -> float:
     started = time.perf_counter()
     while answered(router, label) != status:
         if time.perf_counter() - started > 10:
-            raise TimeoutError(
-                f"{label} is not {status}: {router.worktrees().get(label)} {router.seen()['caddy']} {(router.state / 'logs/watcher.log').read_text()[-1500:]}"
-            )
+            raise TimeoutError(f"{label} is not {status}")
         time.sleep(0.001)
     return (time.perf_counter() - started) * 1000
 

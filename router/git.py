@@ -120,8 +120,11 @@ def _worktree(common: Path, record: Record, admin: _Admin | None, *, main: bool)
 
 
 def _being_made(record: Record, admin: _Admin | None, now: float) -> bool:
-    """Tell whether `git worktree add` is at work: it locks first ("initializing" in any language), then writes HEAD."""
-    if admin is None or record.locked is None or (admin.created and now - admin.created / 1e9 > _SETTLED):
+    """Tell whether `git worktree add` is at work: it locks first ("initializing" in any language), then writes HEAD.
+
+    Git lists HEAD before it looks for the lock, which may be gone by then: no HEAD alone tells as much.
+    """
+    if admin is None or (admin.created and now - admin.created / 1e9 > _SETTLED):
         return False
     return record.locked == "initializing" or (record.branch is None and not record.head.strip("0"))
 

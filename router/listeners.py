@@ -32,6 +32,8 @@ class Owner:
     cwds: tuple[str, ...]
     here: str
     descriptor: str = ""
+    parent: int = 0
+    argv: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class Kernel:
 
     def _owners(self, holders: dict[int, str]) -> tuple[Owner, ...]:
         owners = (_owner(pid, self._cwd, _link(f"{self._proc}/{pid}/cwd"), holders[pid]) for pid in sorted(holders))
-        return tuple(owner for owner in owners if owner)
+        return tuple(_no_copies([owner for owner in owners if owner]))
 
     def _cwd(self, process: psutil.Process) -> str:
         # Not psutil's: that cuts " (deleted)" off, and a removed worktree may be followed by one at the same path.
@@ -195,12 +197,23 @@ def _scripts(arguments: Sequence[str], cwd: str) -> Iterator[str]:
 def _owner(pid: int, cwd: Callable[[psutil.Process], str], here: str, descriptor: str = "") -> Owner | None:
     try:
         process = psutil.Process(pid)
-        name = program(process.cmdline() or [process.name()], cwd=here)
+        argv, parent = tuple(process.cmdline() or [process.name()]), process.ppid()
     except _GONE:
         return None
     chain = [cwd(each) for each in _lineage(process)]
     # A server whose own directory was removed is nobody's: its ancestors say nothing about it
-    return Owner(pid, name, tuple(filter(None, chain)) if chain[0] else (), here, descriptor)
+    around = tuple(filter(None, chain)) if chain[0] else ()
+    return Owner(pid, program(argv, cwd=here), around, here, descriptor, parent, argv)
+
+
+def _no_copies(owners: Sequence[Owner]) -> list[Owner]:
+    """Return the owners without those that only a fork made.
+
+    Between fork and exec a child holds its parent's sockets, in the directory that it is about to run something in:
+    an editor that listens somewhere and asks git about a worktree is no server of that worktree.
+    """
+    argv = {owner.pid: owner.argv for owner in owners}
+    return [owner for owner in owners if argv.get(owner.parent) != owner.argv]
 
 
 def _lineage(process: psutil.Process) -> list[psutil.Process]:

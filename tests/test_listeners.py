@@ -229,6 +229,18 @@ def test_a_holder_inside_a_worktree_comes_before_an_older_one_outside(tmp_path: 
             assert only(port, listeners.scan(roots)).pid == outer.process.pid
 
 
+def test_a_fork_about_to_run_something_in_a_worktree_makes_no_server_of_that_worktree(tmp_path: Path) -> None:
+    inside = folder(tmp_path / "inside")
+    fork = f"import os\nif not os.fork():\n os.chdir({str(inside)!r})\n print('forked', flush=True)"
+    with served(folder(tmp_path / "outside"), fork) as server:
+        assert server.process.stdout
+        server.process.stdout.readline()
+        found = only(server.port, Listeners().scan([str(inside)]))
+        assert (found.worktree, found.pid) == (None, server.process.pid)
+        for child in psutil.Process(server.process.pid).children():
+            child.kill()
+
+
 def test_sockets_that_share_a_port_are_one_listener_and_the_closest_binding_counts() -> None:
     with bound("0.0.0.0", reuse=True) as port, bound("127.0.0.1", reuse=True, port=port):
         assert only(port, Listeners().scan([])).loopback_only

@@ -369,6 +369,12 @@ def test_a_missing_directory_is_told_and_not_routed() -> None:
     assert "/a%0Ab" in problem.message
 
 
+def test_a_worktree_that_git_is_still_making_is_neither_routed_nor_missing() -> None:
+    for present in (True, False):
+        table = plan(observed(replace(worktree("x", present=present), made=False)), Memory()).table
+        assert (table.routes, table.problems) == ((), ())
+
+
 def test_a_missing_directory_is_remembered() -> None:
     memory = after(observed(worktree("x")))
     assert plan(observed(worktree("x", present=False)), memory).memory == memory

@@ -1,5 +1,6 @@
 """What one look at repositories on disk finds."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -56,6 +57,15 @@ def test_a_missing_directory_is_not_read(shop: Path) -> None:
     [_, missing] = one(shop).worktrees
     assert not missing.present
     assert survey.roots([one(shop)]) == (str(shop),)
+
+
+def test_a_worktree_that_git_is_making_is_watched_and_nobodys_root_yet(shop: Path) -> None:
+    admin = shop / ".git" / "worktrees" / "shop.x"
+    (admin / "locked").write_text("initializing")
+    os.utime(admin / "commondir")
+    found = one(shop)
+    assert survey.roots([found]) == (str(shop),)
+    assert f"{admin}/locked" in survey.watched([found]).files
 
 
 def test_router_toml_of_the_main_checkout_counts(shop: Path) -> None:

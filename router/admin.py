@@ -1,8 +1,10 @@
 """Caddy's admin API: hand it a configuration, ask what it serves."""
 
+import contextlib
 import hashlib
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -29,6 +31,7 @@ class Admin:
         # No TLS here: reading all the certificates takes 50 ms and 6 MB
         transport = httpx.HTTPTransport(uds=path, verify=False)
         self._client = httpx.Client(base_url=base, transport=transport, timeout=_TIMEOUT, trust_env=False)
+        self._client.headers["Connection"] = "close"  # a load replaces the admin endpoint with its connections
 
     def load(self, text: str) -> Loaded:
         """Make a Caddyfile the running configuration.
@@ -57,9 +60,12 @@ class Admin:
         """Close the connection."""
         self._client.close()
 
-    def _ask(self, method: str, path: str, **rest: object) -> httpx.Response:
+    def _ask(self, method: str, path: str, **rest: Any) -> httpx.Response:
+        """Ask once more where the connection was cut: the endpoint that took it was just being replaced."""
         try:
-            return self._client.request(method, path, **rest)  # type: ignore[arg-type]
+            with contextlib.suppress(httpx.ReadError, httpx.RemoteProtocolError):
+                return self._client.request(method, path, **rest)
+            return self._client.request(method, path, **rest)
         except httpx.HTTPError as exc:
             message = f"Caddy does not answer at {self.address}: {exc}"
             raise CaddyError(message, hint="run `router up`") from exc

@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     state_dir: Annotated[Path, AfterValidator(_absolute)] = Path(platformdirs.user_state_dir(APP, appauthor=False))
     caddy: Literal["embedded"] = "embedded"
     callback_target: Literal["host", "port"] = "host"
-    callback_paths: tuple[CallbackPath, ...] = (DEFAULT_CALLBACK,)
+    callback_paths: Annotated[tuple[CallbackPath, ...], Field(min_length=1)] = (DEFAULT_CALLBACK,)
 
     @classmethod
     def settings_customise_sources(

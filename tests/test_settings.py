@@ -63,6 +63,11 @@ def test_callback_paths_that_are_no_json_are_told_with_an_example(monkeypatch: p
     assert 'ROUTER_CALLBACK_PATHS=["/auth/callback"]' in error.hint
 
 
+def test_there_is_one_callback_path_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER_CALLBACK_PATHS", "[]")
+    assert "at least 1" in refused().message
+
+
 @pytest.mark.parametrize("path", ["auth", "/auth/../x", "/.router/relay", "/a b", "/*/x", "/a?b", "/{x}", ""])
 def test_a_path_that_is_none_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROUTER_CALLBACK_PATHS", f'["{path}"]')

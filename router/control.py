@@ -113,7 +113,8 @@ def detach(store: Store, arguments: Sequence[str]) -> view.Document:
     log.write_bytes(b"")
     store.status_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "router", "up", *arguments]
-    process = proc.start(command, env=os.environ, cwd=store.directory, log=log)
+    environ = {**os.environ, "ROUTER_STATE_DIR": str(store.directory)}
+    process = proc.start(command, env=environ, cwd=store.directory, log=log)
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         if process.poll() is not None:

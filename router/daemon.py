@@ -1,6 +1,7 @@
 """The watcher: looks, plans and loads until it is told to stop."""
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -26,10 +27,10 @@ from router.supervise import Supervisor
 from router.view import Frame
 from router.watch import Wake
 
-QUIET = 0.02  # seconds without an event that end a burst
+QUIET = 0.005  # seconds without an event that end a burst
 BURST = 0.12  # seconds after which a burst that goes on is looked at all the same
-FAST, SLOW = 0.03, 0.5  # seconds between two looks: right after a change, and at rest
-RESYNC = 15.0  # seconds after which everything is looked at though nothing seems to have changed
+FAST, SLOW = 0.03, 0.8  # seconds between two looks: right after a change, and at rest
+RESYNC = 25.0  # seconds after which everything is looked at though nothing seems to have changed
 DRIFT = 1.5  # seconds between two looks at what Caddy serves
 HEARTBEAT = 5.0
 
@@ -64,6 +65,7 @@ class Watcher:
         self._pace = FAST
         self._publisher = Publisher(store)
         self._trouble = ""
+        self._showing: tuple[object, ...] = ()
         self._due = {"resync": 0.0, "drift": 0.0, "heartbeat": 0.0}
 
     def run(self) -> None:
@@ -98,6 +100,7 @@ class Watcher:
             raise
         self._show()
         self._ready(self._document())
+        gc.freeze()  # what is there by now stays: looking through it again would make a pass take twice as long
 
     def _wait(self) -> None:
         if self._wake.wait(self._pace):
@@ -171,7 +174,7 @@ class Watcher:
             self._stop = True
             return
         os.close(held)
-        self._publisher = Publisher(self._store)
+        self._publisher, self._showing = Publisher(self._store), ()
         self._store.prepare_socket()
         self._supervisor.caddy.end()
 
@@ -191,7 +194,11 @@ class Watcher:
         return replace(self._site, bind=self._supervisor.caddy.bind)
 
     def _show(self) -> None:
-        self._publisher.publish(self._document())
+        caddy = self._supervisor.caddy
+        showing = (self._outcome, self._observer.repositories, caddy.pid, self._supervisor.restarts)
+        if showing != self._showing:
+            self._publisher.publish(self._document())
+            self._showing = showing
         if self._is_due("heartbeat", HEARTBEAT):
             self._publisher.beat()
 

@@ -3,6 +3,7 @@
 psutil is imported where it is used: `url` and `status` start without it.
 """
 
+import contextlib
 import os
 import subprocess
 import time
@@ -67,7 +68,7 @@ def start(
     except OSError as exc:
         raise RouterError(f"{args[0]} cannot be started: {exc.strerror}", hint="reinstall worktree-router") from exc
     assert process.stdin is not None  # noqa: S101 - asked for above
-    with process.stdin as pipe:
+    with contextlib.suppress(BrokenPipeError), process.stdin as pipe:  # it may have ended by now
         pipe.write(input)
     return process
 

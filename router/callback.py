@@ -22,7 +22,7 @@ _SEGMENT = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"  # of a path: never empty, never `.
 # The name `state` in a query, as Go and every other reader of forms decodes it
 STATE = "".join(f"(?:{letter}|%{ord(letter):x})" for letter in "state")
 
-_TAGGED = re.compile(rf"WT1\.({LABEL}(?:--{LABEL})?)\.({TEXT}+)")
+_TAGGED = re.compile(rf"WT1\.({LABEL}(?:---?{LABEL})?)\.({TEXT}+)")
 _FIRST = re.compile(rf"({LABEL})(?:\.{NONCE})?")
 _LAST = re.compile(rf"{TEXT}*([|;.])({LABEL})")
 _FORM = re.compile(r"application/x-www-form-urlencoded[ \t]*(?:;|$)", re.IGNORECASE)
@@ -109,11 +109,16 @@ def home(route: Route, *, port: int, target: str) -> str:
 
 def _places(route: Route, port: int, target: str) -> Iterator[tuple[str, Place]]:
     # The dev server's own port strips no tag: a tagged state goes to the host in either case
+    there = home(route, port=port, target=target)
     for name in route.names:
         for service in route.services:
-            key = name if service.name == "web" else f"{name}--{service.name}"
             own = origin(service_host(name, service.name), port)
-            yield key, Place(route.name, own, home(route, port=port, target=target))
+            if service.name == "web":
+                yield name, Place(route.name, own, there)
+            else:
+                one_label = origin(f"{name}--{service.name}.localhost", port)
+                yield f"{name}--{service.name}", Place(route.name, own, there)
+                yield f"{name}---{service.name}", Place(route.name, one_label, there)
 
 
 def decide(request: Request, *, paths: Iterable[str], live: Mapping[str, Place]) -> Decision | None:

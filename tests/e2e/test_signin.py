@@ -130,7 +130,7 @@ def test_a_killed_watcher_changes_nothing(window: "BrowserContext", running: Rou
 
 def test_a_sign_in_returns_to_the_very_host_that_it_began_on(browsing: Browsing, stage: Stage) -> None:
     app = stage.start("authlib", services=("PORT", "API_PORT"))
-    who = {"{}": "alice", "api.{}": "bob", "shop-{}": "alice"}
+    who = {"{}": "alice", "api.{}": "bob", "{}--api": "alice", "shop-{}": "bob"}
     tabs = {host: browsing.tab(app, host) for host in who}
     for tab in tabs.values():
         tab.begin()

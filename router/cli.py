@@ -28,7 +28,10 @@ app = typer.Typer(
 )
 
 Repositories = Annotated[
-    list[Path] | None, typer.Argument(metavar="[REPO]...", help="Repositories; default: that of the current directory.")
+    list[Path] | None,
+    typer.Argument(
+        metavar="[REPO]...", help="Repositories, or a pattern of them; default: that of the current directory."
+    ),
 ]
 Port = Annotated[int | None, typer.Option("--port", help="Where Caddy listens on the loopback (ROUTER_PORT).")]
 Name = Annotated[str | None, typer.Argument(help="Label, alias or branch; default: the current directory's worktree.")]
@@ -46,7 +49,7 @@ def up(
     from router import control, git, view
 
     settings, store = _open(port=port)
-    commons = [git.common_dir(path.absolute()) for path in repositories or [Path.cwd()]]
+    commons = [git.common_dir(path) for path in control.places(repositories or [Path.cwd()])]
     if owner := store.owner():
         document, joined = control.join(settings, store, owner, commons)
         view.print_status(document)
@@ -64,7 +67,7 @@ def down(repositories: Repositories = None) -> None:
 
     _, store = _open()
     if repositories:
-        control.leave(store, [git.common_dir(path.absolute()) for path in repositories])
+        control.leave(store, [git.common_dir(path) for path in control.places(repositories)])
     elif not control.stop(store):
         _say("nothing runs")
 

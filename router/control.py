@@ -24,6 +24,16 @@ _PATIENCE = 15.0  # seconds for a watcher to start, to take a repository in, or 
 _POLL = 0.02
 
 
+def places(paths: Iterable[Path]) -> list[Path]:
+    """Return absolute paths; a pattern such as `../project-*` stands for the directories that match it."""
+    found: list[Path] = []
+    for path in paths:
+        pattern = "*" in path.name and not path.exists()
+        matching = sorted(p for p in path.absolute().parent.glob(path.name) if p.is_dir()) if pattern else []
+        found += matching or [path.absolute()]
+    return found
+
+
 def status(settings: Settings, store: Store, *, cwd: Path) -> view.Document:
     """Return the status document: the watcher's own where one runs, else what would be routed."""
     if store.owner() and (document := _published(store)):

@@ -88,8 +88,8 @@ class Worktree:
     """A worktree as git and its files show it. `path` and `branch` are data from others, never code.
 
     `branch` is the short name (`feature/x`), also while a rebase or bisect has HEAD detached; None where
-    nothing but a commit is checked out. `present` is whether its directory is there, `made` whether
-    `git worktree add` is done with it.
+    nothing but a commit is checked out, and for a folder copy. `present` is whether its directory is there, `made`
+    whether `git worktree add` is done with it.
     """
 
     id: WorktreeId
@@ -105,7 +105,10 @@ class Worktree:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository that the router serves, with its worktrees and what its `router.toml` says."""
+    """A repository that the router serves, with its worktrees and what its `router.toml` says.
+
+    `copies` is whether folders beside the main checkout count as worktrees too.
+    """
 
     name: str
     path: str
@@ -114,6 +117,7 @@ class Repository:
     services: tuple[ServiceSpec, ...] = DEFAULT_SERVICES
     callback_paths: tuple[str, ...] = ()
     overrides: Mapping[str, Override] = field(default_factory=dict)
+    copies: bool = False
     problems: tuple[Problem, ...] = ()
 
 

@@ -106,12 +106,19 @@ class _Worktree(BaseModel):
     ports: dict[ServiceName, Port] = {}
 
 
+class _Copies(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    # Beside the main checkout only: whoever writes router.toml must not route the machine's other directories
+    glob: Annotated[str, Field(pattern=r"^\.\./[A-Za-z0-9_-][A-Za-z0-9._*?-]*$")]
+
+
 class RepositorySettings(BaseModel):
     """What `router.toml` in a repository's main checkout may say."""
 
     model_config = ConfigDict(extra="forbid")
     services: dict[ServiceName, _Service] = {}
     callback_paths: tuple[CallbackPath, ...] = ()
+    copies: _Copies | None = None
     worktrees: dict[str, _Worktree] = {}
 
     def specs(self) -> tuple[ServiceSpec, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from router import envfiles, git
 from router import settings as settings_
 from router.errors import GitError, SettingsError
-from router.model import Container, Listener, Memory, Observed, Problem, Repository, ServiceSpec, Worktree
+from router.model import Container, Listener, Memory, Observed, Problem, Repository, ServiceSpec, Worktree, WorktreeId
 from router.naming import shown
 
 REPOSITORY_FILE = "router.toml"
@@ -46,14 +46,16 @@ def repository(common: Path) -> Repository:
     main = next((w for w in worktrees if w.main), None)
     settings, problems = _settings(Path(main.path)) if main else (settings_.RepositorySettings(), ())
     specs = settings.specs()
+    copies = _copies(common, Path(main.path), settings.copies.glob, worktrees) if main and settings.copies else ()
     return Repository(
         name=git.name(common),
         path=main.path if main else str(common),
         common_dir=str(common),
-        worktrees=tuple(_with_files(worktree, specs) for worktree in worktrees),
+        worktrees=tuple(_with_files(worktree, specs) for worktree in (*worktrees, *copies)),
         services=specs,
         callback_paths=settings.callback_paths,
         overrides=settings.overrides(),
+        copies=settings.copies is not None,
         problems=problems,
     )
 
@@ -100,6 +102,8 @@ def _files(found: Iterable[Repository]) -> Iterator[str]:
     for repository in found:
         yield f"{repository.common_dir}/worktrees/"
         yield f"{repository.common_dir}/config"
+        if repository.copies:
+            yield f"{Path(repository.path).parent}/"
         yield f"{repository.path}/{REPOSITORY_FILE}"
         for worktree in repository.worktrees:
             admin = _admin(worktree)
@@ -118,6 +122,17 @@ def _with_files(worktree: Worktree, specs: tuple[ServiceSpec, ...]) -> Worktree:
         return worktree
     declared, problems = envfiles.declarations(Path(worktree.path), specs)
     return replace(worktree, declared=declared, problems=problems)
+
+
+def _copies(common: Path, main: Path, pattern: str, known: Iterable[Worktree]) -> tuple[Worktree, ...]:
+    """Return the folders beside the main checkout that match: whole copies of it, named by their directories."""
+    taken = {os.path.realpath(worktree.path) for worktree in known}
+    folders = sorted(main.parent.glob(pattern.removeprefix("../")))
+    return tuple(
+        Worktree(WorktreeId(str(common), f"copy:{folder.name}", folder.stat().st_ino), str(folder), None)
+        for folder in folders
+        if folder.is_dir() and not folder.is_symlink() and os.path.realpath(folder) not in taken
+    )
 
 
 def _settings(main: Path) -> tuple[settings_.RepositorySettings, tuple[Problem, ...]]:

@@ -177,7 +177,7 @@ def _table(status: Document) -> Any:
 
 
 def _rows(worktree: Document) -> Iterator[list[tuple[str, str]]]:
-    branch = worktree["branch"] or "(detached)"
+    branch = worktree["branch"] or ("(detached)" if worktree["detached"] else "")
     for name, service in worktree["services"].items():
         if name != "web" and not service["up"] and service["source"] == "hash":
             continue

@@ -8,6 +8,7 @@ import pytest
 
 from router import survey
 from router.model import Memory, Override, Repository
+from router.plan import plan
 from tests.fakes import listener, worktree
 
 
@@ -78,6 +79,29 @@ def test_router_toml_of_the_main_checkout_counts(shop: Path) -> None:
     assert [service.name for service in found.services] == ["web", "api", "docs"]
     assert found.overrides == {"feature/x": Override(hide=True)}
     assert [d.port for d in found.worktrees[1].declared] == [4000]
+
+
+def test_folder_copies_beside_the_main_checkout_are_worktrees_named_by_their_directories(shop: Path) -> None:
+    (shop / "router.toml").write_text('[copies]\nglob = "../shop-*"\n')
+    for name in ("shop-2", "shop-3"):
+        (shop.parent / name).mkdir()
+    (shop.parent / "shop-3" / ".env").write_text("PORT=4003\n")
+    (shop.parent / "shop-file").write_text("")
+    (shop.parent / "shop-link").symlink_to("/")
+    found = one(shop)
+    routes = plan(survey.observed((found,), (), reserved=frozenset()), Memory()).table.routes
+    assert [(r.name, r.services[0].source, r.worktree.detached) for r in routes] == [
+        ("feature-x", "hash", False), ("main", "hash", False), ("shop-2", "hash", False), ("shop-3", "env:.env", False),
+    ]  # fmt: skip
+    assert f"{shop.parent}/" in survey.watched([found]).files
+
+
+@pytest.mark.parametrize("glob", ["/*", "../*", "../../x-*", "../**", "x-*", "../a/b-*", "../..", "../.", "../a b*"])
+def test_a_pattern_that_could_match_anything_else_than_copies_is_refused(shop: Path, glob: str) -> None:
+    (shop / "router.toml").write_text(f'[copies]\nglob = "{glob}"\n')
+    found = one(shop)
+    assert "copies.glob" in found.problems[0].message
+    assert len(found.worktrees) == 2
 
 
 def test_router_toml_of_another_worktree_does_not_count(shop: Path) -> None:

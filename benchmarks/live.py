@@ -226,11 +226,11 @@ def answered(router: Router, label: str) -> int:
         return 0
 
 
-def wrk(port: int, host: str, *, seconds: int = 3) -> float:
+def wrk(port: int, host: str, *, path: str = "/", seconds: int = 3) -> float:
     """Return the requests per second through a host."""
     if not shutil.which("wrk"):
         sys.exit("this part wants wrk: apt-get install wrk")
-    command = ["wrk", "-t1", "-c8", f"-d{seconds}s", "-H", f"Host: {host}:{port}", f"http://127.0.0.1:{port}/"]
+    command = ["wrk", "-t1", "-c8", f"-d{seconds}s", "-H", f"Host: {host}:{port}", f"http://127.0.0.1:{port}{path}"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"Requests/sec:\s+([0-9.]+)", said)
     assert found, said

@@ -6,7 +6,7 @@ A service whose claim loses falls to its next candidate, so the outcome does not
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -44,6 +44,7 @@ class Claim:
 
 
 Holders = Mapping[int, frozenset[str]]
+Listening = Mapping[int, tuple[Listener, ...]]
 
 
 def holders(listeners: Iterable[Listener]) -> Holders:
@@ -80,21 +81,22 @@ def candidates(
     own: Candidate | None,
     *,
     hashed: int,
-    listening: Container[int],
+    listening: Listening,
     reserved: frozenset[int],
 ) -> Iterator[Candidate]:
     """Yield a service's candidates in the order of trust, without end: after its hash port each free one above it.
 
     `declared` is what its files say, `own` the worktree's own server that was found for it.
     """
-    if declared and declared.port in listening:
+    there = declared is not None and declared.port in listening and not _moved_away(known, declared, own, listening)
+    if declared and there:
         yield declared
     if own:
         # at its hash port too, a server that is not where a file says has moved: that is what is remembered
         yield replace(own, source="listener") if declared and own.source == "hash" else own
     if known and _last_seen(known, declared) and known.port not in reserved:
         yield Candidate(known.port, known.source)
-    if declared and declared.port not in listening:
+    if declared and not there:
         yield declared
     for port in chain(range(hashed, HIGHEST + 1), range(LOWEST, hashed)):
         if port not in reserved:
@@ -110,6 +112,18 @@ def _last_seen(known: KeptService, declared: Candidate | None) -> bool:
     """Tell whether a server was found where no file says so, and the files say the same still."""
     found_there = known.source == "listener" or published(known.source)
     return found_there and known.declared == (declared.port if declared else None)
+
+
+def _moved_away(known: KeptService | None, declared: Candidate, own: Candidate | None, listening: Listening) -> bool:
+    """Tell whether a stranger has the declared port, and the worktree's pages are elsewhere, or were when last seen.
+
+    Vite takes the next port then. A process that cannot be seen is no stranger: a container's port looks like that.
+    """
+    if not all(each.pid and not each.worktree for each in listening[declared.port]):
+        return False
+    last = known.port if known and known.source == "listener" and _last_seen(known, declared) else declared.port
+    pages = own and any(each.serves == "html" for each in listening.get(own.port, ()))
+    return declared.port != (own.port if own and pages else last)
 
 
 def settle(claims: list[Claim], held: Holders) -> None:

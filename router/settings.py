@@ -109,7 +109,7 @@ class _Worktree(BaseModel):
 class _Copies(BaseModel):
     model_config = ConfigDict(extra="forbid")
     # Beside the main checkout only: whoever writes router.toml must not route the machine's other directories
-    glob: Annotated[str, Field(pattern=r"^\.\./[A-Za-z0-9_-][A-Za-z0-9._*?-]*$")]
+    glob: Annotated[str, Field(pattern=r"^\.\./[A-Za-z0-9_-](?:\*?[A-Za-z0-9._?-])*\*?$")]
 
 
 class RepositorySettings(BaseModel):

@@ -96,7 +96,9 @@ def test_folder_copies_beside_the_main_checkout_are_worktrees_named_by_their_dir
     assert f"{shop.parent}/" in survey.watched([found]).files
 
 
-@pytest.mark.parametrize("glob", ["/*", "../*", "../../x-*", "../**", "x-*", "../a/b-*", "../..", "../.", "../a b*"])
+@pytest.mark.parametrize(
+    "glob", ["/*", "../*", "../../x-*", "../**", "x-*", "../a/b-*", "../shop-**", "../..", "../.", "../a b*"]
+)
 def test_a_pattern_that_could_match_anything_else_than_copies_is_refused(shop: Path, glob: str) -> None:
     (shop / "router.toml").write_text(f'[copies]\nglob = "{glob}"\n')
     found = one(shop)

@@ -39,7 +39,10 @@ class Running:
 
     def load(self, table: RouteTable) -> httpx.Response:
         """Hand Caddy another route table through its admin API."""
-        text = caddyfile.render(table, self.site, templates=assets.templates())
+        return self.load_text(caddyfile.render(table, self.site, templates=assets.templates()))
+
+    def load_text(self, text: str) -> httpx.Response:
+        """Hand Caddy a Caddyfile through its admin API."""
         transport = httpx.HTTPTransport(uds=str(self.directory / "a.sock"))
         with httpx.Client(transport=transport) as client:
             return client.post("http://caddy/load", content=text, headers={"Content-Type": "text/caddyfile"})

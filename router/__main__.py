@@ -1,5 +1,17 @@
-"""`python -m router`."""
+"""The command's entry: light, so that an interrupt while the rest is imported ends like any other."""
 
-from router.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Run the command; 130 where it is interrupted."""
+    try:
+        from router import cli
+
+        cli.main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -203,8 +203,6 @@ def main() -> None:
         code = app(standalone_mode=False)
     except RouterError as exc:
         code = _failed(exc)
-    except KeyboardInterrupt:
-        code = 130
     except BrokenPipeError:  # the reader has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1

@@ -504,3 +504,25 @@ def test_what_was_routed_keeps_its_name_while_it_lives(before: Observed, now: Ob
             r.worktree.id == known.id for r in first.table.routes
         ):
             assert known.label == kept[known.id, known.branch, known.wanted]
+
+
+def test_a_server_that_moved_out_of_a_strangers_way_is_routed_and_stays_so_while_it_is_down() -> None:
+    tree = worktree("x", declared(3000))
+    stranger = listener(3000, pid=7)
+    up = observed(tree, stranger, listener(3001, tree, serves="html"))
+    assert web(up) == {"x": (3001, "listener")}
+    assert kinds(up) == {"x": ["moved-port"]}
+    assert web(observed(tree, stranger), after(up)) == {"x": (3001, "listener")}
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        observed(worktree("x", declared(3000)), listener(3000, pid=None), listener(3001, worktree("x"), serves="html")),
+        observed(worktree("x", declared(3000)), listener(3000, pid=7), listener(3001, worktree("x"), serves="http")),
+        observed(worktree("x", declared(3000)), listener(3000, pid=7)),
+    ],
+    ids=["process-not-seen", "no-pages", "nothing-else"],
+)
+def test_without_pages_elsewhere_a_declared_port_that_listens_is_routed_whoever_listens(seen: Observed) -> None:
+    assert web(seen) == {"x": (3000, "env:.env.local")}

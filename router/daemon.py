@@ -88,10 +88,10 @@ class Watcher:
 
     def _begin(self) -> None:
         self._outcome = replace(self._outcome, memory=self._store.memory())
-        self._store.prepare_socket()
-        self._supervisor.begin(self._observer.listeners, now=time.monotonic())
-        self._observer.start()
         try:
+            self._store.prepare_socket()
+            self._supervisor.begin(self._observer.listeners, now=time.monotonic())
+            self._observer.start()
             self._pass()
             if self._outcome.text is None:
                 raise CaddyError(self._outcome.last_error or "Caddy took no configuration", hint="see `router logs`")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from router.store import Store
 from tests.e2e.routers import Router, Upstream, free_port, fresh, listens, plain_caddy, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -100,6 +101,7 @@ def test_a_taken_port_is_told_with_its_process_and_nothing_starts(router: Router
         assert "ROUTER_PORT" in said.err
         assert "Traceback" not in said.err
         assert not router.processes()
+        assert not Store(router.state).memory().repositories, "the next `up` would serve what never started"
     assert router.page("localhost") == "mine"
 
 

@@ -4,6 +4,7 @@ import ipaddress
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -49,6 +50,9 @@ def _home() -> Path:
 
 
 _HOME = _home()
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: what is started here would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("router", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("router")

@@ -230,7 +230,7 @@ def _worktree(settings: Settings, store: Store, name: str | None) -> "Document":
 def _watch(settings: Settings, store: Store, commons: list[Path]) -> None:
     from router import control, daemon, view
 
-    daemon.log_to(store.watcher_log)
+    control.log_to(store.watcher_log)
     control.begin(store, commons)
     daemon.Watcher(settings, store, say=lambda line: print(line, flush=True), ready=view.print_status).run()
 

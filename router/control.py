@@ -186,6 +186,18 @@ def rendered(settings: Settings, store: Store, *, cwd: Path) -> str:
     return caddyfile.render(planned.table, site, templates=assets.templates())
 
 
+def log_to(path: Path) -> None:
+    """Send the watcher's log to a file that is rolled over at 1 MB."""
+    import logging  # only the watcher logs
+    from logging.handlers import RotatingFileHandler
+
+    rolling = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2)
+    rolling.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    root = logging.getLogger("router")
+    root.addHandler(rolling)
+    root.setLevel(logging.INFO)
+
+
 def log_lines(store: Store, *, follow: bool) -> Iterator[str]:
     """Yield the lines of the watcher's and of Caddy's log, each with its origin in front; with `follow` for ever."""
     places = {"watcher": store.watcher_log, "caddy": store.caddy_log}

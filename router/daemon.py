@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from router import __version__, assets, view
@@ -263,17 +262,6 @@ class Watcher:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def log_to(path: Path) -> None:
-    """Send the watcher's log to a file that is rolled over at 1 MB."""
-    from logging.handlers import RotatingFileHandler
-
-    rolling = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2)
-    rolling.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    root = logging.getLogger("router")
-    root.addHandler(rolling)
-    root.setLevel(logging.INFO)
 
 
 def _admin(store: Store) -> str:

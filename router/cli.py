@@ -134,11 +134,11 @@ def explain(
     what: Annotated[str, typer.Argument(metavar="URL|STATE", help="A URL, an OAuth state, or a callback's form body.")],
 ) -> None:
     """Tell where a URL or an OAuth state would go, and by which rule. Codes and tokens are never printed."""
-    from router import control
+    from router import alone
     from router.explain import explanation
 
     settings, store = _open()
-    planned, _ = control.would_route(settings, store, control.repositories(store, Path.cwd()))
+    planned, _ = alone.would_route(settings, store, alone.repositories(store, Path.cwd()))
     told = explanation(what, planned.table, port=settings.port, paths=settings.callback_paths,
                        target=settings.callback_target)  # fmt: skip
     print(*told.lines, sep="\n")
@@ -150,11 +150,11 @@ def render(
     loaded: Annotated[bool, typer.Option("--loaded", help="The text that Caddy last took.")] = False,
 ) -> None:
     """Print a Caddyfile of the route table that a plain `caddy run` serves."""
-    from router import control
+    from router import alone
 
     settings, store = _open()
     if not loaded:
-        print(control.rendered(settings, store, cwd=Path.cwd()), end="")
+        print(alone.rendered(settings, store, cwd=Path.cwd()), end="")
         return
     text = store.read(store.caddyfile)
     if text is None:

@@ -1,4 +1,7 @@
-"""What a command does with a watcher: ask it, join it, start it apart, stop it; and do without one."""
+"""What a command does with a watcher: ask it, join it, start it apart, stop it.
+
+`alone`, with git and all that a look takes, is imported where there is none to ask: `url` and `status` start without.
+"""
 
 import json
 import os
@@ -9,16 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from router import __version__, assets, caddyfile, git, proc, survey, view
-from router.caddyfile import Site
-from router.embedded import end_recorded, recorded
+from router import __version__, proc, view
 from router.errors import AlreadyRunningError, RouterError
-from router.model import Memory, Problem, Repository
+from router.model import Memory
 from router.naming import shown
-from router.plan import Plan, plan
 from router.settings import Settings
-from router.store import Owner, Store
-from router.view import Frame
+from router.store import Owner, Store, joined
 
 _PATIENCE = 15.0  # seconds for a watcher to start, to take a repository in, or to end
 _POLL = 0.02
@@ -38,7 +37,9 @@ def status(settings: Settings, store: Store, *, cwd: Path) -> view.Document:
     """Return the status document: the watcher's own where one runs, else what would be routed."""
     if store.owner() and (document := _published(store)):
         return document
-    return without_watcher(settings, store, repositories(store, cwd))
+    from router import alone
+
+    return alone.without_watcher(settings, store, alone.repositories(store, cwd))
 
 
 def here(settings: Settings, store: Store, *, cwd: Path) -> tuple[view.Document, str | None]:
@@ -50,37 +51,14 @@ def here(settings: Settings, store: Store, *, cwd: Path) -> tuple[view.Document,
     document = status(settings, store, cwd=cwd)
     if name := _name_at(document, cwd):
         return document, name
+    from router import alone, git
+
     try:
         common = git.common_dir(cwd)
     except RouterError:
         return document, None
-    document = without_watcher(settings, store, (*store.memory().repositories, str(common)))
+    document = alone.without_watcher(settings, store, (*store.memory().repositories, str(common)))
     return document, _name_at(document, cwd)
-
-
-def would_route(settings: Settings, store: Store, commons: Iterable[str]) -> tuple[Plan, tuple[Repository, ...]]:
-    """Return the plan that a watcher would make now. Nothing is loaded and nothing remembered."""
-    from router.listeners import Listeners  # psutil: only where there is no watcher to ask
-
-    found = survey.repositories(dict.fromkeys(commons))
-    listeners = Listeners().scan(survey.roots(found))
-    return plan(survey.observed(found, listeners, reserved=settings.reserved), store.memory()), found
-
-
-def without_watcher(settings: Settings, store: Store, commons: Iterable[str]) -> view.Document:
-    """Return the status document of what would be routed, with the problem that no watcher runs."""
-    planned, found = would_route(settings, store, commons)
-    caddy = recorded(store.directory)
-    down = Problem("watcher-down", "no watcher runs; this is what would be routed", "run `router up`")
-    frame = Frame(
-        port=settings.port,
-        redirect_uris=settings.redirect_uris,
-        repositories=found,
-        watcher={"running": False, "pid": None, "since": None},
-        caddy={"running": caddy is not None, "pid": caddy.pid if caddy else None, "mode": settings.caddy},
-        problems=(down,),
-    )
-    return view.document(planned.table, frame)
 
 
 def join(settings: Settings, store: Store, owner: Owner, commons: Sequence[Path]) -> tuple[view.Document, bool]:
@@ -99,7 +77,7 @@ def join(settings: Settings, store: Store, owner: Owner, commons: Sequence[Path]
     with store.changing() as memory:
         wanted = memory
         for common in commons:
-            wanted = survey.joined(wanted, common)
+            wanted = joined(wanted, common)
         if wanted != memory:
             store.remember(wanted)
     _send(owner, signal.SIGUSR1)
@@ -113,7 +91,7 @@ def begin(store: Store, commons: Sequence[Path]) -> None:
     with store.changing() as memory:
         wanted = memory
         for common in commons:
-            wanted = survey.joined(wanted, common)
+            wanted = joined(wanted, common)
         store.remember(wanted)
 
 
@@ -142,6 +120,8 @@ def stop(store: Store) -> bool:
     """End the watcher and the Caddy it started, or the Caddy of one that was killed; False where nothing ran."""
     owner = store.owner()
     if owner is None:
+        from router.embedded import end_recorded
+
         ended = end_recorded(store.directory, store.socket)
         with store.changing() as memory:
             store.remember(Memory((), memory.worktrees))
@@ -164,26 +144,6 @@ def leave(store: Store, commons: Sequence[Path]) -> None:
         _send(owner, signal.SIGUSR1)
         gone = set(map(str, commons))
         _wait_for(store, lambda d: not gone & {r["git_dir"] for r in d["repositories"]})
-
-
-def repositories(store: Store, cwd: Path) -> tuple[str, ...]:
-    """Return the repositories in question: those joined, else that of the current directory."""
-    return store.memory().repositories or (str(git.common_dir(cwd)),)
-
-
-def rendered(settings: Settings, store: Store, *, cwd: Path) -> str:
-    """Return the Caddyfile of what would be routed now, for a Caddy that somebody else starts."""
-    planned, _ = would_route(settings, store, repositories(store, cwd))
-    site = Site(
-        port=settings.port,
-        bind=("127.0.0.1", "::1"),
-        admin=f"unix/{store.socket}|0600",
-        pages=str(assets.pages()),
-        status=str(store.site),
-        callback_target=settings.callback_target,
-        callback_paths=settings.callback_paths,
-    )
-    return caddyfile.render(planned.table, site, templates=assets.templates())
 
 
 def log_to(path: Path) -> None:

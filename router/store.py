@@ -7,7 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +185,11 @@ class Store:
             f"the state directory {self.directory} cannot {what}: {exc.strerror or exc}",
             hint="make room or mend its permissions, or choose another with ROUTER_STATE_DIR",
         )
+
+
+def joined(memory: Memory, common: Path) -> Memory:
+    """Return a memory with one more repository to serve."""
+    return replace(memory, repositories=tuple(dict.fromkeys((*memory.repositories, str(common)))))
 
 
 def check_private(directory: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from router import envfiles, git
 from router import settings as settings_
 from router.errors import GitError, SettingsError
-from router.model import Container, Listener, Memory, Observed, Problem, Repository, ServiceSpec, Worktree, WorktreeId
+from router.model import Container, Listener, Observed, Problem, Repository, ServiceSpec, Worktree, WorktreeId
 from router.naming import shown
 
 REPOSITORY_FILE = "router.toml"
@@ -91,11 +91,6 @@ def watched(found: Iterable[Repository]) -> Watched:
     reftables = [f"{admin}/reftable" for admin in dict.fromkeys(commons + admins) if Path(admin, "reftable").is_dir()]
     directories = dict.fromkeys([*commons, *lists, *admins, *reftables, *roots(found)])
     return Watched(tuple(directories), tuple(_files(found)))
-
-
-def joined(memory: Memory, common: Path) -> Memory:
-    """Return a memory with one more repository to serve."""
-    return replace(memory, repositories=tuple(dict.fromkeys((*memory.repositories, str(common)))))
 
 
 def _files(found: Iterable[Repository]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import pytest
 from router import survey
 from router.model import Memory, Override, Repository
 from router.plan import plan
+from router.store import joined
 from tests.fakes import listener, worktree
 
 
@@ -195,7 +196,7 @@ def test_the_reftables_of_a_repository_are_watched(shop: Path) -> None:
 
 
 def test_a_repository_joins_once(tmp_path: Path) -> None:
-    memory = survey.joined(survey.joined(Memory(), tmp_path), tmp_path)
+    memory = joined(joined(Memory(), tmp_path), tmp_path)
     assert memory.repositories == (str(tmp_path),)
 
 

@@ -43,7 +43,6 @@ class Store:
         self.caddy_log = self.logs / "caddy.log"
         self.caddyfile = directory / "Caddyfile"
         self.status_file = self.site / "status.json"
-        self.heartbeat_file = self.site / "heartbeat"
         self.memory_file = directory / "memory.json"
         self._lock = directory / "watcher.lock"
 

@@ -54,7 +54,6 @@ class Watch(FileSystemEventHandler):
         self._on_event = on_event
         self._observer: BaseObserver = Observer()
         self._followed: dict[str, tuple[int, ObservedWatch]] = {}
-        self.complete = True
 
     def start(self) -> None:
         """Start to listen."""
@@ -69,21 +68,17 @@ class Watch(FileSystemEventHandler):
     def follow(self, directories: Iterable[str]) -> None:
         """Follow exactly these directories, the first ones where there are too many.
 
-        A directory that was removed and made again is followed anew. `complete` tells whether all could be
-        followed; what could not is found by its signature.
+        A directory that was removed and made again is followed anew. What cannot be followed is found by its signature.
         """
         wanted = {path: inode for path in list(directories)[:MOST] if (inode := _inode(path)) is not None}
         for path, (inode, watch) in list(self._followed.items()):
             if wanted.get(path) != inode:
                 self._observer.unschedule(watch)
                 del self._followed[path]
-        self.complete = True
         for path, inode in wanted.items():
             if path not in self._followed:
-                try:
+                with contextlib.suppress(OSError):  # gone by now, or the limit of inotify watches
                     self._followed[path] = (inode, self._observer.schedule(self, path, recursive=False))
-                except OSError:  # gone by now, or the limit of inotify watches
-                    self.complete = False
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Take an event; those of reading, of git's locks and of commits are not worth a look."""

@@ -99,11 +99,11 @@ def test_routes_outlive_the_watcher_and_the_next_one_adopts_caddy_without_a_lost
         assert (caddy["pid"], caddy["adopted"], caddy["in_sync"]) == (pid, True, True)
         kept.more()
         anew.more()
+        assert not kept.failures + anew.failures
         branch = fresh("later")
         router.add(branch)
         wait_until(lambda: router.page(branch).startswith(branch), what="a new route")
-    assert not anew.failures
-    assert len(kept.failures) <= 1  # of the reload: a browser asks again
+    assert max(len(kept.failures), len(anew.failures)) <= 1  # a load of Caddy's may cut one, which a browser asks again
     assert set(kept.answers) | set(anew.answers) == {200}
 
 

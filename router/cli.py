@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from router import __version__
-from router.errors import RouterError, UsageError
+from router.errors import RouterError
+from router.options import Name, Port, Repositories, Service, line, opened, say, worktree
 from router.settings import Settings, load
 from router.store import Store
 
@@ -27,15 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Repositories = Annotated[
-    list[Path] | None,
-    typer.Argument(
-        metavar="[REPO]...", help="Repositories, or a pattern of them; default: that of the current directory."
-    ),
-]
-Port = Annotated[int | None, typer.Option("--port", help="Where Caddy listens on the loopback (ROUTER_PORT).")]
-Name = Annotated[str | None, typer.Argument(help="Label, alias or branch; default: the current directory's worktree.")]
-Service = Annotated[str, typer.Option("--service", help="Which of the worktree's services.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the document, schema 1.")]
 
 
@@ -48,12 +40,12 @@ def up(
     """Start Caddy and the watcher, or let the running one serve these repositories too."""
     from router import control, git, view
 
-    settings, store = _open(port=port)
+    settings, store = opened(port=port)
     commons = [git.common_dir(path) for path in control.places(repositories or [Path.cwd()])]
     if owner := store.owner():
         document, joined = control.join(settings, store, owner, commons)
         view.print_status(document)
-        _say(f"the router (pid {owner.pid}) {'serves this repository now' if joined else 'already runs for this'}")
+        say(f"the router (pid {owner.pid}) {'serves this repository now' if joined else 'already runs for this'}")
     elif detach:
         view.print_status(control.detach(store, [f"--port={settings.port}", *map(str, commons)]))
     else:
@@ -65,11 +57,11 @@ def down(repositories: Repositories = None) -> None:
     """Stop the watcher and its Caddy; with REPO only let go of that repository."""
     from router import control, git
 
-    _, store = _open()
+    _, store = opened()
     if repositories:
         control.leave(store, [git.common_dir(path) for path in control.places(repositories)])
     elif not control.stop(store):
-        _say("nothing runs")
+        say("nothing runs")
 
 
 @app.command()
@@ -81,7 +73,7 @@ def status(
     """Show the route table: names, URLs, ports and where they come from, what is up, what is wrong."""
     from router import control, view
 
-    settings, store = _open()
+    settings, store = opened()
 
     def ask() -> view.Document:
         return control.status(settings, store, cwd=Path.cwd())
@@ -106,11 +98,11 @@ def url(
     """Print one URL."""
     from router import view
 
-    settings, store = _open()
+    settings, store = opened()
     if oauth:
         print(*settings.redirect_uris, sep="\n")
         return
-    found = view.find_service(_worktree(settings, store, name), service)
+    found = view.find_service(worktree(settings, store, name), service)
     address = f"[{found['address']}]" if ":" in found["address"] else found["address"]
     print(f"{address}:{found['port']}" if direct else found["url"])
 
@@ -122,8 +114,8 @@ def open_(name: Name = None, service: Service = "web") -> None:
 
     from router import view
 
-    settings, store = _open()
-    target = view.find_service(_worktree(settings, store, name), service)["url"]
+    settings, store = opened()
+    target = view.find_service(worktree(settings, store, name), service)["url"]
     print(target)
     if not webbrowser.open(target):
         raise RouterError("no browser could be opened", hint=f"open {target} by hand")
@@ -137,7 +129,7 @@ def explain(
     from router import alone
     from router.explain import explanation
 
-    settings, store = _open()
+    settings, store = opened()
     planned, _ = alone.would_route(settings, store, alone.repositories(store, Path.cwd()))
     told = explanation(what, planned.table, port=settings.port, paths=settings.callback_paths,
                        target=settings.callback_target)  # fmt: skip
@@ -152,7 +144,7 @@ def render(
     """Print a Caddyfile of the route table that a plain `caddy run` serves."""
     from router import alone
 
-    settings, store = _open()
+    settings, store = opened()
     if not loaded:
         print(alone.rendered(settings, store, cwd=Path.cwd()), end="")
         return
@@ -169,9 +161,9 @@ def logs(
     """Print the watcher's and Caddy's log."""
     from router import control
 
-    _, store = _open()
-    for line in control.log_lines(store, follow=follow):
-        print(line, flush=follow)
+    _, store = opened()
+    for each in control.log_lines(store, follow=follow):
+        print(each, flush=follow)
 
 
 @app.command()
@@ -186,8 +178,8 @@ def demo(
 
     wanted = load(port=port).port
     if check:
-        raise typer.Exit(0 if passes(wanted, say=_line, log=_say) else 1)
-    show(wanted, browse=browse, say=_line)
+        raise typer.Exit(0 if passes(wanted, say=line, log=say) else 1)
+    show(wanted, browse=browse, say=line)
 
 
 @app.callback(invoke_without_command=True)
@@ -209,22 +201,6 @@ def main() -> None:
     except Exception as exc:
         code = _usage(exc) if hasattr(exc, "format_message") else _bug()
     sys.exit(int(code or 0))
-
-
-def _open(**flags: object) -> tuple[Settings, Store]:
-    settings = load(**flags)
-    store = Store(settings.state_dir)
-    store.prepare()
-    return settings, store
-
-
-def _worktree(settings: Settings, store: Store, name: str | None) -> "Document":
-    from router import control, view
-
-    document, own = control.here(settings, store, cwd=Path.cwd())
-    if name is None and own is None:
-        raise UsageError("this directory is in no worktree", hint="name one: `router status` lists them")
-    return view.find(document, name or own or "")
 
 
 def _watch(settings: Settings, store: Store, commons: list[Path]) -> None:
@@ -253,24 +229,16 @@ def _live(ask: "Callable[[], Document]") -> None:
             time.sleep(0.5)
 
 
-def _line(text: str) -> None:
-    print(text, flush=True)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
-
-
 def _failed(exc: RouterError) -> int:
-    _say(f"error: {exc.message}")
+    say(f"error: {exc.message}")
     if exc.hint:
-        _say(f"  → {exc.hint}")
+        say(f"  → {exc.hint}")
     return exc.exit_code
 
 
 def _usage(exc: Exception) -> int:
-    _say(f"error: {exc.format_message()}")  # type: ignore[attr-defined] # click's own, vendored or not
-    _say("  → see `router --help`")
+    say(f"error: {exc.format_message()}")  # type: ignore[attr-defined] # click's own, vendored or not
+    say("  → see `router --help`")
     return 2
 
 
@@ -280,5 +248,5 @@ def _bug() -> int:
 
     with tempfile.NamedTemporaryFile("w", prefix="router-bug-", suffix=".log", delete=False) as file:
         file.write(traceback.format_exc())
-    _say(f"error: this is a bug in router {__version__}; the traceback is in {file.name}")
+    say(f"error: this is a bug in router {__version__}; the traceback is in {file.name}")
     return 3

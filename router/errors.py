@@ -38,6 +38,14 @@ class StoreError(RouterError):
     """The state directory cannot be read, written or trusted."""
 
 
+class FileError(RouterError):
+    """A file of the user's cannot be read or written, or is no file of its own."""
+
+
+class BlockError(RouterError):
+    """A file's block of the router's own is torn."""
+
+
 class PortTakenError(RouterError):
     """Another process listens where Caddy should."""
 

@@ -40,6 +40,18 @@ def _url_path(path: str) -> str:
     return path
 
 
+def _admin_address(address: str) -> str:
+    if not re.fullmatch(r"unix/(/[^|]+)|([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}", address):
+        raise ValueError("an admin address is like 127.0.0.1:2019 or unix//run/caddy/admin.sock")
+    return address
+
+
+def _host(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]+", name):
+        raise ValueError("a host is a name such as host.docker.internal, or an IP address")
+    return name
+
+
 def _absolute(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
@@ -59,7 +71,9 @@ class Settings(BaseSettings):
 
     port: Annotated[int, Field(ge=1, le=HIGHEST)] = 8080
     state_dir: Annotated[Path, AfterValidator(_absolute)] = Path(platformdirs.user_state_dir(APP, appauthor=False))
-    caddy: Literal["embedded"] = "embedded"
+    caddy: Literal["embedded", "external", "compose"] = "embedded"
+    admin: Annotated[str, AfterValidator(_admin_address)] | None = None
+    upstream_host: Annotated[str, AfterValidator(_host)] | None = None
     callback_target: Literal["host", "port"] = "host"
     callback_paths: Annotated[tuple[CallbackPath, ...], Field(min_length=1)] = (DEFAULT_CALLBACK,)
 

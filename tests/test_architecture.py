@@ -25,7 +25,10 @@ ONLY_IMPORTERS = {
     "pydantic_settings": {"settings"},
     "platformdirs": {"settings"},
 }
-CORE = {"naming", "ports", "labels", "claims", "found", "plan", "caddyfile", "callback", "explain", "model", "errors"}
+CORE = {
+    "blocks", "callback", "caddyfile", "claims", "errors", "explain", "found", "labels", "model", "naming", "plan",
+    "ports",
+}  # fmt: skip
 INPUT_AND_OUTPUT = {
     "os",
     "subprocess",

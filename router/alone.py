@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from router import assets, caddyfile, git, survey, view
-from router.caddyfile import Site
+from router import assets, caddyfile, git, modes, survey, view
+from router.caddyfile import Endpoint
 from router.embedded import recorded
 from router.listeners import Listeners
 from router.model import Problem, Repository
@@ -29,29 +30,37 @@ def would_route(settings: Settings, store: Store, commons: Iterable[str]) -> tup
 def without_watcher(settings: Settings, store: Store, commons: Iterable[str]) -> view.Document:
     """Return the status document of what would be routed, with the problem that no watcher runs."""
     planned, found = would_route(settings, store, commons)
-    caddy = recorded(store.directory)
     down = Problem("watcher-down", "no watcher runs; this is what would be routed", "run `router up`")
     frame = Frame(
         port=settings.port,
         redirect_uris=settings.redirect_uris,
         repositories=found,
         watcher={"running": False, "pid": None, "since": None},
-        caddy={"running": caddy is not None, "pid": caddy.pid if caddy else None, "mode": settings.caddy},
+        caddy=_caddy(settings, store),
         problems=(down,),
     )
     return view.document(planned.table, frame)
 
 
-def rendered(settings: Settings, store: Store, *, cwd: Path) -> str:
-    """Return the Caddyfile of what would be routed now, for a Caddy that somebody else starts."""
+def rendered(settings: Settings, store: Store, *, cwd: Path, sites: bool = False) -> str:
+    """Return the Caddyfile of what would be routed now, for a Caddy that somebody else starts.
+
+    With `sites` without its global options, to be imported into a Caddyfile that has its own.
+    """
     planned, _ = would_route(settings, store, repositories(store, cwd))
-    site = Site(
-        port=settings.port,
-        bind=("127.0.0.1", "::1"),
-        admin=f"unix/{store.socket}|0600",
-        pages=str(assets.pages()),
-        status=str(store.site),
-        callback_target=settings.callback_target,
-        callback_paths=settings.callback_paths,
-    )
-    return caddyfile.render(planned.table, site, templates=assets.templates())
+    address = modes.admin_address(settings, store)
+    endpoint = Endpoint(f"{address}|0600" if address.startswith("unix/") else address)
+    template = "sites.j2" if sites else "Caddyfile.j2"
+    site = modes.site(settings, store, endpoint)
+    return caddyfile.render(planned.table, site, templates=assets.templates(), name=template)
+
+
+def _caddy(settings: Settings, store: Store) -> dict[str, Any]:
+    if settings.caddy == "embedded":
+        found = recorded(store.directory)
+        return {"running": found is not None, "pid": found.pid if found else None, "mode": settings.caddy}
+    client = modes.admin(settings, store)
+    try:
+        return {"running": client.answers(), "pid": None, "mode": settings.caddy, "admin": client.address}
+    finally:
+        client.close()

@@ -16,6 +16,11 @@ def folder() -> Path:
     raise RouterError("the templates for Caddy are missing from this installation", hint="reinstall worktree-router")
 
 
+def compose_file(name: str) -> Path:
+    """Return a Compose file by its name from the project's root."""
+    return folder().parent / name
+
+
 def templates() -> Mapping[str, str]:
     """Return the text of every template by file name."""
     return {path.name: path.read_text(encoding="utf-8") for path in folder().glob("*.j2")}

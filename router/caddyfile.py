@@ -14,23 +14,39 @@ from router.naming import origin
 MARK = "# Made by worktree-router from the route table; changes here are overwritten."
 
 
+MARK_LOG = "worktree-router"
+"""The name of a log that nothing is written to: the mark that stays in what Caddy makes of the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where Caddy's admin API listens, as Caddy writes it (`unix//path|0600`, `host:port`), and for which origins."""
+
+    listen: str
+    origins: tuple[str, ...] = ()
+    enforce_origin: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where Caddy listens and what it may read.
 
-    `bind` holds Caddy's listener addresses: literal IPs, or `fd/N` for sockets handed over. `admin` is its admin
-    address. `pages` is the folder of static pages, `status` the folder that the watcher writes `status.json` to,
-    `log` the file of Caddy's own log (None: standard error). `upstream_host` replaces the loopback address of
-    every upstream where Caddy runs elsewhere than the servers.
+    `bind` holds Caddy's listener addresses: literal IPs, or `fd/N` for sockets handed over. `admin` is where its
+    admin API is. `pages` is the folder of static pages, `status` the folder that the watcher writes `status.json` to,
+    `log` the file of Caddy's own log (None: standard error), `access_log` that of every request (None: not written,
+    `-`: standard error). `upstream_host` replaces the loopback address of every upstream where Caddy runs elsewhere
+    than the servers. `persist` is whether Caddy saves what it is given, to begin with it when it starts again.
     """
 
     port: int
     bind: tuple[str, ...]
-    admin: str
+    admin: Endpoint
     pages: str
     status: str
     log: str | None = None
+    access_log: str | None = None
     upstream_host: str | None = None
+    persist: bool = False
     callback_target: str = "host"
     callback_paths: tuple[str, ...] = ("/auth/callback",)
 
@@ -66,16 +82,18 @@ class Mount:
     sets: tuple[str, ...]
 
 
-def render(table: RouteTable, site: Site, *, templates: Mapping[str, str]) -> str:
+def render(table: RouteTable, site: Site, *, templates: Mapping[str, str], name: str = "Caddyfile.j2") -> str:
     """Return the Caddyfile of a route table, `caddy fmt`-clean, the same bytes for the same input.
 
-    `templates` maps file names to template text and has `Caddyfile.j2`. Raises SettingsError where a path of
+    `templates` maps file names to template text; `name` is the one of the whole: `Caddyfile.j2`, or `site.j2` for the
+    site alone. Raises SettingsError where a path of
     `site` cannot be written into a Caddyfile.
     """
     services = ["web", *sorted({s.name for r in table.routes for s in r.services if s.name != "web"})]
     paths = sorted({*site.callback_paths, *table.callback_paths})
-    return _compiled(tuple(sorted(templates.items()))).render(
+    return _compiled(tuple(sorted(templates.items())), name).render(
         mark=MARK,
+        mark_log=MARK_LOG,
         site=site,
         origin=origin("localhost", site.port),
         suffix=origin("", site.port).removeprefix("http://"),
@@ -96,7 +114,7 @@ def render(table: RouteTable, site: Site, *, templates: Mapping[str, str]) -> st
 
 
 @functools.cache
-def _compiled(templates: tuple[tuple[str, str], ...]) -> Template:
+def _compiled(templates: tuple[tuple[str, str], ...], name: str) -> Template:
     """Return the template of the whole: compiling takes ten times as long as rendering."""
     environment = Environment(
         loader=DictLoader(dict(templates)),
@@ -107,7 +125,7 @@ def _compiled(templates: tuple[tuple[str, str], ...]) -> Template:
         autoescape=False,  # noqa: S701 - the output is no HTML; see quoted() and the types of Row
     )
     environment.filters["quoted"] = quoted
-    return environment.get_template("Caddyfile.j2")
+    return environment.get_template(name)
 
 
 def quoted(path: str) -> str:

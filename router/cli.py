@@ -28,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Mode = Annotated[str | None, typer.Option("--caddy", help="embedded, external or compose (ROUTER_CADDY).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the document, schema 1.")]
 
 
@@ -35,21 +36,26 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the document, schema
 def up(
     repositories: Repositories = None,
     port: Port = None,
+    caddy: Mode = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when the first configuration is loaded.")] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Save and replace what an external Caddy serves of somebody else.")
+    ] = False,
 ) -> None:
     """Start Caddy and the watcher, or let the running one serve these repositories too."""
     from router import control, git, view
 
-    settings, store = opened(port=port)
+    settings, store = opened(port=port, caddy=caddy)
     commons = [git.common_dir(path) for path in control.places(repositories or [Path.cwd()])]
     if owner := store.owner():
         document, joined = control.join(settings, store, owner, commons)
         view.print_status(document)
         say(f"the router (pid {owner.pid}) {'serves this repository now' if joined else 'already runs for this'}")
     elif detach:
-        view.print_status(control.detach(store, [f"--port={settings.port}", *map(str, commons)]))
+        options = [f"--port={settings.port}", f"--caddy={settings.caddy}", *["--take-over"][: int(take_over)]]
+        view.print_status(control.detach(store, [*options, *map(str, commons)]))
     else:
-        _watch(settings, store, commons)
+        _watch(settings, store, commons, take_over=take_over)
 
 
 @app.command()
@@ -140,13 +146,14 @@ def explain(
 @app.command()
 def render(
     loaded: Annotated[bool, typer.Option("--loaded", help="The text that Caddy last took.")] = False,
+    sites: Annotated[bool, typer.Option("--sites", help="The sites alone, to import into a Caddyfile.")] = False,
 ) -> None:
     """Print a Caddyfile of the route table that a plain `caddy run` serves."""
     from router import alone
 
     settings, store = opened()
     if not loaded:
-        print(alone.rendered(settings, store, cwd=Path.cwd()), end="")
+        print(alone.rendered(settings, store, cwd=Path.cwd(), sites=sites), end="")
         return
     text = store.read(store.caddyfile)
     if text is None:
@@ -203,12 +210,12 @@ def main() -> None:
     sys.exit(int(code or 0))
 
 
-def _watch(settings: Settings, store: Store, commons: list[Path]) -> None:
+def _watch(settings: Settings, store: Store, commons: list[Path], *, take_over: bool) -> None:
     from router import control, daemon, view
 
     control.log_to(store.watcher_log)
     control.begin(store, commons)
-    daemon.Watcher(settings, store, say=lambda line: print(line, flush=True), ready=view.print_status).run()
+    daemon.Watcher(settings, store, say=line, ready=view.print_status, take_over=take_over).run()
 
 
 def _live(ask: "Callable[[], Document]") -> None:

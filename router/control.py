@@ -113,7 +113,11 @@ def detach(store: Store, arguments: Sequence[str]) -> view.Document:
             process.returncode = 0  # it lives on: nobody is to wait for it
             return document
         time.sleep(_POLL)
-    raise RouterError("the watcher did not start in time", hint=f"see {store.watcher_log}")
+    process.terminate()
+    said = log.read_text(errors="replace").strip().replace("\n", "; ")
+    raise RouterError(
+        f"the watcher did not start in time: {said or 'it said nothing'}", hint=f"see {store.watcher_log}"
+    )
 
 
 def stop(store: Store) -> bool:

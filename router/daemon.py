@@ -11,10 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from router import __version__, assets, view
-from router.admin import Admin
-from router.caddyfile import Site
-from router.embedded import Embedded
+from router import __version__, modes, view
 from router.errors import AlreadyRunningError, CaddyError, RouterError, StoreError
 from router.model import RouteTable
 from router.observer import Look, Observer
@@ -22,7 +19,6 @@ from router.publish import Publisher
 from router.reconcile import Outcome, check, reconcile, restarted, unreachable
 from router.settings import Settings
 from router.store import Owner, Store
-from router.supervise import Supervisor
 from router.view import Frame
 from router.watch import Wake
 
@@ -44,8 +40,9 @@ class Watcher:
     """
 
     def __init__(
-        self, settings: Settings, store: Store, *, say: Callable[[str], None], ready: Callable[[view.Document], None]
-    ) -> None:
+        self, settings: Settings, store: Store, *, say: Callable[[str], None], ready: Callable[[view.Document], None],
+        take_over: bool = False,
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._store = store
         self._say = say
@@ -54,9 +51,8 @@ class Watcher:
         self._lock = -1
         self._wake = Wake()
         self._observer = Observer(self._wake.set, reserved=settings.reserved)
-        self._admin = Admin(f"unix/{store.socket}")
-        self._supervisor = Supervisor(_embedded(settings, store))
-        self._site = _site(settings, store)
+        self._admin = modes.admin(settings, store)
+        self._caddy = modes.caddy(settings, store, self._admin, say=say, wait=self._wait_once, take_over=take_over)
         self._since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._outcome = Outcome()
         self._repositories: tuple[str, ...] = ()
@@ -89,7 +85,9 @@ class Watcher:
         self._outcome = replace(self._outcome, memory=self._store.memory())
         try:
             self._store.prepare_socket()
-            self._supervisor.begin(self._observer.listeners, now=time.monotonic())
+            self._caddy.begin(self._observer.listeners, now=time.monotonic())
+            if self._stop:  # told so while it was waited for
+                return
             self._observer.start()
             self._pass()
             if self._outcome.text is None:
@@ -100,6 +98,11 @@ class Watcher:
         self._show()
         self._ready(self._document())
         gc.freeze()  # what is there by now stays: looking through it again would make a pass take twice as long
+
+    def _wait_once(self, seconds: float) -> bool:
+        """Wait so long, and tell whether to go on."""
+        self._wake.wait(seconds)
+        return not self._stop
 
     def _wait(self) -> None:
         if self._wake.wait(self._pace):
@@ -131,7 +134,7 @@ class Watcher:
         memory = self._store.remembered()
         self._repositories = self._repositories if memory is None else memory.repositories
         observed, self._seen = self._observer.survey(self._repositories)
-        self._outcome = reconcile(observed, self._outcome, admin=self._admin, site=self._site_now())
+        self._outcome = reconcile(observed, self._outcome, admin=self._admin, site=self._caddy.site)
         self._remember()
         self._announce(before, self._outcome.table)
         self._publisher.show_programs(self._outcome.table, self._outcome.memory)
@@ -158,7 +161,7 @@ class Watcher:
 
     def _keep_caddy(self) -> None:
         try:
-            if self._supervisor.keep(now=time.monotonic()):
+            if self._caddy.keep(now=time.monotonic()):
                 self._outcome = restarted(self._outcome)
         except CaddyError as exc:
             self._outcome = unreachable(self._outcome, exc)
@@ -175,10 +178,13 @@ class Watcher:
         os.close(held)
         self._publisher, self._showing = Publisher(self._store), ()
         self._store.prepare_socket()
-        self._supervisor.caddy.end()
+        self._caddy.begin_anew()
 
     def _end(self) -> None:
-        self._supervisor.caddy.stop()
+        try:
+            self._caddy.stop()
+        except CaddyError as exc:
+            self._note(exc.message)
         with contextlib.suppress(StoreError), self._store.changing() as current:
             self._store.remember(replace(current, repositories=()))
         self._publisher.withdraw()
@@ -189,12 +195,8 @@ class Watcher:
         self._lock = self._lock if lock is None else lock
         return lock is not None
 
-    def _site_now(self) -> Site:
-        return replace(self._site, bind=self._supervisor.caddy.bind)
-
     def _show(self) -> None:
-        caddy = self._supervisor.caddy
-        showing = (self._outcome, self._observer.repositories, caddy.pid, self._supervisor.restarts)
+        showing = (self._outcome, self._observer.repositories, *self._caddy.facts.items())
         if showing != self._showing:
             self._publisher.publish(self._document())
             self._showing = showing
@@ -202,20 +204,16 @@ class Watcher:
             self._publisher.beat()
 
     def _document(self) -> dict[str, Any]:
-        outcome, caddy = self._outcome, self._supervisor.caddy
+        outcome = self._outcome
         frame = Frame(
             port=self._settings.port,
             redirect_uris=self._settings.redirect_uris,
             repositories=self._observer.repositories,
             watcher={"running": True, "pid": os.getpid(), "since": self._since},
             caddy={
-                "running": caddy.alive(),
-                "pid": caddy.pid,
+                **self._caddy.facts,
                 "mode": self._settings.caddy,
                 "admin": self._admin.address,
-                "version": caddy.version,
-                "adopted": caddy.adopted,
-                "restarts": self._supervisor.restarts,
                 "in_sync": outcome.in_sync,
                 "loads": outcome.loads,
                 "last_load_ms": outcome.last_load_ms,
@@ -262,30 +260,3 @@ class Watcher:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _admin(store: Store) -> str:
-    return f"unix/{store.socket}|0600"
-
-
-def _embedded(settings: Settings, store: Store) -> Embedded:
-    return Embedded(
-        directory=store.directory,
-        admin=_admin(store),
-        socket_path=store.socket,
-        log=store.caddy_log,
-        port=settings.port,
-    )
-
-
-def _site(settings: Settings, store: Store) -> Site:
-    return Site(
-        port=settings.port,
-        bind=(),
-        admin=_admin(store),
-        pages=str(assets.pages()),
-        status=str(store.site),
-        log=str(store.caddy_log),
-        callback_target=settings.callback_target,
-        callback_paths=settings.callback_paths,
-    )

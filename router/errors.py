@@ -58,6 +58,10 @@ class LoadRefusedError(CaddyError):
     """Caddy answered a configuration with an error; the old one goes on serving."""
 
 
+class ForeignCaddyError(CaddyError):
+    """Caddy serves what the router did not put there; it is left as it is."""
+
+
 class AlreadyRunningError(RouterError):
     """A watcher runs with another port, mode or version than asked for."""
 

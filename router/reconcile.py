@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from router import assets, caddyfile
 from router.admin import Admin
 from router.caddyfile import Site
-from router.errors import CaddyError, LoadRefusedError, RouterError
+from router.errors import CaddyError, ForeignCaddyError, LoadRefusedError, RouterError
 from router.model import Memory, Observed, Problem, RouteTable
 from router.plan import plan
 
@@ -61,6 +61,9 @@ def reconcile(observed: Observed, before: Outcome, *, admin: Admin, site: Site) 
         loaded = admin.load(text)
     except LoadRefusedError as exc:
         return replace(before, refused=text, last_error=exc.message, problems=(_problem("load-refused", exc),))
+    except ForeignCaddyError as exc:
+        foreign = (_problem("foreign-caddy", exc),)
+        return replace(before, in_sync=False, behind=True, last_error=exc.message, problems=foreign)
     except CaddyError as exc:
         return replace(unreachable(before, exc), behind=True)
     return replace(
@@ -90,7 +93,9 @@ def check(before: Outcome, *, admin: Admin, now: float) -> Outcome:
             return before if same else replace(before, losses=losses, in_sync=True, last_error=None, problems=())
     except CaddyError as exc:
         return unreachable(before, exc)
-    after = replace(before, in_sync=False, losses=before.losses if before.given_up else (*losses, now))
+    if not before.in_sync:  # lost before: it is counted once, until a load succeeds
+        return before
+    after = replace(before, in_sync=False, losses=(*losses, now))
     return replace(after, problems=(_DRIFT,)) if after.given_up else after
 
 

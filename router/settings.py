@@ -52,6 +52,13 @@ def _host(name: str) -> str:
     return name
 
 
+def _inside(path: str) -> str:
+    parts = path.rstrip("/").split("/")
+    if not path.isprintable() or {"", ".", "..", ".git"} & set(parts):
+        raise ValueError("a path is like node_modules or web/.venv: below the checkout, without `.` and `..`")
+    return "/".join(parts)
+
+
 def _absolute(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
@@ -62,6 +69,7 @@ def _absolute(path: Path) -> Path:
 CallbackPath = Annotated[str, AfterValidator(_callback_path)]
 Port = Annotated[int, Field(strict=True, ge=LOWEST, le=HIGHEST)]
 ServiceName = Annotated[str, AfterValidator(_service_name)]
+Inside = Annotated[str, AfterValidator(_inside)]
 
 
 class Settings(BaseSettings):
@@ -74,6 +82,7 @@ class Settings(BaseSettings):
     caddy: Literal["embedded", "external", "compose"] = "embedded"
     admin: Annotated[str, AfterValidator(_admin_address)] | None = None
     upstream_host: Annotated[str, AfterValidator(_host)] | None = None
+    access_log: bool = False
     callback_target: Literal["host", "port"] = "host"
     callback_paths: Annotated[tuple[CallbackPath, ...], Field(min_length=1)] = (DEFAULT_CALLBACK,)
 
@@ -94,6 +103,16 @@ class Settings(BaseSettings):
     def origin(self) -> str:
         """The origin of the dashboard and of every redirect URI."""
         return origin("localhost", self.port)
+
+    @property
+    def upstream(self) -> str:
+        """The host by which Caddy reaches this machine's servers."""
+        return self.upstream_host or ("127.0.0.1" if self.caddy == "embedded" else "host.docker.internal")
+
+    @property
+    def contained(self) -> bool:
+        """Whether Caddy runs in a container with a network of its own: it reaches this machine under another name."""
+        return self.caddy != "embedded" and self.upstream not in {"127.0.0.1", "::1", "localhost"}
 
     @property
     def redirect_uris(self) -> tuple[str, ...]:
@@ -126,6 +145,15 @@ class _Copies(BaseModel):
     glob: Annotated[str, Field(pattern=r"^\.\./[A-Za-z0-9_-](?:\*?[A-Za-z0-9._?-])*\*?$")]
 
 
+class Setup(BaseModel):
+    """What a new worktree gets from the main checkout: `link` and `copies` are paths, `fetch` asks origin first."""
+
+    model_config = ConfigDict(extra="forbid")
+    link: tuple[Inside, ...] = ()
+    copies: Annotated[tuple[Inside, ...], Field(alias="copy")] = ()  # pydantic has a `copy` of its own
+    fetch: bool = False
+
+
 class RepositorySettings(BaseModel):
     """What `router.toml` in a repository's main checkout may say."""
 
@@ -133,6 +161,7 @@ class RepositorySettings(BaseModel):
     services: dict[ServiceName, _Service] = {}
     callback_paths: tuple[CallbackPath, ...] = ()
     copies: _Copies | None = None
+    setup: Setup = Setup()
     worktrees: dict[str, _Worktree] = {}
 
     def specs(self) -> tuple[ServiceSpec, ...]:

@@ -41,6 +41,7 @@ class Store:
         self.logs = directory / "logs"
         self.watcher_log = self.logs / "watcher.log"
         self.caddy_log = self.logs / "caddy.log"
+        self.access_log = self.logs / "access.log"
         self.caddyfile = directory / "Caddyfile"
         self.status_file = self.site / "status.json"
         self.memory_file = directory / "memory.json"

@@ -1,7 +1,7 @@
 """Small builders of model values for tests."""
 
 from router.admin import Admin, Loaded
-from router.caddyfile import Site
+from router.caddyfile import Endpoint, Site
 from router.errors import CaddyError, LoadRefusedError
 from router.model import (
     Declaration,
@@ -107,4 +107,4 @@ class FakeAdmin(Admin):
             raise CaddyError("Caddy does not answer", hint="run `router up`")
 
 
-SITE = Site(port=8080, bind=("127.0.0.1", "::1"), admin="unix//s/caddy.sock|0600", pages="/s/pages", status="/s/site")
+SITE = Site(port=8080, bind=("127.0.0.1", "::1"), admin=Endpoint("unix//s/caddy.sock|0600"), pages="/s/pages", status="/s/site")

@@ -68,7 +68,7 @@ def test_a_caddy_that_does_not_answer_is_no_refusal(admin: Admin, error: type[ht
 @respx.mock
 @pytest.mark.parametrize(("status", "answers"), [(200, True), (404, False)])
 def test_it_answers_where_it_serves_its_configuration(admin: Admin, status: int, answers: bool) -> None:
-    respx.get("http://127.0.0.1:2020/config/admin").respond(status)
+    respx.get("http://127.0.0.1:2020/config/").respond(status, text="null\n")
     assert admin.answers() is answers
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from router import assets, caddyfile
-from router.caddyfile import Site
+from router.caddyfile import Endpoint, Site
 from router.model import RouteTable
 
 BINARY = Path(sysconfig.get_path("scripts")) / "caddy"
@@ -81,7 +81,7 @@ def running(table: RouteTable, directory: Path, **options: object) -> Iterator[R
     site = Site(
         port=free_port(),
         bind=("127.0.0.1", "::1"),
-        admin=f"unix/{directory / 'a.sock'}|0600",
+        admin=Endpoint(f"unix/{directory / 'a.sock'}|0600"),
         pages=str(assets.pages()),
         status=str(directory),
     )

@@ -1,0 +1,38 @@
+"""Docker Compose: starts and stops the container of Caddy that the project's `docker-compose.yml` describes."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from router import proc
+from router.errors import CaddyError, RouterError
+
+_TIMEOUT = 120.0  # seconds; the first time the image is pulled
+
+
+@dataclass(frozen=True, slots=True)
+class Compose:
+    """The service `caddy` of these Compose files, with `variables` for what they leave open."""
+
+    files: Sequence[Path]
+    variables: Mapping[str, str]
+
+    def up(self) -> None:
+        """Start it. CaddyError with what Docker said."""
+        self._run("up", "--detach", "caddy")
+
+    def stop(self) -> None:
+        """Stop it; its configuration stays for the next time. CaddyError with what Docker said."""
+        self._run("stop", "caddy")
+
+    def _run(self, *arguments: str) -> None:
+        files = [part for file in self.files for part in ("--file", str(file))]
+        env = {**os.environ, **self.variables}
+        try:
+            answer = proc.run(["docker", "compose", *files, *arguments], env=env, timeout=_TIMEOUT)
+        except RouterError as exc:
+            raise CaddyError(exc.message, hint=exc.hint) from exc
+        if answer.code:
+            said = answer.err.splitlines()[-1] if answer.err else f"exit status {answer.code}"
+            raise CaddyError(f"docker compose {arguments[0]}: {said}", hint="see `docker compose logs caddy`")

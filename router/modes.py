@@ -32,8 +32,10 @@ def admin_address(settings: Settings, store: Store) -> str:
 
     Docker Desktop hands no unix socket of a container to its host: there, and for an external Caddy, it is a port.
     """
-    if settings.caddy == "embedded" or (settings.caddy == "compose" and not settings.admin and sys.platform == "linux"):
+    if settings.caddy == "embedded":
         return f"unix/{store.socket}"
+    if settings.caddy == "compose" and not settings.admin and sys.platform == "linux":
+        return f"unix/{store.run / 'caddy.sock'}"
     return settings.admin or "127.0.0.1:2019"
 
 
@@ -91,9 +93,13 @@ def compose(settings: Settings, store: Store) -> Compose:
         names.append("caddy/compose.socket.yml")
     if not settings.contained:
         names.append("caddy/compose.host.yml")
+    port = "" if by_socket else admin_address(settings, store).rpartition(":")[2]
+    store.prepare_run()
     variables = {
+        "ROUTER_ADMIN_PORT": port,
         "ROUTER_PORT": str(settings.port),
         "ROUTER_STATE_DIR": str(store.directory),
+        "ROUTER_RUN_DIR": str(store.run),
         "ROUTER_PAGES": str(assets.pages()),
         "ROUTER_UID": str(os.getuid()),
         "ROUTER_GID": str(os.getgid()),

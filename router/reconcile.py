@@ -8,6 +8,7 @@ from router.caddyfile import Site
 from router.errors import CaddyError, ForeignCaddyError, LoadRefusedError, RouterError
 from router.model import Memory, Observed, Problem, RouteTable
 from router.plan import plan
+from router.reach import from_container
 
 _LOSSES = 3
 _WINDOW = 60.0
@@ -52,9 +53,10 @@ def reconcile(observed: Observed, before: Outcome, *, admin: Admin, site: Site) 
     nothing. While Caddy refuses or is away, the table and the memory stay those that it last took.
     """
     decided = plan(observed, before.memory)
-    text = caddyfile.render(decided.table, site, templates=assets.templates())
+    table = from_container(decided.table, observed.listeners) if site.upstream_host else decided.table
+    text = caddyfile.render(table, site, templates=assets.templates())
     if text == before.text and before.in_sync:
-        return replace(before, table=decided.table, memory=decided.memory, refused=None, problems=(), last_error=None)
+        return replace(before, table=table, memory=decided.memory, refused=None, problems=(), last_error=None)
     if text == before.refused or before.given_up:
         return before
     try:
@@ -68,7 +70,7 @@ def reconcile(observed: Observed, before: Outcome, *, admin: Admin, site: Site) 
         return replace(unreachable(before, exc), behind=True)
     return replace(
         before,
-        table=decided.table,
+        table=table,
         memory=decided.memory,
         text=text,
         digest=loaded.digest,

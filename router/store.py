@@ -57,16 +57,28 @@ class Store:
         """Make the directory of the admin socket, private like the state directory. StoreError where it is not."""
         self._make_private(self.socket.parent)
 
+    def prepare_run(self) -> None:
+        """Make the directory that a container is given, with one for each way to run it. StoreError where it is not."""
+        for directory in (self.run, self.run / "bridge", self.run / "host"):
+            self._make_private(directory)
+
     @property
     def socket(self) -> Path:
         """Where Caddy's admin socket is: in the state directory, in a private one in /tmp where that is too long."""
-        path = self.directory / "caddy.sock"
-        if len(os.fsencode(path)) <= _SOCKET_LIMIT:
-            return path
+        return self._short(self.directory) / "caddy.sock"
+
+    @property
+    def run(self) -> Path:
+        """What a container with Caddy may write to: its admin socket `caddy.sock` and its saved configuration."""
+        return self._short(self.directory / "run")
+
+    def _short(self, directory: Path) -> Path:
+        if len(os.fsencode(directory / "caddy.sock")) <= _SOCKET_LIMIT:
+            return directory
         import hashlib
 
         digest = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:12]
-        return Path(f"/tmp/worktree-router-{os.getuid()}-{digest}/caddy.sock")  # noqa: S108 - made 0700 and checked
+        return Path(f"/tmp/worktree-router-{os.getuid()}-{digest}")  # noqa: S108 - made 0700 and checked
 
     def memory(self) -> Memory:
         """Return what is remembered; nothing, where nothing can be read."""

@@ -27,7 +27,7 @@ ONLY_IMPORTERS = {
 }
 CORE = {
     "blocks", "callback", "caddyfile", "claims", "errors", "explain", "found", "labels", "model", "naming", "plan",
-    "ports",
+    "ports", "reach",
 }  # fmt: skip
 INPUT_AND_OUTPUT = {
     "os",

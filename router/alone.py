@@ -1,6 +1,7 @@
 """What a command does where no watcher can be asked: look and plan like one, load and remember nothing."""
 
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,5 @@ def _caddy(settings: Settings, store: Store) -> dict[str, Any]:
     if settings.caddy == "embedded":
         found = recorded(store.directory)
         return {"running": found is not None, "pid": found.pid if found else None, "mode": settings.caddy}
-    client = modes.admin(settings, store)
-    try:
+    with closing(modes.admin(settings, store)) as client:
         return {"running": client.answers(), "pid": None, "mode": settings.caddy, "admin": client.address}
-    finally:
-        client.close()

@@ -120,13 +120,13 @@ def detach(store: Store, arguments: Sequence[str]) -> view.Document:
     )
 
 
-def stop(store: Store) -> bool:
+def stop(settings: Settings, store: Store) -> bool:
     """End the watcher and the Caddy it started, or the Caddy of one that was killed; False where nothing ran."""
     owner = store.owner()
     if owner is None:
-        from router.embedded import end_recorded
+        from router import modes
 
-        ended = end_recorded(store.directory, store.socket)
+        ended = modes.end_left(settings, store)
         with store.changing() as memory:
             store.remember(Memory((), memory.worktrees))
         return ended
@@ -163,8 +163,8 @@ def log_to(path: Path) -> None:
 
 
 def log_lines(store: Store, *, follow: bool) -> Iterator[str]:
-    """Yield the lines of the watcher's and of Caddy's log, each with its origin in front; with `follow` for ever."""
-    places = {"watcher": store.watcher_log, "caddy": store.caddy_log}
+    """Yield the lines of the watcher's and of Caddy's logs, each with its origin in front; with `follow` for ever."""
+    places = {"watcher": store.watcher_log, "caddy": store.caddy_log, "access": store.access_log}
     read = dict.fromkeys(places, 0)
     while True:
         for name, path in places.items():

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from router import __version__, modes, view
+from router.caddyfile import MARK
 from router.errors import AlreadyRunningError, CaddyError, RouterError, StoreError
 from router.model import RouteTable
 from router.observer import Look, Observer
@@ -148,7 +149,7 @@ class Watcher:
             if memory != current:
                 self._store.remember(memory)
         if self._outcome.text is not None:
-            self._store.write_if_new(self._store.caddyfile, self._outcome.text)
+            self._store.write_if_new(self._store.caddyfile, self._outcome.text, mark=MARK)
 
     def _announce(self, before: RouteTable, after: RouteTable) -> None:
         if before == after:

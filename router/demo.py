@@ -70,7 +70,8 @@ class Demo:
             for number, handler in self._before.items():
                 last.callback(signal.signal, number, handler)
             last.callback(shutil.rmtree, self.directory, ignore_errors=True)
-            last.callback(control.stop, self.store)  # a watcher started by hand, the Caddy of one that was killed
+            # A watcher started by hand, the Caddy of one that was killed
+            last.callback(control.stop, self.settings, self.store)
             for name in self.children:
                 last.callback(self.end, name)
 

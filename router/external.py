@@ -12,6 +12,7 @@ from router.compose import Compose
 from router.errors import CaddyError, ForeignCaddyError
 from router.listeners import Listeners
 
+_EVERYWHERE = (":", "0.0.0.0", "[::]", "tcp/:", "tcp/0.0.0.0", "tcp/[::]")  # noqa: S104 - to warn of it
 _PAUSE = 0.3  # seconds between two questions while it does not answer
 
 
@@ -53,6 +54,10 @@ class External:
         if served is None:
             return
         self._site = replace(self._site, admin=served.endpoint)
+        if served.endpoint.listen.startswith(_EVERYWHERE):
+            self._say(
+                f"warning: Caddy's admin API listens on {served.endpoint.listen}, open to others: bind it to 127.0.0.1"
+            )
         if served.foreign and self._taken_over:
             self._take_over(served, self._taken_over)
         self._admin.check(served)

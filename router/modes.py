@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from router import assets
 from router.admin import Admin
 from router.caddyfile import Endpoint, Site
 from router.compose import Compose
-from router.embedded import Embedded
+from router.embedded import Embedded, end_recorded
 from router.external import External
 from router.settings import Settings
 from router.store import Store
@@ -63,6 +64,17 @@ def caddy(
         taken_over=store.directory / f"taken-over-{moment}.json" if take_over else None,
         compose=compose(settings, store) if settings.caddy == "compose" else None,
     )
+
+
+def end_left(settings: Settings, store: Store) -> bool:
+    """End the Caddy that a watcher which was killed has left, where it was the router's own; False where none ran."""
+    if settings.caddy == "compose":
+        with closing(admin(settings, store)) as client:
+            runs = client.answers()
+        if runs:
+            compose(settings, store).stop()
+        return runs
+    return end_recorded(store.directory, store.socket)
 
 
 def site(settings: Settings, store: Store, endpoint: Endpoint) -> Site:

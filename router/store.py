@@ -119,9 +119,10 @@ class Store:
             beside.unlink(missing_ok=True)
             raise self._failed("be written", exc) from exc
 
-    def write_if_new(self, path: Path, text: str) -> None:
-        """Write a file's text where it is another than the one there."""
-        if self.read(path) != text:
+    def write_if_new(self, path: Path, text: str, *, mark: str) -> None:
+        """Write a file's text where it is another than the one there; a file that lacks the mark is left alone."""
+        there = self.read(path)
+        if there != text and (not there or there.startswith(mark)):
             self.write(path, text)
 
     def read(self, path: Path) -> str | None:
@@ -235,7 +236,9 @@ def _kept(values: Mapping[str, Any]) -> Kept:
         name: KeptService(**{key: value for key, value in service.items() if key in known})
         for name, service in values["services"].items()
     }
-    ports: list[Any] = [port for s in services.values() for port in (s.port, s.hash_port or s.port)]
-    if not is_label(values["label"]) or not all(isinstance(port, int) and 0 < port <= HIGHEST for port in ports):
+    ports: list[Any] = [port for s in services.values() for port in (s.port, s.assigned or s.port, s.given or s.port)]
+    names = [values["label"], *(name for name in (values.get("project"), values.get("scope")) if name)]
+    if not all(map(is_label, names)) or not all(isinstance(port, int) and 0 < port <= HIGHEST for port in ports):
         raise ValueError("nothing that was ever routed")
-    return Kept(WorktreeId(**values["id"]), values["label"], values["branch"], values["wanted"], services)
+    rest = {f.name: values[f.name] for f in fields(Kept) if f.name in values}
+    return Kept(**{**rest, "id": WorktreeId(**values["id"]), "services": services})

@@ -1,6 +1,7 @@
 """Caddy's admin API as it answers, and as it does not."""
 
 import gc
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -12,7 +13,8 @@ import pytest
 import respx
 
 from router.admin import Admin
-from router.errors import CaddyError, LoadRefusedError
+from router.caddyfile import Endpoint
+from router.errors import CaddyError, ForeignCaddyError, LoadRefusedError
 
 
 @pytest.fixture
@@ -70,6 +72,70 @@ def test_a_caddy_that_does_not_answer_is_no_refusal(admin: Admin, error: type[ht
 def test_it_answers_where_it_serves_its_configuration(admin: Admin, status: int, answers: bool) -> None:
     respx.get("http://127.0.0.1:2020/config/").respond(status, text="null\n")
     assert admin.answers() is answers
+
+
+MARKED = {"logging": {"logs": {"worktree-router": {}}}, "apps": {"http": {}}}
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("config", "foreign"),
+    [
+        (None, False),
+        ({}, False),
+        ({"admin": {"listen": "localhost:2020"}}, False),
+        ({"apps": {}}, False),
+        (MARKED, False),
+        ({"apps": {"http": {}}}, True),
+        ({"apps": {"http": {}}, "logging": {"logs": {"default": {}}}}, True),
+        ({"apps": {"http": {}}, "logging": ["worktree-router"]}, True),
+        (["worktree-router"], True),
+        ("worktree-router", True),
+    ],
+)
+def test_what_has_no_mark_and_serves_something_is_somebody_elses(admin: Admin, config: object, foreign: bool) -> None:
+    respx.get("http://127.0.0.1:2020/config/").respond(text=json.dumps(config))
+    assert admin.served().foreign is foreign
+
+
+@respx.mock
+def test_a_guarded_one_overwrites_nothing_of_somebody_elses_unless_told(admin: Admin) -> None:
+    respx.get("http://127.0.0.1:2020/config/").respond(json={"apps": {"http": {}}})
+    load = respx.post("http://127.0.0.1:2020/load").respond(200)
+    guarded = Admin("127.0.0.1:2020", guarded=True)
+    with pytest.raises(ForeignCaddyError, match="left alone"):
+        guarded.load("text")
+    assert not load.called
+    guarded.take_over(guarded.served())
+    guarded.load("text")
+    assert load.called
+    guarded.close()
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("block", "endpoint"),
+    [
+        (None, Endpoint("localhost:2019")),
+        ({}, Endpoint("localhost:2019")),
+        ({"listen": 2019}, Endpoint("localhost:2019")),
+        ({"listen": "caddy:2019"}, Endpoint("caddy:2019")),
+        (
+            {"listen": "caddy:2019", "origins": ["127.0.0.1:2019"], "enforce_origin": True},
+            Endpoint("caddy:2019", ("127.0.0.1:2019",), enforce_origin=True),
+        ),
+    ],
+)
+def test_the_admin_block_is_known_to_be_kept(admin: Admin, block: object, endpoint: Endpoint) -> None:
+    respx.get("http://127.0.0.1:2020/config/").respond(text=json.dumps({"admin": block}))
+    assert admin.served().endpoint == endpoint
+
+
+@respx.mock
+def test_what_answers_but_lets_nobody_in_is_told(admin: Admin) -> None:
+    respx.get("http://127.0.0.1:2020/config/").respond(403, json={"error": "host not allowed: x"})
+    with pytest.raises(CaddyError, match="no Caddy that lets us in: host not allowed: x"):
+        admin.served()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # httpcore leaves the socket open

@@ -131,10 +131,16 @@ def test_a_reader_of_the_old_file_is_not_disturbed(store: Store) -> None:
 def test_the_same_text_is_not_written_again(store: Store) -> None:
     store.write(store.caddyfile, "text")
     before = store.caddyfile.stat().st_ino
-    store.write_if_new(store.caddyfile, "text")
+    store.write_if_new(store.caddyfile, "text", mark="te")
     assert store.caddyfile.stat().st_ino == before
-    store.write_if_new(store.caddyfile, "other")
-    assert store.read(store.caddyfile) == "other"
+    store.write_if_new(store.caddyfile, "test", mark="te")
+    assert store.read(store.caddyfile) == "test"
+
+
+def test_a_file_without_the_mark_is_left_alone(store: Store) -> None:
+    store.write(store.caddyfile, "somebody's own")
+    store.write_if_new(store.caddyfile, "# made: x", mark="# made")
+    assert store.read(store.caddyfile) == "somebody's own"
 
 
 def test_a_file_that_cannot_be_written_is_told_and_leaves_nothing_beside_it(store: Store) -> None:

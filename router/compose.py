@@ -20,19 +20,26 @@ class Compose:
 
     def up(self) -> None:
         """Start it. CaddyError with what Docker said."""
-        self._run("up", "--detach", "caddy")
+        said = self._run("up", "--detach", "caddy")
+        if not self._run("ps", "--quiet", "--status=running", "caddy").out.strip():
+            raise _failed("up", said)  # there are builds of Compose that end with 0 all the same
 
     def stop(self) -> None:
         """Stop it; its configuration stays for the next time. CaddyError with what Docker said."""
         self._run("stop", "caddy")
 
-    def _run(self, *arguments: str) -> None:
+    def _run(self, verb: str, *arguments: str) -> proc.Answer:
         files = [part for file in self.files for part in ("--file", str(file))]
         env = {**os.environ, **self.variables}
         try:
-            answer = proc.run(["docker", "compose", *files, *arguments], env=env, timeout=_TIMEOUT)
+            answer = proc.run(["docker", "compose", *files, verb, *arguments], env=env, timeout=_TIMEOUT)
         except RouterError as exc:
             raise CaddyError(exc.message, hint=exc.hint) from exc
         if answer.code:
-            said = answer.err.splitlines()[-1] if answer.err else f"exit status {answer.code}"
-            raise CaddyError(f"docker compose {arguments[0]}: {said}", hint="see `docker compose logs caddy`")
+            raise _failed(verb, answer)
+        return answer
+
+
+def _failed(verb: str, answer: proc.Answer) -> CaddyError:
+    said = answer.err.splitlines()[-1] if answer.err else f"exit status {answer.code}"
+    return CaddyError(f"docker compose {verb}: {said}", hint="mend that, or see `docker compose logs caddy`")

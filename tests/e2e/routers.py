@@ -263,11 +263,11 @@ class Router:
 
     # What tests put beside it
 
-    def serve(self, worktree: Path, page: str, port: int) -> int:
+    def serve(self, worktree: Path, page: str, port: int, *, address: str = "127.0.0.1") -> int:
         """Start `python -m http.server` in a worktree with a page of its own; return its pid."""
         (worktree / "index.html").write_text(page)
         server = subprocess.Popen(
-            [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)],
+            [sys.executable, "-m", "http.server", "--bind", address, str(port)],
             cwd=worktree, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._servers.append(server)
@@ -335,13 +335,14 @@ class Upstream:
     `/` answers `text`, `/headers` the request's headers as JSON, `/events` an endless event stream.
     """
 
-    def __init__(self, text: str, port: int | None = None) -> None:
+    def __init__(self, text: str, port: int | None = None, *, address: str = "127.0.0.1") -> None:
         self.text = text
+        self._address = address
         self.port = port or free_port()
         self._ended = threading.Event()
 
     def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", self.port), _Pages)
+        self._server = _Server((self._address, self.port), _Pages)
         self._server.text, self._server.ended = self.text, self._ended
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()

@@ -1,28 +1,23 @@
 """Dev servers as people start them, found where they really listen: Vite, npm, Flask, http.server, Compose."""
 
 import contextlib
-import io
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tarfile
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 import trustme
 
-from router.containers import engine_sockets
-from router.embedded import binary
+from tests.e2e import engines
 from tests.e2e.browsers import chromium, missing
+from tests.e2e.engines import Engine
 from tests.e2e.routers import Json, Router, Upstream, free_port, fresh, listens, wait_until
 
 if TYPE_CHECKING:
@@ -438,20 +433,11 @@ def test_a_service_may_have_a_path_on_the_worktrees_own_host(running: Router) ->
 
 
 @dataclass(frozen=True)
-class Engine:
-    """A Docker engine with an image that holds nothing but Caddy, and a network for its containers."""
+class Project:
+    """A Compose project on a Docker engine, with an image that holds nothing but Caddy, and a network."""
 
-    path: str
+    engine: Engine
     name: str
-
-    def ask(self, method: str, target: str, content: bytes | None = None, **values: Any) -> Any:
-        """Ask the engine's API; `values` are the query, or the JSON of a body named `json`."""
-        body = values.pop("json", None)
-        transport = httpx.HTTPTransport(uds=self.path)
-        with httpx.Client(transport=transport, base_url="http://docker", timeout=60) as client:
-            answer = client.request(method, target, params=values, content=content, json=body)
-        assert answer.is_success, answer.text
-        return answer.json() if answer.headers.get("content-type") == "application/json" and answer.content else None
 
     def create(self, worktree: Path, service: str, text: str) -> str:
         """Create a container as Compose labels it, whose port 80 answers with a text; return its name."""
@@ -460,7 +446,7 @@ class Engine:
         labels = {**project, "oneoff": "False", "container-number": "1"}
         config = {
             "Image": self.name,
-            "Cmd": ["/caddy", "respond", "--listen", ":80", text],
+            "Cmd": ["/usr/bin/caddy", "respond", "--listen", ":80", text],
             "Labels": {f"com.docker.compose.{key}": value for key, value in labels.items()},
             "ExposedPorts": {"80/tcp": {}},
             "HostConfig": {
@@ -468,94 +454,47 @@ class Engine:
                 "PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]},
             },
         }
-        self.ask("POST", "/containers/create", name=name, json=config)
+        self.engine.ask("POST", "/containers/create", name=name, json=config)
         return name
 
 
 @pytest.fixture
-def engine() -> Iterator[Engine]:
-    """The engine that runs on this machine, else one of our own."""
+def compose() -> Iterator[Project]:
+    """On the engine that runs on this machine, else on one of our own."""
     if sys.platform != "linux":
         missing("a Caddy that runs in a container (Linux)")
     with contextlib.ExitStack() as stack:
-        engine = Engine(_socket() or stack.enter_context(_own_engine()), fresh("worktree-router"))
-        engine.ask("POST", "/images/create", fromSrc="-", repo=engine.name, content=_image())
-        stack.callback(engine.ask, "DELETE", f"/images/{engine.name}", force="1")
-        engine.ask("POST", "/networks/create", json={"Name": engine.name})
-        stack.callback(engine.ask, "DELETE", f"/networks/{engine.name}")
-        yield engine
-        for container in engine.ask("GET", "/containers/json", all="1", filters=json.dumps({"network": [engine.name]})):
+        engine = Engine(engines.running() or stack.enter_context(engines.own(*engines.NO_NETWORK)))
+        name = fresh("worktree-router")
+        engine.import_caddy(name)
+        stack.callback(engine.ask, "DELETE", f"/images/{name}", force="1")
+        engine.ask("POST", "/networks/create", json={"Name": name})
+        stack.callback(engine.ask, "DELETE", f"/networks/{name}")
+        yield Project(engine, name)
+        for container in engine.ask("GET", "/containers/json", all="1", filters=json.dumps({"network": [name]})):
             engine.ask("DELETE", f"/containers/{container['Id']}", force="1")
 
 
-def _socket() -> str | None:
-    return next((path for path in engine_sockets(os.environ, str(Path.home())) if _answers(path)), None)
-
-
-def _answers(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as trial:  # httpcore leaks its own where nobody listens
-        try:
-            trial.connect(path)
-        except OSError:
-            return False
-    return bool(Engine(path, "").ask("GET", "/version"))
-
-
-@contextlib.contextmanager
-def _own_engine() -> Iterator[str]:
-    """Run a Docker engine that shares nothing with another one and touches no firewall; give its socket."""
-    if os.geteuid() != 0 or not (dockerd := shutil.which("dockerd")):
-        missing("a Docker engine (one that runs, or root and apt-get install docker.io)")
-    home = Path(tempfile.mkdtemp(prefix="engine-"))  # a short path: it has to hold sockets
-    path, log = home / "docker.sock", home / "log"
-    places = [f"--data-root={home}/data", f"--exec-root={home}/exec", f"--pidfile={home}/pid", f"--host=unix://{path}"]
-    harmless = ["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [dockerd, *places, *harmless, "--storage-driver=vfs"], cwd=home, env={**os.environ, "HOME": str(home)},
-            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-        )  # fmt: skip
-    try:
-        wait_until(lambda: process.poll() is not None or _answers(str(path)), limit=60, what="dockerd")
-        assert process.poll() is None, log.read_text()[-2000:]
-        yield str(path)
-    finally:
-        process.terminate()  # ends its containerd, too
-        try:
-            process.wait(60)
-        finally:
-            stop(process.pid)
-            shutil.rmtree(home, ignore_errors=True)
-
-
-def _image() -> bytes:
-    """Return a file system that holds Caddy, a static binary."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        archive.add(binary(), arcname="caddy")
-    return buffer.getvalue()
-
-
 @pytest.mark.docker
-def test_published_ports_of_compose_containers_are_services_of_their_worktree(engine: Engine, router: Router) -> None:
-    router.up(env={"DOCKER_HOST": f"unix://{engine.path}"})
+def test_published_ports_of_compose_containers_are_services_of_their_worktree(compose: Project, router: Router) -> None:
+    router.up(env={"DOCKER_HOST": f"unix://{compose.engine.path}"})
     label = fresh("compose")
     path = router.add(label)
     folder = path / "deploy"
     folder.mkdir()
-    names = {service: engine.create(folder, service, f"{service} of {label}") for service in ("web", "docs")}
+    names = {service: compose.create(folder, service, f"{service} of {label}") for service in ("web", "docs")}
     for name in names.values():
-        engine.ask("POST", f"/containers/{name}/start")
+        compose.engine.ask("POST", f"/containers/{name}/start")
     for service, name in names.items():
         assert up(router, path, service=service)["source"] == f"container:{name}"
     shows(router, label, f"web of {label}")
     shows(router, f"docs.{label}.localhost", f"docs of {label}")
 
-    engine.ask("POST", f"/containers/{names['web']}/stop", t="2")
+    compose.engine.ask("POST", f"/containers/{names['web']}/stop", t="2")
     down(router, path)
     assert router.get(label).status_code == 502
     shows(router, f"docs.{label}.localhost", f"docs of {label}")
 
-    engine.ask("POST", f"/containers/{names['web']}/start")
+    compose.engine.ask("POST", f"/containers/{names['web']}/start")
     assert up(router, path)["source"] == f"container:{names['web']}"
     shows(router, label, f"web of {label}")

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router import assets, caddyfile
-from router.caddyfile import MARK, Site
+from router.caddyfile import MARK, Endpoint, Site
 from router.embedded import binary
 from router.errors import SettingsError
 from router.model import Container, Memory, Override, RouteTable, Worktree
@@ -47,7 +47,18 @@ CASES: dict[str, tuple[RouteTable, Site]] = {
         table(FULL, callback_paths=("/api/auth/callback/*",)),
         replace(SITE, callback_target="port", callback_paths=("/auth/callback", "/login/cb.php")),
     ),
-    "elsewhere": (table(FULL), replace(SITE, upstream_host="host.docker.internal")),
+    "elsewhere": (
+        table(FULL),
+        replace(
+            SITE,
+            bind=("0.0.0.0",),
+            upstream_host="host.docker.internal",
+            admin=Endpoint("caddy:2019", ("127.0.0.1:2019", "localhost:2019"), enforce_origin=True),
+            access_log="-",
+            persist=True,
+        ),
+    ),
+    "access-log": (table(), replace(SITE, access_log="/s/my logs/access.log")),
 }
 
 

@@ -74,6 +74,8 @@ class External:
         """Stop its container, where the router started that; else it goes on serving the last routes."""
         if self._compose:
             self._compose.stop()
+        elif self._admin.reachable:
+            self._say(f"Caddy at {self._admin.address} goes on serving the last routes")
 
     def _answer(self) -> Served | None:
         told = False

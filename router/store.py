@@ -85,17 +85,10 @@ class Store:
         return self.remembered() or Memory()
 
     def remembered(self) -> Memory | None:
-        """Return what is remembered, None where there is none.
-
-        What another version or a crash left unreadable is set aside as `memory.json.old`.
-        """
+        """Return what is remembered, None where there is none, or another version's, or nothing that can be read."""
         try:
             return _memory(json.loads(self.memory_file.read_bytes()))
-        except FileNotFoundError:
-            return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            with contextlib.suppress(OSError):
-                self.memory_file.replace(self.memory_file.with_suffix(".json.old"))
             return None
 
     def remember(self, memory: Memory) -> None:
@@ -104,9 +97,16 @@ class Store:
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[Memory]:
-        """Give the memory to a block that alone may change it: watchers and commands wait for each other here."""
+        """Give the memory to a block that alone may change it: watchers and commands wait for each other here.
+
+        What another version or a crash left unreadable is set aside as `memory.json.old`.
+        """
         with self._locked(self.directory / "memory.lock"):
-            yield self.memory()
+            memory = self.remembered()
+            if memory is None:
+                with contextlib.suppress(OSError):
+                    self.memory_file.replace(self.memory_file.with_suffix(".json.old"))
+            yield memory or Memory()
 
     def write(self, path: Path, text: str) -> None:
         """Replace a file's text as one step, so that a reader sees the old or the new. StoreError says why not."""

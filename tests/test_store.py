@@ -207,17 +207,21 @@ def document(**rest: object) -> dict[str, object]:
           for service in ({"port": "3000", "source": "hash"}, {"port": 70_000, "source": "hash"}, {"port": 3000})),
     ],
 )  # fmt: skip
-def test_what_cannot_be_understood_is_set_aside(store: Store, content: bytes) -> None:
+def test_what_cannot_be_understood_is_set_aside_by_the_next_who_changes_it(store: Store, content: bytes) -> None:
     store.memory_file.write_bytes(content)
     assert store.memory() == Memory()
+    assert store.memory_file.read_bytes() == content  # another version's may only be looked at
+    with store.changing() as memory:
+        assert memory == Memory()
     assert store.memory_file.with_suffix(".json.old").read_bytes() == content
     assert not store.memory_file.exists()
 
 
 def test_a_directory_in_the_place_of_the_memory_is_set_aside(store: Store) -> None:
     store.memory_file.mkdir()
-    assert store.memory() == Memory()
-    store.remember(Memory(("/r/.git",)))
+    with store.changing() as memory:
+        assert memory == Memory()
+        store.remember(Memory(("/r/.git",)))
     assert store.memory() == Memory(("/r/.git",))
 
 

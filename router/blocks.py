@@ -4,8 +4,20 @@ from dataclasses import dataclass
 
 from router.errors import BlockError
 
-BEGIN = "# >>> worktree-router >>> made by `{maker}`; what stands between these lines is overwritten"
-END = "# <<< worktree-router <<<"
+_BEGIN = ">>> worktree-router >>>"
+_END = "<<< worktree-router <<<"
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """How a kind of file writes a comment of one line."""
+
+    opens: str
+    closes: str = ""
+
+    def __call__(self, text: str) -> str:
+        """Return text as a comment, without a line end."""
+        return f"{self.opens}{text}{self.closes}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +29,16 @@ class Parts:
     after: str
 
 
-def parts(text: str) -> Parts:
+HASH = Comment("# ")
+HTML = Comment("<!-- ", " -->")  # Markdown: a line that opens with # is a heading there
+END = HASH(_END)
+
+
+def parts(text: str, comment: Comment = HASH) -> Parts:
     """Return what stands before, in and behind the block. BlockError where its marks are torn."""
     lines = text.splitlines(keepends=True)
-    begins = [place for place, line in enumerate(lines) if line.startswith("# >>> worktree-router >>>")]
-    ends = [place for place, line in enumerate(lines) if line.rstrip("\r\n") == END]
+    begins = [place for place, line in enumerate(lines) if line.startswith(comment.opens + _BEGIN)]
+    ends = [place for place, line in enumerate(lines) if line.rstrip("\r\n") == comment(_END)]
     if not begins and not ends:
         return Parts(text, None, "")
     if len(begins) != 1 or len(ends) != 1 or ends[0] < begins[0]:
@@ -32,17 +49,19 @@ def parts(text: str) -> Parts:
     return Parts("".join(before), "".join(block), "".join(after))
 
 
-def with_block(text: str, block: str, *, maker: str) -> str:
+def with_block(text: str, block: str, *, maker: str, comment: Comment = HASH) -> str:
     """Return a text with this block, in the place of the one it had, else at its end; every other byte as it was.
 
-    `block` is whole lines, `maker` the command that makes it. BlockError where the marks are torn.
+    `block` is whole lines, `maker` the command that makes it, `comment` how the file writes one.
+    BlockError where the marks are torn.
     """
-    found = parts(text)
+    found = parts(text, comment)
     glue = "\n" if found.before and not found.before.endswith("\n") else ""
-    return f"{found.before}{glue}{BEGIN.format(maker=maker)}\n{block}{END}\n{found.after}"
+    begin = comment(f"{_BEGIN} made by `{maker}`; what stands between these lines is overwritten")
+    return f"{found.before}{glue}{begin}\n{block}{comment(_END)}\n{found.after}"
 
 
-def without_block(text: str) -> str:
+def without_block(text: str, comment: Comment = HASH) -> str:
     """Return a text without its block. BlockError where the marks are torn."""
-    found = parts(text)
+    found = parts(text, comment)
     return found.before + found.after

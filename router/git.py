@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from router.model import Worktree, WorktreeId
 
 MINIMUM = (2, 36)  # `worktree list -z`
 _SETTLED = 5.0  # seconds after which a worktree still locked by `git worktree add` counts as one that add left behind
+_PATIENCE = 900.0  # seconds for a checkout of a large repository, or a fetch
+_CONNECTS = {"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS"}  # how the user's git reaches a server
+_ELSEWHERE = "ref: refs/heads/.invalid"  # what a HEAD says whose branch is in a reftable
 _RELATIVE = "relativeworktrees"  # the format of `worktree.useRelativePaths`, as git before 2.48 names it
 _FIX = {
     "safe.directory": "run `git config --global --add safe.directory PATH` if you trust it",
@@ -114,9 +117,12 @@ def name(common: Path) -> str:
 def _worktree(common: Path, record: Record, admin: _Admin | None, *, main: bool) -> Worktree:
     directory = common / "worktrees" / admin.name if admin else common
     identity = WorktreeId(str(common), admin.name if admin else "", admin.created if admin else 0)
-    branch = record.branch or _interrupted_branch(directory)
+    attached = record.branch
+    branch = attached or _interrupted_branch(directory)
+    if branch is None:  # a rebase may have ended since git looked: it puts HEAD back before it forgets the branch
+        branch = attached = _symbolic_head(directory)
     present = os.path.isdir(record.path)  # noqa: PTH112 - Path's raises where it may not look, or for long names
-    return Worktree(identity, record.path, branch, main=main, detached=record.branch is None, present=present)
+    return Worktree(identity, record.path, branch, main=main, detached=attached is None, present=present)
 
 
 def _being_made(record: Record, admin: _Admin | None, now: float) -> bool:
@@ -200,7 +206,8 @@ def _head(directory: Path) -> tuple[str, str | None]:
 
 def _symbolic_head(directory: Path) -> str | None:
     head = _text(directory / "HEAD")
-    return head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else None
+    attached = head.startswith("ref: refs/heads/") and head != _ELSEWHERE
+    return head.removeprefix("ref: refs/heads/") if attached else None
 
 
 def _lock(common: Path, admin: _Admin) -> str | None:
@@ -216,15 +223,27 @@ def _text(path: Path) -> str:
         return ""
 
 
+def change(place: Path, *args: str, given: bytes = b"", fine: tuple[int, ...] = (0,)) -> bytes:
+    """Let git do what takes long or runs other programs, from a directory that exists; return what it printed.
+
+    `given` is its input. GitError where it ends with another status than those that are `fine`; on an interrupt
+    git and what it started have ended.
+    """
+    return _checked(place, args, _run("-C", str(place), *args, given=given), fine)
+
+
 def _ask(place: Path, *args: str) -> bytes:
     """Ask git from a directory that exists; the one the router was started in may be gone by now."""
-    answer = _run("-C", str(place), *args)
-    if answer.code == 0:
+    return _checked(place, args, _run("-C", str(place), *args))
+
+
+def _checked(place: Path, args: Sequence[str], answer: proc.Answer, fine: tuple[int, ...] = (0,)) -> bytes:
+    if answer.code in fine:
         return answer.out
     reason = _reason(answer.err) or f"exit status {answer.code}"
     if "not a git repository" in reason:
         raise NotARepositoryError(f"{place} is not inside a git repository", hint="run this in one, or name one")
-    _check_version()
+    check_version()
     hint = next((fix for key, fix in _FIX.items() if key in answer.err), "run the same command by hand to see more")
     raise GitError(f"git {' '.join(args[-3:])} failed: {reason}", hint=hint)
 
@@ -235,22 +254,27 @@ def _reason(said: str) -> str:
     return " ".join(re.split(r"\n(?!\t)", fatal)[0].split())
 
 
-def _run(*args: str) -> proc.Answer:
+def _run(*args: str, given: bytes | None = None) -> proc.Answer:
+    command, env = ["git", *args], _environment()
     try:
-        return proc.run(["git", *args], env=_environment())
+        if given is None:
+            return proc.run(command, env=env)
+        return proc.run_group(command, env=env, timeout=_PATIENCE, given=given)
     except RouterError as exc:
         raise GitError(exc.message, hint=exc.hint) from exc
 
 
-def _check_version() -> None:
-    text = _run("version").out.decode(errors="replace")
+def check_version() -> str:
+    """Return what `git version` says; GitError where git is missing or too old."""
+    text = _run("version").out.decode(errors="replace").strip()
     found = re.search(r"(\d+)\.(\d+)", text)
     if found and (int(found[1]), int(found[2])) < MINIMUM:
         wanted = ".".join(map(str, MINIMUM))
-        raise GitError(f"{text.strip()} is too old", hint=f"install git {wanted} or newer")
+        raise GitError(f"{text} is too old", hint=f"install git {wanted} or newer")
+    return text
 
 
 def _environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment for git: no repository from outside, no index refresh, messages in English."""
-    kept = {key: value for key, value in environ.items() if not key.startswith("GIT_")}
-    return {**kept, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    """Return the environment for git: no repository from outside, no index refresh, no question, English messages."""
+    kept = {key: value for key, value in environ.items() if not key.startswith("GIT_") or key in _CONNECTS}
+    return {**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}

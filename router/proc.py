@@ -5,6 +5,7 @@ psutil is imported where it is used: `url` and `status` start without it.
 
 import contextlib
 import os
+import signal as signals
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -46,6 +47,28 @@ def run(args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0) -
     return Answer(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
 
 
+def run_group(args: Sequence[str], *, env: Mapping[str, str], timeout: float, given: bytes = b"") -> Answer:
+    """Run a program that starts others, in a session of its own; what ends the wait for it ends them all.
+
+    `given` is its input. An interrupt (KeyboardInterrupt) goes on its way when none of them writes any more.
+    RouterError where it cannot run or takes longer than `timeout` seconds.
+    """
+    pipe = subprocess.PIPE
+    try:
+        process = subprocess.Popen(args, env=env, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+    except OSError as exc:
+        raise RouterError(f"{args[0]} cannot be run: {exc.strerror}", hint=f"install {args[0]} and try again") from exc
+    with process:
+        try:
+            out, err = process.communicate(given, timeout=timeout)
+        except BaseException as exc:
+            _end_group(process)
+            if isinstance(exc, subprocess.TimeoutExpired):
+                raise RouterError(f"{args[0]} did not end within {timeout:.0f} s", hint="try again") from exc
+            raise
+    return Answer(process.returncode, out, err.decode(errors="replace").strip())
+
+
 def start(
     args: Sequence[str],
     *,
@@ -71,6 +94,20 @@ def start(
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:  # it may have ended by now
         pipe.write(input)
     return process
+
+
+def _end_group(process: subprocess.Popen[bytes], patience: float = 5.0) -> None:
+    """End a program and all that it started; git clears away what it has half made when it is asked to end."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signals.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience)
+        os.killpg(process.pid, signals.SIGKILL)
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
+            process.poll()
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
 
 
 def identify(pid: int) -> ProcessId | None:

@@ -9,6 +9,7 @@ from router import __version__
 from router.errors import UnknownNameError
 from router.model import Problem, Repository, Route, RouteTable, Service
 from router.naming import origin, service_host, shown
+from router.ports import STRATEGIES
 
 SCHEMA = 1
 _WIDE = 10_000  # columns of a pipe: nothing that reads it wants folded cells
@@ -35,11 +36,17 @@ def document(table: RouteTable, frame: Frame) -> dict[str, Any]:
         "origin": origin("localhost", frame.port),
         "watcher": dict(frame.watcher),
         "caddy": dict(frame.caddy),
-        "oauth": {"redirect_uris": list(frame.redirect_uris)},
+        "oauth": {"redirect_uris": _redirect_uris(table, frame)},
         "repositories": [{"path": _text(r.path), "git_dir": _text(r.common_dir)} for r in frame.repositories],
         "worktrees": [_worktree(route, frame.port) for route in table.routes],
         "problems": [_problem(problem) for problem in (*frame.problems, *table.problems)],
     }
+
+
+def _redirect_uris(table: RouteTable, frame: Frame) -> list[str]:
+    """Return the machine's redirect URIs and those that the repositories add."""
+    own = origin("localhost", frame.port)
+    return list(dict.fromkeys([*frame.redirect_uris, *(f"{own}{path}" for path in table.callback_paths)]))
 
 
 def _worktree(route: Route, port: int) -> dict[str, Any]:
@@ -136,7 +143,7 @@ def _literal(address: str) -> str:
 
 def _telling(services: Sequence[Service]) -> Iterable[Service]:
     """Return the services worth a line: `web`, and others that somebody declared, started or published."""
-    return [s for s in services if s.name == "web" or s.up or s.source != "hash"]
+    return [s for s in services if s.name == "web" or s.up or s.source not in STRATEGIES]
 
 
 def print_status(status: Document) -> None:
@@ -179,7 +186,7 @@ def _table(status: Document) -> Any:
 def _rows(worktree: Document) -> Iterator[list[tuple[str, str]]]:
     branch = worktree["branch"] or ("(detached)" if worktree["detached"] else "")
     for name, service in worktree["services"].items():
-        if name != "web" and not service["up"] and service["source"] == "hash":
+        if name != "web" and not service["up"] and service["source"] in STRATEGIES:
             continue
         first = name == "web"
         up = f"up {service['program'] or ''} {service['pid'] or ''}".rstrip() if service["up"] else "down"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.blocks import END, parts, with_block, without_block
+from router.blocks import END, HTML, parts, with_block, without_block
 from router.errors import BlockError
 
 text = st.text(alphabet="ab#=\r\n\x0b\x85 é\udcff", max_size=60)
@@ -42,3 +42,14 @@ def test_what_stands_around_a_block_stays(before: str, after: str) -> None:
 def test_torn_marks_are_an_error(torn: str) -> None:
     with pytest.raises(BlockError):
         with_block(torn, "X=1\n", maker="m")
+
+
+def test_in_markdown_the_marks_are_comments_of_html() -> None:
+    text = "# Title\n\n# >>> worktree-router >>> a heading\n"
+    made = with_block(text, "## Section\n", maker="router init agents", comment=HTML)
+    begin, *rest = made.removeprefix(text).splitlines()
+    assert begin.startswith("<!-- >>> worktree-router >>> made by `router init agents`; ")
+    assert begin.endswith(" -->")
+    assert rest == ["## Section", "<!-- <<< worktree-router <<< -->"]
+    assert parts(made, HTML).block == "## Section\n"
+    assert without_block(made, HTML) == text

@@ -1,6 +1,7 @@
 """Git as it is on this machine, in repositories of every shape."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -272,6 +273,36 @@ def test_during_a_rebase_the_branch_stays(shop: Path) -> None:
     tree = found(shop)["x"]
     assert tree.branch == "x"
     assert tree.detached
+
+
+def asked_while(monkeypatch: pytest.MonkeyPatch, place: Path, command: str) -> None:
+    """Let a command run after git has listed the worktrees, and before anybody hears of it."""
+    slow, real = place / "bin" / "git", shutil.which("git")
+    slow.parent.mkdir()
+    slow.write_text(f"#!/bin/sh\n'{real}' \"$@\"\ncase \"$*\" in *'worktree list'*) {command} >&2;; esac\n")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize("how", ["--continue", "--abort"])
+def test_a_rebase_that_ends_while_git_is_asked_keeps_the_branch(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    path = added(shop, "rebased")
+    run(path, "commit", "-q", "--allow-empty", "-m", "second")
+    run(path, "-c", "sequence.editor=echo break >", "rebase", "-q", "--interactive", "HEAD~1")
+    asked_while(monkeypatch, tmp_path, f"git -C '{path}' rebase {how}")
+    tree = found(shop)["rebased"]
+    assert (tree.branch, tree.detached) == ("rebased", False)
+
+
+def test_a_head_whose_branch_is_in_a_reftable_names_none(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(added(shop, "x"), "switch", "-q", "--detach")
+    asked_while(monkeypatch, tmp_path, f"echo 'ref: refs/heads/.invalid' >'{admin(shop, 'x')}/HEAD'")
+    tree = found(shop)["x"]
+    assert (tree.branch, tree.detached) == (None, True)
 
 
 def test_during_a_rebase_by_apply_the_branch_stays(shop: Path) -> None:

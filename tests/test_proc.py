@@ -110,3 +110,21 @@ def test_a_stubborn_process_gets_the_next_signal() -> None:
 
 def test_the_end_of_a_process_that_is_gone_is_no_work() -> None:
     assert proc.end(ProcessId(2**22 + 1, 1.0), [(signal.SIGKILL, 5.0)])
+
+
+def test_a_group_is_given_its_input_and_says_how_it_ended() -> None:
+    answer = proc.run_group(["sh", "-c", "cat; echo no >&2; exit 3"], env=os.environ, timeout=10, given=b"a\0b")
+    assert (answer.code, answer.out, answer.err) == (3, b"a\0b", "no")
+
+
+def test_a_group_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Path) -> None:
+    late = tmp_path / "late"
+    with pytest.raises(RouterError, match="sh did not end within"):
+        proc.run_group(["sh", "-c", f"(sleep 0.6; echo > '{late}') & sleep 60"], env=os.environ, timeout=0.3)
+    time.sleep(0.6)  # when it would have written
+    assert not late.exists()
+
+
+def test_a_group_that_cannot_be_started_is_told() -> None:
+    with pytest.raises(RouterError, match="no-such-program cannot be run"):
+        proc.run_group(["no-such-program"], env=os.environ, timeout=1)

@@ -51,6 +51,11 @@ def test_the_document_has_the_shape_of_schema_1() -> None:
     assert json.loads(json.dumps(status)) == status
 
 
+def test_a_repositorys_callback_paths_are_to_be_registered_too() -> None:
+    uris = document(table(callback_paths=("/auth/callback", "/signin-oidc")))["oauth"]["redirect_uris"]
+    assert uris == ["http://localhost:8080/auth/callback", "http://localhost:8080/signin-oidc"]
+
+
 def test_a_worktree_has_every_key_of_schema_1() -> None:
     found = document()["worktrees"][0]
     services = found.pop("services")

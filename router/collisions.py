@@ -1,0 +1,141 @@
+"""What would collide between the Compose stacks of two worktrees: a look at the text of a Compose file."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import yaml
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
+from router.errors import FileError
+
+_VARIABLES = {"web": "FRONTEND_PORT", "frontend": "FRONTEND_PORT", "app": "FRONTEND_PORT",
+              "api": "BACKEND_PORT", "backend": "BACKEND_PORT", "server": "BACKEND_PORT"}  # fmt: skip
+_FIXED = re.compile(r"[0-9]+(?:-[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Collision:
+    """What two stacks cannot both have: its line in the file, what it is, and how it is written instead."""
+
+    line: int
+    what: str
+    instead: str
+
+
+def collisions(text: str) -> tuple[Collision, ...]:
+    """Return what would collide, by line; `extends` and `include` are not followed. FileError where it is not YAML.
+
+    The Compose specification has the rules: services' `ports` (short and long form), `container_name`,
+    `network_mode: host`; the top level's `name`; volumes and networks that are `external` or have a `name`.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError) as exc:
+        mark = getattr(exc, "problem_mark", None)
+        place = f"line {mark.line + 1}: {getattr(exc, 'problem', '')}" if mark else "it nests too deep"
+        raise FileError(f"it is not one YAML document ({place})", hint="mend it") from exc
+    top = _members(root)
+    found = [*_project(top), *_services(top)]
+    for kind in ("volumes", "networks"):
+        for name, node in _members(top.get(kind)).items():
+            found += _shared(kind.removesuffix("s"), name, node)
+    return tuple(sorted(set(found)))
+
+
+def _project(top: dict[str, Node]) -> Iterator[Collision]:
+    node = top.get("name")
+    if (name := _fixed(node)) and node:
+        yield Collision(
+            _line(node), f"the project is always called {name}",
+            f"name: ${{COMPOSE_PROJECT_NAME:-{name}}}   # or no name, and `router run -- docker compose …`",
+        )  # fmt: skip
+
+
+def _services(top: dict[str, Node]) -> Iterator[Collision]:
+    for service, node in _members(top.get("services")).items():
+        about = _members(node)
+        name, mode = about.get("container_name"), about.get("network_mode")
+        if name and (value := _fixed(name)):
+            yield Collision(_line(name), f"{service}: the container is always called {value}",
+                            "leave container_name out: Compose calls it PROJECT-SERVICE-1")  # fmt: skip
+        if mode and _fixed(mode) == "host":
+            yield Collision(_line(mode), f"{service}: every port it listens on is the machine's",
+                            "leave network_mode out and publish the ports")  # fmt: skip
+        ports = about.get("ports")
+        for port in ports.value if isinstance(ports, SequenceNode) else ():
+            yield from _port(service, port)
+
+
+def _port(service: str, node: Node) -> Iterator[Collision]:
+    """Yield a published port that is a number in the file; one of the container alone gets a free one by itself."""
+    if isinstance(node, MappingNode):
+        published = _members(node).get("published")
+        value = _fixed(published)
+        if published and value and _FIXED.fullmatch(value) and value != "0":
+            yield Collision(_line(published), f"{service}: port {value} of the machine",
+                            f'published: "{_variable(service, value)}"')  # fmt: skip
+        return
+    value = _fixed(node)
+    if value is None or ":" not in value:
+        return
+    rest, _, container = value.rpartition(":")
+    host, _, port = rest.rpartition(":")
+    if _FIXED.fullmatch(port) and port != "0":
+        front = f"{host}:" if host else ""
+        yield Collision(_line(node), f"{service}: port {port} of the machine",
+                        f'- "{front}{_variable(service, port)}:{container}"')  # fmt: skip
+
+
+def _shared(kind: str, name: str, node: Node) -> Iterator[Collision]:
+    about = _members(node)
+    external, named = about.get("external"), about.get("name")
+    outside = external is not None and _fixed(external) not in {"false", "no", "off"}
+    called = _fixed(named) or (None if named else name)
+    if external is not None and outside and called:
+        yield Collision(_line(external), f"{kind} {name}: one for all, made outside of Compose",
+                        f"leave external out, or name: {called}_${{COMPOSE_PROJECT_NAME}}")  # fmt: skip
+    elif named and called:
+        yield Collision(_line(named), f"{kind} {name}: always called {called}",
+                        f"leave name out, or name: ${{COMPOSE_PROJECT_NAME}}_{name}")  # fmt: skip
+
+
+def _variable(service: str, port: str) -> str:
+    """Return a published port as Compose interpolates it; a service that `router env` has no port for gets a name."""
+    plain = re.sub(r"[^A-Z0-9]+", "_", service.upper()).strip("_") or "SERVICE"
+    own = f"{plain}_PORT" if plain[0].isalpha() else f"_{plain}_PORT"
+    return f"${{{_VARIABLES.get(service, own)}:-{port}}}"
+
+
+def _fixed(node: Node | None) -> str | None:
+    """Return a scalar's text, None where there is none or Compose fills in a variable."""
+    if not isinstance(node, ScalarNode) or not node.value or "$" in node.value.replace("$$", ""):
+        return None
+    return str(node.value)
+
+
+def _members(node: Node | None) -> dict[str, Node]:
+    """Return a mapping's members by key; what `<<` merges in stands behind its own."""
+    found: dict[str, Node] = {}
+    seen: set[int] = set()
+    waiting = [node]
+    while waiting:
+        current = waiting.pop(0)
+        if current is None or id(current) in seen:  # aliases may go in a circle
+            continue
+        seen.add(id(current))
+        if isinstance(current, SequenceNode):
+            waiting += current.value
+        elif isinstance(current, MappingNode):
+            for key, value in current.value:
+                if not isinstance(key, ScalarNode):
+                    continue
+                if key.tag == "tag:yaml.org,2002:merge":
+                    waiting.append(value)
+                else:
+                    found.setdefault(str(key.value), value)
+    return found
+
+
+def _line(node: Node) -> int:
+    return int(node.start_mark.line) + 1

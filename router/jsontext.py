@@ -1,0 +1,122 @@
+"""One member more in a JSON object, as text: every other byte of the file stays, its indentation is followed."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from router.errors import FileError
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_UNIT = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of an object and where its value stands in the text."""
+
+    key: str
+    value: Any
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An object in a text: where its brace opens and closes, and its members."""
+
+    opens: int
+    closes: int
+    members: tuple[Member, ...]
+
+    def member(self, key: str) -> Member | None:
+        """Return the member of that name. FileError where there are two."""
+        found = [member for member in self.members if member.key == key]
+        if len(found) > 1:
+            raise FileError(f"it has {key!r} twice", hint="remove one of them")
+        return found[0] if found else None
+
+
+def read(text: str) -> Place:
+    """Return the object that a JSON text is. FileError where it is something else, or has comments."""
+    opens = _skip(text, 1 if text.startswith("\ufeff") else 0)
+    try:
+        value, end = json.JSONDecoder().raw_decode(text, opens)
+    except (ValueError, RecursionError) as exc:
+        line = f"line {exc.lineno}: {exc.msg}" if isinstance(exc, json.JSONDecodeError) else "it nests too deep"
+        raise FileError(f"it is not plain JSON ({line})", hint="mend it; comments are not JSON") from exc
+    if not isinstance(value, dict) or _skip(text, end) != len(text):
+        raise FileError("it is not one JSON object", hint="mend it; comments are not JSON")
+    return place(text, opens)
+
+
+def place(text: str, opens: int) -> Place:
+    """Return the object whose brace opens there, in a text that is JSON."""
+    decoder, members = json.JSONDecoder(), []
+    at = _skip(text, opens + 1)
+    while text[at] != "}":
+        key, end = decoder.raw_decode(text, at)
+        start = _skip(text, _skip(text, end) + 1)
+        value, end = decoder.raw_decode(text, start)
+        members.append(Member(key, value, start, end))
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+    return Place(opens, at, tuple(members))
+
+
+def with_member(text: str, where: Place, key: str, value: Any) -> str:
+    """Return the text with one member more at the object's end."""
+    if not where.members:
+        outer = _indent(text, where.opens)
+        inner = outer + _unit(text)
+        only = f"\n{inner}{_member(key, value, inner, _unit(text))}\n{outer}"
+        return _joined(text, where.opens + 1, only, where.closes)
+    last = where.members[-1].end
+    first = text[where.opens + 1 : where.members[0].start]
+    if "\n" not in first:
+        return _joined(text, last, f", {_member(key, value)}", last)
+    inner = first.rpartition("\n")[2].partition('"')[0]
+    return _joined(text, last, f",\n{inner}{_member(key, value, inner, _unit(text))}", last)
+
+
+def with_item(text: str, array: Member, value: Any) -> str:
+    """Return the text with one item more at the end of a member's array."""
+    closes = array.end - 1
+    body = text[array.start + 1 : closes]
+    if not array.value:
+        return _joined(text, array.start + 1, json.dumps(value), closes)
+    last = closes - len(body) + len(body.rstrip())
+    if "\n" not in body:
+        return _joined(text, last, f", {json.dumps(value)}", last)
+    inner = body[: len(body) - len(body.lstrip())].rpartition("\n")[2]
+    return _joined(text, last, f",\n{inner}{_dumped(value, inner, _unit(text))}", last)
+
+
+def _joined(text: str, start: int, new: str, end: int) -> str:
+    return text[:start] + new + text[end:]
+
+
+def _member(key: str, value: Any, indent: str | None = None, unit: str = _UNIT) -> str:
+    return f"{json.dumps(key)}: {json.dumps(value) if indent is None else _dumped(value, indent, unit)}"
+
+
+def _dumped(value: Any, indent: str, unit: str) -> str:
+    return json.dumps(value, indent=unit).replace("\n", f"\n{indent}")
+
+
+def _indent(text: str, at: int) -> str:
+    """Return the blanks that the line of a position begins with."""
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _unit(text: str) -> str:
+    """Return the blanks of the file's first line that has some: how it indents."""
+    found = re.search(r"\n([ \t]+)\S", text)
+    return found[1] if found else _UNIT
+
+
+def _skip(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -53,6 +54,7 @@ class Admin:
         # No TLS here: reading all the certificates takes 50 ms and 6 MB
         transport = httpx.HTTPTransport(uds=path, verify=False)
         self._client = httpx.Client(base_url=base, transport=transport, timeout=_TIMEOUT, trust_env=False)
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))  # not ours to send back
         self._client.headers["Connection"] = "close"  # a load replaces the admin endpoint with its connections
 
     def load(self, text: str) -> Loaded:
@@ -78,7 +80,7 @@ class Admin:
         content = self._config()
         try:
             config = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             config = content.decode(errors="replace")
         return Served(_digest(content), content.decode(errors="replace"), _foreign(config), _endpoint(config))
 
@@ -159,5 +161,5 @@ def _inside(config: Any, *keys: str) -> Any:
 def _reason(answer: httpx.Response) -> str:
     try:
         return str(answer.json()["error"])[:500]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return f"status {answer.status_code}"

@@ -1,6 +1,6 @@
 """Which port each service is routed to: every service ranks its candidates, the strongest claim on a port wins.
 
-The ranking is the order of trust (declared and listening, found, last seen, declared, hash); a claim is strong
+The ranking is the order of trust (declared and listening, found, last seen, declared, assigned); a claim is strong
 because the worktree's own process listens there, else because the service had the port already, else by age.
 A service whose claim loses falls to its next candidate, so the outcome does not depend on the order of asking.
 """
@@ -12,7 +12,7 @@ from itertools import chain
 
 from router.model import Declaration, KeptService, Listener, Problem, Repository, ServiceSpec, Worktree
 from router.naming import shown
-from router.ports import HIGHEST, LOWEST
+from router.ports import HIGHEST, LOWEST, STRATEGIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Candidate:
 class Claim:
     """One service's way through its candidates.
 
-    `age` is its worktree's place, 0 the oldest. `had` are the ports that it had before, `hashed` those that its
-    hash gave it: the one assigned once, and that of the branch it has now.
+    `age` is its worktree's place, 0 the oldest. `had` are the ports that it had before, `hashed` the one assigned once
+    and the hash port of the branch it has now.
     """
 
     worktree: Worktree
@@ -45,6 +45,7 @@ class Claim:
 
 Holders = Mapping[int, frozenset[str]]
 Listening = Mapping[int, tuple[Listener, ...]]
+Inherited = Mapping[tuple[str, str], frozenset[int]]
 
 
 def holders(listeners: Iterable[Listener]) -> Holders:
@@ -64,7 +65,7 @@ def by_port(listeners: Iterable[Listener]) -> dict[int, tuple[Listener, ...]]:
     return found
 
 
-def inherited(repositories: Iterable[Repository]) -> dict[tuple[str, str], frozenset[int]]:
+def inherited(repositories: Iterable[Repository]) -> Inherited:
     """Return the ports that each main checkout's files give a service, by common directory and service."""
     ports: dict[tuple[str, str], set[int]] = defaultdict(set)
     for repository in repositories:
@@ -80,27 +81,28 @@ def candidates(
     declared: Candidate | None,
     own: Candidate | None,
     *,
-    hashed: int,
+    assigned: Candidate,
     listening: Listening,
     reserved: frozenset[int],
 ) -> Iterator[Candidate]:
-    """Yield a service's candidates in the order of trust, without end: after its hash port each free one above it.
+    """Yield a service's candidates in the order of trust, without end: after the assigned port each above it.
 
-    `declared` is what its files say, `own` the worktree's own server that was found for it.
+    `declared` is what its files say, `own` the worktree's own server that was found for it, `assigned` the port that
+    its strategy gave it.
     """
     there = declared is not None and declared.port in listening and not _moved_away(known, declared, own, listening)
     if declared and there:
         yield declared
     if own:
-        # at its hash port too, a server that is not where a file says has moved: that is what is remembered
-        yield replace(own, source="listener") if declared and own.source == "hash" else own
+        # at its assigned port too, a server that is not where a file says has moved: that is what is remembered
+        yield replace(own, source="listener") if declared and own.source in STRATEGIES else own
     if known and _last_seen(known, declared) and known.port not in reserved:
         yield Candidate(known.port, known.source)
     if declared and not there:
         yield declared
-    for port in chain(range(hashed, HIGHEST + 1), range(LOWEST, hashed)):
+    for port in chain(range(assigned.port, HIGHEST + 1), range(LOWEST, assigned.port)):
         if port not in reserved:
-            yield Candidate(port, "hash")
+            yield replace(assigned, port=port)
 
 
 def published(source: str) -> bool:
@@ -149,10 +151,10 @@ def settle(claims: list[Claim], held: Holders) -> None:
 
 
 def _strongest(rivals: list[Claim], held: Holders) -> Claim:
-    """Return the claim that keeps its port; of one worktree's services, one that somebody named before a hash."""
+    """Return the claim that keeps its port; of one worktree's services, one that somebody named before an assigned."""
     first = min(rivals, key=lambda c: _rank(c, held))
     own = (claim for claim in rivals if claim.worktree is first.worktree)
-    return min(own, key=lambda c: (c.current.source == "hash", _rank(c, held)))
+    return min(own, key=lambda c: (c.current.source in STRATEGIES, _rank(c, held)))
 
 
 def _rank(claim: Claim, held: Holders) -> tuple[bool, bool, int, str]:
@@ -168,7 +170,7 @@ def _beaten_by(claim: Claim, strongest: Claim, paths: frozenset[str]) -> str | N
         return min(paths)
     if strongest.worktree.path != own:
         return None if own in paths else strongest.worktree.path
-    shares = claim is not strongest and claim.current.source == "hash"
+    shares = claim is not strongest and claim.current.source in STRATEGIES
     return own if shares else None
 
 

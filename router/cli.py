@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from router import __version__
+from router import __version__, commands_doctor, commands_env, commands_tools
 from router.errors import RouterError
 from router.options import Name, Port, Repositories, Service, line, opened, say, worktree
 from router.settings import Settings, load
@@ -27,6 +27,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(commands_doctor.app)
+app.add_typer(commands_env.app)
+app.add_typer(commands_tools.app)
 
 Mode = Annotated[str | None, typer.Option("--caddy", help="embedded, external or compose (ROUTER_CADDY).")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the document, schema 1.")]
@@ -63,10 +66,10 @@ def down(repositories: Repositories = None) -> None:
     """Stop the watcher and its Caddy; with REPO only let go of that repository."""
     from router import control, git
 
-    _, store = opened()
+    settings, store = opened()
     if repositories:
         control.leave(store, [git.common_dir(path) for path in control.places(repositories)])
-    elif not control.stop(store):
+    elif not control.stop(settings, store):
         say("nothing runs")
 
 

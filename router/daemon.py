@@ -14,12 +14,14 @@ from typing import Any
 from router import __version__, modes, view
 from router.caddyfile import MARK
 from router.errors import AlreadyRunningError, CaddyError, RouterError, StoreError
-from router.model import RouteTable
+from router.memory import merged
+from router.model import Memory, RouteTable
 from router.observer import Look, Observer
 from router.publish import Publisher
 from router.reconcile import Outcome, check, reconcile, restarted, unreachable
 from router.settings import Settings
 from router.store import Owner, Store
+from router.survey import living
 from router.view import Frame
 from router.watch import Wake
 
@@ -83,7 +85,8 @@ class Watcher:
             os.close(self._lock)
 
     def _begin(self) -> None:
-        self._outcome = replace(self._outcome, memory=self._store.memory())
+        with self._store.changing() as memory:
+            self._store.remember(living(memory))
         try:
             self._store.prepare_socket()
             self._caddy.begin(self._observer.listeners, now=time.monotonic())
@@ -132,24 +135,31 @@ class Watcher:
 
     def _pass(self) -> None:
         before = self._outcome.table
-        memory = self._store.remembered()
-        self._repositories = self._repositories if memory is None else memory.repositories
+        if (memory := self._store.remembered()) is not None:  # commands give out names and ports too
+            self._outcome = replace(self._outcome, memory=memory)
+            self._repositories = memory.repositories
+        known = self._outcome.memory
         observed, self._seen = self._observer.survey(self._repositories)
         self._outcome = reconcile(observed, self._outcome, admin=self._admin, site=self._caddy.site)
-        self._remember()
+        agreed = self._remember(known)
         self._announce(before, self._outcome.table)
         self._publisher.show_programs(self._outcome.table, self._outcome.memory)
-        self._due["resync"] = time.monotonic() + RESYNC
+        self._due["resync"] = time.monotonic() + RESYNC if agreed else 0.0
 
-    def _remember(self) -> None:
-        """Write what is to be remembered; the list of repositories is the commands' to change, unless it was lost."""
+    def _remember(self, known: Memory) -> bool:
+        """Write what is to be remembered; the list of repositories is the commands' to change, unless it was lost.
+
+        What they gave out since this pass began, when `known` was all there was, stands; False where that is not what
+        this pass decided.
+        """
         with self._store.changing() as current:
             repositories = self._repositories if self._store.remembered() is None else current.repositories
-            memory = replace(self._outcome.memory, repositories=repositories)
+            memory = replace(merged(known, self._outcome.memory, current), repositories=repositories)
             if memory != current:
                 self._store.remember(memory)
         if self._outcome.text is not None:
             self._store.write_if_new(self._store.caddyfile, self._outcome.text, mark=MARK)
+        return memory.worktrees == self._outcome.memory.worktrees
 
     def _announce(self, before: RouteTable, after: RouteTable) -> None:
         if before == after:

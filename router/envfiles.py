@@ -2,12 +2,14 @@
 
 import io
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from dotenv.parser import parse_stream
+from dotenv.parser import Original, parse_stream
 
+from router.blocks import parts
+from router.errors import BlockError
 from router.model import Declaration, Problem, ServiceSpec
 from router.naming import shown
 from router.ports import parse_port
@@ -41,6 +43,26 @@ def declarations(root: Path, services: Sequence[ServiceSpec]) -> tuple[tuple[Dec
     return tuple(found), tuple(problems)
 
 
+def values(root: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield every value that the files of a worktree give to a variable, as name, value and file; the router's own
+    block included. What cannot be read says nothing."""
+    for name in FILES:
+        found, _ = _read(root / name, whole=True)
+        yield from ((variable, value, name) for variable, value in found.items())
+
+
+def bindings(content: str) -> list[tuple[str, str, int]]:
+    """Return the name, value and line of every binding of a dotenv file. ValueError names a line that is none."""
+    found = []
+    for binding in parse_stream(io.StringIO(content)):
+        line = _line(binding.original)
+        if binding.error:
+            raise ValueError(f"line {line} is not KEY=value")
+        if binding.key is not None:
+            found.append((binding.key, binding.value or "", line))
+    return found
+
+
 def text(path: Path) -> str | None:
     """Return the text of a regular file of at most 64 KiB, None where there is none; OSError or ValueError otherwise.
 
@@ -57,11 +79,12 @@ def text(path: Path) -> str | None:
     return path.read_bytes().decode("utf-8-sig")
 
 
-def _read(path: Path) -> tuple[dict[str, str], list[Problem]]:
+def _read(path: Path, *, whole: bool = False) -> tuple[dict[str, str], list[Problem]]:
     try:
         content = text(path)
         if content is None:
             return {}, []
+        content = content if whole else _declaring(content)
         return _dotenv(content, path) if path.name in DOTENV else (_mise(content), [])
     except (OSError, ValueError) as exc:
         return {}, [_unreadable(path, _reason(exc))]
@@ -72,12 +95,28 @@ def _dotenv(content: str, path: Path) -> tuple[dict[str, str], list[Problem]]:
     bad: list[int] = []
     for binding in parse_stream(io.StringIO(content)):
         if binding.error:
-            original = binding.original  # the blank lines in front of it included
-            bad.append(original.line + original.string[: -len(original.string.lstrip())].count("\n"))
+            bad.append(_line(binding.original))
         elif binding.key is not None and binding.value is not None:
             values[binding.key] = binding.value
     more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
     return values, [_unreadable(path, f"line {n}{more} is not KEY=value", rest="the rest counts") for n in bad[:1]]
+
+
+def _declaring(content: str) -> str:
+    """Return a file without the router's own block: what the router wrote there is no wish of anybody's.
+
+    Its lines are left empty, so that those behind keep their numbers.
+    """
+    try:
+        found = parts(content)
+    except BlockError:
+        return content
+    return content if found.block is None else found.before + "\n" * (found.block.count("\n") + 2) + found.after
+
+
+def _line(original: Original) -> int:
+    """Return the line that a binding begins in; the blank lines in front of it are part of what was read."""
+    return original.line + original.string[: -len(original.string.lstrip())].count("\n")
 
 
 def _mise(content: str) -> dict[str, str]:

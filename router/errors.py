@@ -30,6 +30,10 @@ class GitError(RouterError):
     """Git is missing, too old, or refused to answer."""
 
 
+class UnsavedWorkError(RouterError):
+    """Work that is nowhere else would be lost."""
+
+
 class NotARepositoryError(GitError):
     """A path that is not inside a git repository."""
 
@@ -44,6 +48,34 @@ class FileError(RouterError):
 
 class BlockError(RouterError):
     """A file's block of the router's own is torn."""
+
+
+class HostsError(RouterError):
+    """The system's file of host names cannot be read or changed."""
+
+
+class TemplateValueError(RouterError):
+    """A template of a value cannot be filled in; `line` is its line that says why, counted from 1."""
+
+    def __init__(self, message: str, *, line: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.line = line
+
+
+class EnvironmentValueError(RouterError):
+    """A value cannot be written so that every reader of the format understands it alike."""
+
+
+class CommandError(RouterError):
+    """A command cannot be run; the exit code is the shells': 127 where there is none, 126 where it is none."""
+
+    def __init__(self, message: str, *, hint: str, found: bool) -> None:
+        super().__init__(message, hint=hint)
+        self.exit_code = 126 if found else 127
+
+
+class LeakError(RouterError):
+    """The environment has values that are another worktree's."""
 
 
 class PortTakenError(RouterError):

@@ -16,12 +16,12 @@ def found(
     declared: Mapping[str, Candidate | None],
     observed: Observed,
     *,
-    hashed: Mapping[str, int],
+    assigned: Mapping[str, int],
     last: Mapping[str, int],
 ) -> Choice:
     """Return the found candidate of each service that has one, and the `ambiguous-port` problems.
 
-    A published port of a Compose service is that service, a listener at a service's own hash port (`hashed`) too.
+    A published port of a Compose service is that service, a listener at a service's own port (`assigned`) too.
     Of the worktree's other listeners, those that no file gives to a service are looked at: the only one is `web`,
     unless it is where another service was last seen (`last`) that is not found elsewhere; of several, the one that
     answers with HTML is `web` and another that speaks HTTP is `api`.
@@ -31,9 +31,10 @@ def found(
     named = {c.port for c in declared.values() if c} | {c.port for c in choices.values()}
     settled = {name for name, c in declared.items() if c and c.port in own} | set(choices)
     free = {port: listener for port, listener in own.items() if port not in named}
-    for service, port in hashed.items():
-        if service not in settled and port in free:
-            choices[service] = Candidate(port, "hash")
+    for spec in specs:
+        port = assigned[spec.name]
+        if spec.name not in settled and port in free:
+            choices[spec.name] = Candidate(port, spec.ports)
             del free[port]
     problems: list[Problem] = []
     names = {spec.name for spec in specs}

@@ -1,6 +1,8 @@
 """Which worktree has which name: labels stay with their owners, newcomers step aside."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from itertools import count
 from pathlib import PurePath
 
@@ -8,6 +10,7 @@ from router.model import Kept, Problem, Repository, Worktree, WorktreeId
 from router.naming import hash3, label, shown, suffixed
 
 Aged = tuple[Repository, Worktree]
+_NUMBER = re.compile(r"(.*[^/][-_])([0-9]{1,3})", re.DOTALL)
 
 
 def by_age(repositories: Iterable[Repository]) -> tuple[Aged, ...]:
@@ -20,12 +23,21 @@ def by_age(repositories: Iterable[Repository]) -> tuple[Aged, ...]:
     )
 
 
-def repository_names(repositories: Iterable[Repository]) -> dict[str, str]:
-    """Return the shown name of each repository by common directory; the later of two equal ones gets `-2`."""
-    names: dict[str, str] = {}
-    for repository in repositories:
+def repository_names(repositories: Iterable[Repository], kept: Iterable[Kept] = ()) -> dict[str, str]:
+    """Return the shown name of each repository by common directory; the later of two equal ones gets `-2`.
+
+    A name once given stays, also while the repository that had it first is not looked at.
+    """
+    repositories = tuple(repositories)
+    remembered = {known.id.common_dir: known.repository for known in kept if known.repository}
+    names = {r.common_dir: remembered.pop(r.common_dir, "") for r in repositories}
+    taken = set(remembered.values())
+    for repository in sorted(repositories, key=lambda r: not names[r.common_dir]):
+        known = names[repository.common_dir]
         candidates = (repository.name if n == 1 else f"{repository.name}-{n}" for n in count(1))
-        names[repository.common_dir] = next(c for c in candidates if c not in names.values())
+        fits = known.startswith(repository.name) and known not in taken
+        names[repository.common_dir] = known if fits else next(c for c in candidates if c not in taken)
+        taken.add(names[repository.common_dir])
     return names
 
 
@@ -33,22 +45,47 @@ def assign(aged: tuple[Aged, ...], kept: Mapping[WorktreeId, Kept], names: Mappi
     """Return the label of every worktree.
 
     Remembered labels are given first, to worktrees whose branch is still the same; then the others choose,
-    oldest first, by the rules of `contract/naming.json`.
+    oldest first, by the rules of `contract/naming.json`. Of the checkouts of one row, those that nobody looks at now
+    keep theirs too: they were told them, and will be routed side by side.
     """
     labels: dict[WorktreeId, str] = {}
-    owners: dict[str, Repository] = {}
+    owners: dict[str, str] = {}
     for repository, worktree in aged:
         known = kept.get(worktree.id)
         if known and known.label not in owners and _unchanged(known, repository, worktree):
             labels[worktree.id] = known.label
-            owners[known.label] = repository
+            owners[known.label] = repository.common_dir
+    told = _told(kept.values(), {repository.common_dir for repository, _ in aged})
     for repository, worktree in aged:
         if worktree.id not in labels:
+            taken = {**told.get(row(repository.path), {}), **owners}
             prefix = names[repository.common_dir]
-            free = next(c for c in _candidates(repository, worktree, prefix, owners) if c not in owners)
+            free = next(c for c in _candidates(repository, worktree, prefix, taken) if c not in taken)
             labels[worktree.id] = free
-            owners[free] = repository
+            owners[free] = repository.common_dir
     return labels
+
+
+def _told(kept: Iterable[Kept], looked_at: AbstractSet[str]) -> dict[str | None, dict[str, str]]:
+    """Return the labels of the worktrees that nobody looks at, with their common directories, by row."""
+    told: dict[str | None, dict[str, str]] = {}
+    for known in kept:
+        common = known.id.common_dir
+        if common not in looked_at and (of := row(common.removesuffix("/.git"))):
+            told.setdefault(of, {})[known.label] = common
+    return told
+
+
+def number(path: str) -> int | None:
+    """Return the number at the end of a directory's name (`project-3`: 3), None where it has none of up to 3 digits."""
+    found = _NUMBER.fullmatch(path)
+    return int(found[2]) if found else None
+
+
+def row(path: str) -> str | None:
+    """Return what numbered checkouts side by side have in common, None where a directory is not numbered."""
+    found = _NUMBER.fullmatch(path)
+    return found[1] if found else None
 
 
 def aliases(aged: tuple[Aged, ...], labels: Mapping[WorktreeId, str]) -> dict[WorktreeId, tuple[str, ...]]:
@@ -89,12 +126,10 @@ def collision(repository: Repository, worktree: Worktree, name: str, owner: Work
     )
 
 
-def _candidates(
-    repository: Repository, worktree: Worktree, prefix: str, owners: Mapping[str, Repository]
-) -> Iterator[str]:
+def _candidates(repository: Repository, worktree: Worktree, prefix: str, owners: Mapping[str, str]) -> Iterator[str]:
     base = wanted(repository, worktree)
     yield base
-    if base in owners and owners[base].common_dir != repository.common_dir:
+    if base in owners and owners[base] != repository.common_dir:
         base = label(f"{prefix}-{base}")
         yield base
     if worktree.branch is None:

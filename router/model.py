@@ -44,20 +44,36 @@ class WorktreeId:
     created: int
 
 
+COPY = "copy:"
+"""What the administrative name of a folder copy begins with; git's own never have a colon."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """A service that every worktree of a repository has: its name and the variables that name its port."""
+    """A service that every worktree of a repository has: its name and the variables that name its port.
+
+    `ports` is the strategy that assigns one where no file names it (`hash`, `index`, `free`), `base` where the latter
+    two begin.
+    """
 
     name: str
     env: tuple[str, ...] = ()
     path: str | None = None
     strip_path: bool = False
+    ports: str = "hash"
+    base: int | None = None
+
+    @property
+    def rule(self) -> str:
+        """What the assigned port follows from: under another rule a remembered one no longer counts."""
+        return self.ports if self.ports == "hash" else f"{self.ports}:{self.base}"
 
 
 DEFAULT_SERVICES = (
     ServiceSpec("web", ("FRONTEND_PORT", "WEB_PORT", "VITE_PORT", "PORT")),
     ServiceSpec("api", ("BACKEND_PORT", "API_PORT", "SERVER_PORT")),
 )
+ENV_TEMPLATE = ".env.agent.template"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +118,18 @@ class Worktree:
     declared: tuple[Declaration, ...] = ()
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def copy(self) -> bool:
+        """Whether it is a whole copy of the main checkout, a folder with a repository of its own."""
+        return self.id.admin.startswith(COPY)
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:
     """A repository that the router serves, with its worktrees and what its `router.toml` says.
 
-    `copies` is whether folders beside the main checkout count as worktrees too.
+    `copies` is whether folders beside the main checkout count as worktrees too. `env` are the templates of its
+    worktrees' environment by variable, `env_template` the file of a worktree that is filled from it.
     """
 
     name: str
@@ -118,6 +140,8 @@ class Repository:
     callback_paths: tuple[str, ...] = ()
     overrides: Mapping[str, Override] = field(default_factory=dict)
     copies: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+    env_template: str = ENV_TEMPLATE
     problems: tuple[Problem, ...] = ()
 
 
@@ -165,9 +189,9 @@ class Observed:
 class KeptService:
     """What is remembered of one service of a worktree.
 
-    `hash_port` is the port its hash once gave it. `port` is where it was last routed, by `source`; `address` and
-    `tls` are those of the last server seen there. `declared` is the port its files named then: another one there
-    means that the memory is out of date.
+    `port` is where it was last routed, by `source`; `address` and `tls` are those of the last server seen there.
+    `declared` is the port its files named then: another one there means that the memory is out of date. `assigned` is
+    the port that its strategy once gave it, by `rule`; `given` the one that the worktree's environment has.
     """
 
     port: int
@@ -176,18 +200,27 @@ class KeptService:
     tls: bool = False
     program: str | None = None
     declared: int | None = None
-    hash_port: int | None = None
+    assigned: int | None = None
+    rule: str = "hash"
+    given: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is remembered of one worktree: the label given out, for which branch and wish, and its services."""
+    """What is remembered of one worktree: the label given out, for which branch and wish, and its services.
+
+    `repository` is its repository's name as it was when `project` and `scope` were given out, see `Own`.
+    """
 
     id: WorktreeId
     label: str
     branch: str | None
     wanted: str
     services: Mapping[str, KeptService] = field(default_factory=dict)
+    repository: str = ""
+    index: int | None = None
+    project: str = ""
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Hash ports, as Worktrunk's `hash_port` filter computes them (`contract/ports.json`), and what is a port at all."""
 
+import functools
 import re
 
 from router.naming import siphash13
@@ -18,9 +19,14 @@ NOT_DEV_PORTS = frozenset(
     }
 )
 """Ports that no dev server has: a listener there is no candidate for a service unless a file says so."""
+STRATEGIES = ("hash", "index", "free")
+"""How a service's port is chosen where nobody names one; the sources of such ports are called the same."""
+BASES = {"web": 5173, "api": 8000}
+"""Where the strategies `index` and `free` begin, for services whose servers have a usual port."""
 _PREFIX = {"web": "fe", "api": "be"}
 
 
+@functools.lru_cache(maxsize=8192)  # every pass asks again for every service
 def hash_port(text: str) -> int:
     """Return the port from 10000 to 19999 that Worktrunk gives to text."""
     return 10000 + siphash13(text) % 10000

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from router.callback import parse_path
+from router.environment import variable
 from router.errors import RouterError, SettingsError
-from router.model import DEFAULT_SERVICES, Override, ServiceSpec
+from router.model import DEFAULT_SERVICES, ENV_TEMPLATE, Override, ServiceSpec
 from router.naming import is_label, origin
-from router.ports import ADMIN_PORT, HIGHEST, LOWEST
+from router.ports import ADMIN_PORT, BASES, HIGHEST, LOWEST
 
 APP = "worktree-router"
 DEFAULT_CALLBACK = "/auth/callback"
@@ -69,6 +70,8 @@ def _absolute(path: Path) -> Path:
 CallbackPath = Annotated[str, AfterValidator(_callback_path)]
 Port = Annotated[int, Field(strict=True, ge=LOWEST, le=HIGHEST)]
 ServiceName = Annotated[str, AfterValidator(_service_name)]
+Variable = Annotated[str, AfterValidator(variable)]
+Template = Annotated[str, BeforeValidator(lambda v: str(v) if type(v) is int else v), Field(max_length=4096)]
 Inside = Annotated[str, AfterValidator(_inside)]
 
 
@@ -130,6 +133,15 @@ class _Service(BaseModel):
     env: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...] | None = None
     path: Annotated[str, AfterValidator(_url_path)] | None = None
     strip: bool = False
+    ports: Literal["hash", "index", "free"] = "hash"
+    base: Port | None = None
+
+
+def _with_bases(services: dict[str, _Service]) -> dict[str, _Service]:
+    for name, service in services.items():
+        if service.ports != "hash" and service.base is None and name not in BASES:
+            raise ValueError(f'{name} with ports = "{service.ports}" needs a base, like base = 9000')
+    return services
 
 
 class _Worktree(BaseModel):
@@ -158,18 +170,21 @@ class RepositorySettings(BaseModel):
     """What `router.toml` in a repository's main checkout may say."""
 
     model_config = ConfigDict(extra="forbid")
-    services: dict[ServiceName, _Service] = {}
+    services: Annotated[dict[ServiceName, _Service], AfterValidator(_with_bases)] = {}
     callback_paths: tuple[CallbackPath, ...] = ()
     copies: _Copies | None = None
     setup: Setup = Setup()
     worktrees: dict[str, _Worktree] = {}
+    env: Annotated[dict[Variable, Template], Field(max_length=200)] = {}
+    env_template: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = ENV_TEMPLATE
 
     def specs(self) -> tuple[ServiceSpec, ...]:
         """Return the services of every worktree: `web`, `api`, and those named here."""
         known = {spec.name: spec for spec in DEFAULT_SERVICES}
         for name, service in self.services.items():
             env = known[name].env if service.env is None and name in known else service.env or ()
-            known[name] = ServiceSpec(name, env, service.path, service.strip)
+            base = None if service.ports == "hash" else service.base or BASES.get(name)
+            known[name] = ServiceSpec(name, env, service.path, service.strip, service.ports, base)
         return tuple(known.values())
 
     def overrides(self) -> dict[str, Override]:

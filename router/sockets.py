@@ -48,7 +48,9 @@ def _diagnosed(family: int) -> Iterator[bytes]:
 
 def _parts(data: bytes, head: str, width: int) -> Iterator[tuple[int, bytes]]:
     """Yield kind and body of each netlink message or attribute: a size, a kind, the body, filled up to four bytes."""
-    while data:
+    while len(data) >= width:
         size, kind = struct.unpack_from(head, data)
+        if size < width:  # nothing that the kernel says; it would never end
+            return
         yield kind, data[width:size]
         data = data[size + -size % 4 :]

@@ -4,19 +4,23 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from router import typed
 from router.errors import StoreError
-from router.model import Kept, KeptService, Memory, WorktreeId
+from router.model import Kept, Memory
 from router.naming import is_label
 from router.ports import HIGHEST
 
 SCHEMA = 1
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+_SOURCE = re.compile(r"[a-z]+(?::[A-Za-z0-9_.-]+)?")
 _LOCK_TRIES = 10
 _SOCKET_LIMIT = 100  # bytes; sun_path holds 104 on macOS, 108 on Linux, with the closing zero
 
@@ -88,7 +92,7 @@ class Store:
         """Return what is remembered, None where there is none, or another version's, or nothing that can be read."""
         try:
             return _memory(json.loads(self.memory_file.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def remember(self, memory: Memory) -> None:
@@ -219,26 +223,24 @@ def check_private(directory: Path) -> None:
 
 def _owner(content: bytes) -> Owner | None:
     try:
-        return Owner(**json.loads(content))
-    except (TypeError, ValueError):
+        owner = typed.made(Owner, json.loads(content))
+    except (ValueError, RecursionError):
         return None
+    return owner if owner.pid > 0 else None  # of all numbers, those below stand for many processes
 
 
 def _memory(document: Mapping[str, Any]) -> Memory:
     if document["schema"] != SCHEMA:
         raise ValueError("another version's")
-    return Memory(tuple(document["repositories"]), tuple(_kept(kept) for kept in document["worktrees"]))
-
-
-def _kept(values: Mapping[str, Any]) -> Kept:
-    known = {f.name for f in fields(KeptService)}
-    services = {
-        name: KeptService(**{key: value for key, value in service.items() if key in known})
-        for name, service in values["services"].items()
-    }
-    ports: list[Any] = [port for s in services.values() for port in (s.port, s.assigned or s.port, s.given or s.port)]
-    names = [values["label"], *(name for name in (values.get("project"), values.get("scope")) if name)]
-    if not all(map(is_label, names)) or not all(isinstance(port, int) and 0 < port <= HIGHEST for port in ports):
+    memory = typed.made(Memory, {name: document[name] for name in ("repositories", "worktrees")})
+    if not all(map(_was_given, memory.worktrees)):
         raise ValueError("nothing that was ever routed")
-    rest = {f.name: values[f.name] for f in fields(Kept) if f.name in values}
-    return Kept(**{**rest, "id": WorktreeId(**values["id"]), "services": services})
+    return memory
+
+
+def _was_given(kept: Kept) -> bool:
+    """Tell whether it can come from a route: what is remembered stands in the next Caddyfile again."""
+    names = (kept.label, *kept.services, *(name for name in (kept.project, kept.scope) if name))
+    ports = [port for s in kept.services.values() for port in (s.port, s.assigned, s.given) if port is not None]
+    sane = all(s.address in _LOOPBACK and _SOURCE.fullmatch(s.source) for s in kept.services.values())
+    return sane and all(map(is_label, names)) and all(0 < port <= HIGHEST for port in ports)

@@ -8,7 +8,18 @@ from pathlib import Path
 from router import envfiles, git
 from router import settings as settings_
 from router.errors import GitError, SettingsError
-from router.model import Container, Listener, Observed, Problem, Repository, ServiceSpec, Worktree, WorktreeId
+from router.model import (
+    COPY,
+    Container,
+    Listener,
+    Memory,
+    Observed,
+    Problem,
+    Repository,
+    ServiceSpec,
+    Worktree,
+    WorktreeId,
+)
 from router.naming import shown
 
 REPOSITORY_FILE = "router.toml"
@@ -56,6 +67,8 @@ def repository(common: Path) -> Repository:
         callback_paths=settings.callback_paths,
         overrides=settings.overrides(),
         copies=settings.copies is not None,
+        env=settings.env,
+        env_template=settings.env_template,
         problems=problems,
     )
 
@@ -93,6 +106,20 @@ def watched(found: Iterable[Repository]) -> Watched:
     return Watched(tuple(directories), tuple(_files(found)))
 
 
+def living(memory: Memory) -> Memory:
+    """Return a memory without worktrees whose repository or administrative directory is gone from the disk.
+
+    Of repositories that nobody looks at nothing else would tell; their names and ports are free again.
+    """
+    return replace(memory, worktrees=tuple(kept for kept in memory.worktrees if _is_there(kept.id)))
+
+
+def _is_there(worktree: WorktreeId) -> bool:
+    common, admin = worktree.common_dir, worktree.admin
+    place = f"{common}/worktrees/{admin}" if admin and not admin.startswith(COPY) else common
+    return os.path.isdir(place)  # noqa: PTH112 - Path's raises where it may not look
+
+
 def _files(found: Iterable[Repository]) -> Iterator[str]:
     for repository in found:
         yield f"{repository.common_dir}/worktrees/"
@@ -124,7 +151,7 @@ def _copies(common: Path, main: Path, pattern: str, known: Iterable[Worktree]) -
     taken = {os.path.realpath(worktree.path) for worktree in known}
     folders = sorted(main.parent.glob(pattern.removeprefix("../")))
     return tuple(
-        Worktree(WorktreeId(str(common), f"copy:{folder.name}", folder.stat().st_ino), str(folder), None)
+        Worktree(WorktreeId(str(common), f"{COPY}{folder.name}", folder.stat().st_ino), str(folder), None)
         for folder in folders
         if folder.is_dir() and not folder.is_symlink() and os.path.realpath(folder) not in taken
     )

@@ -55,6 +55,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jo
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("router", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("router"), max_examples=10_000)  # --hypothesis-profile=long
 settings.load_profile("router")
 
 

@@ -107,4 +107,6 @@ class FakeAdmin(Admin):
             raise CaddyError("Caddy does not answer", hint="run `router up`")
 
 
-SITE = Site(port=8080, bind=("127.0.0.1", "::1"), admin=Endpoint("unix//s/caddy.sock|0600"), pages="/s/pages", status="/s/site")
+SITE = Site(
+    port=8080, bind=("127.0.0.1", "::1"), admin=Endpoint("unix//s/caddy.sock|0600"), pages="/s/pages", status="/s/site"
+)

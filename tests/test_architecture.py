@@ -20,14 +20,18 @@ ONLY_IMPORTERS = {
     "subprocess": {"proc"},
     "watchdog": {"watch"},
     "dotenv": {"envfiles"},
-    "jinja2": {"caddyfile"},
+    "jinja2": {"caddyfile", "template"},
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
     "platformdirs": {"settings"},
+    "yaml": {"collisions"},
+    "tomlkit": {"tomltext"},
 }
 CORE = {
-    "blocks", "callback", "caddyfile", "claims", "errors", "explain", "found", "labels", "model", "naming", "plan",
-    "ports", "reach",
+    "assignment", "blocks", "caddyfile", "callback", "claims", "collisions", "environment", "errors", "explain",
+    "findings", "formats", "found", "frameworks", "guard", "identity", "integrations", "jsontext", "labels",
+    "memory", "model", "naming", "plan", "ports", "reach", "redirect_rules", "sanitize", "scene", "template",
+    "tomltext", "tool_texts", "typed",
 }  # fmt: skip
 INPUT_AND_OUTPUT = {
     "os",

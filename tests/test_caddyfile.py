@@ -132,6 +132,7 @@ SOURCE = r'"(?:|hash|listener|settings|(?:env|mise):[.a-z]+|container:[A-Za-z0-9
 ORIGIN = rf"http://{LABEL}\.localhost:8080"
 ALLOWED = re.compile(
     rf'\t+(?:{LABEL} {LABEL}(?: {DIAL} {SOURCE})+ ""'
+    rf"|{LABEL}\.localhost {DIAL}"
     rf'|names "(?:{LABEL}(?: |(?=")))*"'
     rf'|vars choices "(?:{LABEL}={ORIGIN}(?: |(?=")))*"'
     rf"|live: (?:none|{LABEL}(?:, {LABEL})*); see http://localhost:8080/)"

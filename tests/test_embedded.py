@@ -7,13 +7,14 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from router import embedded, proc
-from router.embedded import Record, binary, end_recorded, listening_sockets, recorded
+from router.embedded import Embedded, Record, binary, end_recorded, listening_sockets, recorded
 from router.errors import CaddyError, PortTakenError, SettingsError
 
 RUNNING = Record(os.getpid(), 0.0, 8080, ("fd/3",), "v2.11.7")
@@ -107,6 +108,33 @@ def test_the_caddy_of_a_watcher_that_was_killed_is_ended(tmp_path: Path) -> None
         assert end_recorded(tmp_path, tmp_path / "caddy.sock")
         assert process.poll() is not None or process.wait(5)
     assert list(tmp_path.iterdir()) == []
+
+
+def adopted(directory: Path, pid: int, port: int) -> Embedded:
+    """Return the Caddy of a watcher before, which is that process."""
+    caddy = Embedded(
+        directory=directory, admin="unix//a", socket_path=directory / "a", log=directory / "log", port=port
+    )
+    identity = proc.identify(pid)
+    assert identity
+    record = Record(pid, identity.created, port, ("fd/3",), caddy.version)
+    (directory / "caddy.json").write_text(json.dumps(vars_of(record)))
+    assert caddy.adopt()
+    return caddy
+
+
+def test_the_port_of_a_caddy_that_was_killed_is_waited_for(tmp_path: Path) -> None:
+    holds = socket.create_server(("127.0.0.1", 0))
+    port = holds.getsockname()[1]
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        caddy = adopted(tmp_path, process.pid, port)
+        process.kill()
+    with holds, pytest.raises(PortTakenError):
+        caddy.listen()
+    holds = socket.create_server(("127.0.0.1", port))
+    threading.Timer(0.1, holds.close).start()
+    caddy.listen_again()
+    caddy.close()
 
 
 def vars_of(record: Record) -> dict[str, object]:

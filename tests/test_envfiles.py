@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.envfiles import DOTENV, FILES, declarations, text
+from router.blocks import with_block
+from router.envfiles import DOTENV, FILES, bindings, declarations, text, values
 from router.model import DEFAULT_SERVICES, Problem, ServiceSpec
 
 WEB = (ServiceSpec("web", ("FRONTEND_PORT", "PORT")),)
@@ -253,3 +254,43 @@ def test_no_content_upsets_the_reader(tmp_path_factory: pytest.TempPathFactory, 
 
 def test_text_of_no_file_is_none(tmp_path: Path) -> None:
     assert text(tmp_path / "nothing") is None
+
+
+# The router's own block
+
+
+@pytest.mark.parametrize(("name", "mine", "block"), [
+    (".env.local", "PORT=1024\n", "PORT=4001\n"),
+    (".mise.local.toml", "[env]\nPORT = 1024\n", "BACKEND_PORT = \"4001\"\n"),
+])  # fmt: skip
+def test_what_the_router_wrote_declares_nothing(tmp_path: Path, name: str, mine: str, block: str) -> None:
+    (tmp_path / name).write_text(with_block(mine, block, maker="router env --write"))
+    assert [port for _, _, port in read(tmp_path)] == [1024]
+
+
+def test_a_bad_line_behind_the_block_keeps_its_number(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(with_block("A=1\n", "PORT=4001\n", maker="x") + "bad line = x\n")
+    assert "line 5 is not KEY=value" in wrong(tmp_path)[0].message
+
+
+def test_a_torn_block_is_the_files_own(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(with_block("", "PORT=4001\n", maker="x").rpartition("# <<<")[0])
+    assert [port for _, _, port in read(tmp_path)] == [4001]
+
+
+def test_every_value_is_there_with_its_file_strongest_first_and_the_block_too(tmp_path: Path) -> None:
+    (tmp_path / ".env.local").write_text(with_block("A=1\n", "B=2\n", maker="x"))
+    (tmp_path / ".env").write_text("A=3\n")
+    (tmp_path / "mise.toml").write_text("[env]\nC = 4\n")
+    assert list(values(tmp_path)) == [
+        ("A", "1", ".env.local"), ("B", "2", ".env.local"), ("A", "3", ".env"), ("C", "4", "mise.toml"),
+    ]  # fmt: skip
+
+
+def test_bindings_have_their_lines() -> None:
+    assert bindings("# c\nexport A='x y'\n\nB=\nC\n") == [("A", "x y", 2), ("B", "", 4), ("C", "", 5)]
+
+
+def test_a_line_that_binds_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match="line 3"):
+        bindings("A=1\n\nbad line = x\n")

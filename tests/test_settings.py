@@ -212,3 +212,41 @@ def test_a_key_of_ten_thousand_parts_is_refused_before_it_is_read() -> None:
 
 def test_a_comment_may_be_a_line_of_dots() -> None:
     assert toml(f"# {'.' * 200}\nport = 3000") == {"port": 3000}
+
+
+# Ports by strategy, and the environment
+
+
+def test_a_service_has_a_strategy_and_a_base() -> None:
+    text = '[services.web]\nports = "index"\n[services.api]\nports = "free"\nbase = 9000\n[services.docs]\nbase = 1024'
+    specs = {spec.name: (spec.ports, spec.base, spec.rule) for spec in repository(text).specs()}
+    assert specs == {
+        "web": ("index", 5173, "index:5173"), "api": ("free", 9000, "free:9000"), "docs": ("hash", None, "hash"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[services.docs]\nports = "index"', 'services: docs with ports = "index" needs a base'),
+        ('[services.web]\nports = "random"', "services.web.ports"),
+        ('[services.web]\nports = "free"\nbase = 80', "services.web.base"),
+        ('[env]\nPATH = "/tmp"', "env.PATH"),
+        ('[env]\n"A B" = "x"', "env.A B"),
+        ("[env]\nX = [1]", "env.X"),
+        ("[env]\nX = true", "env.X"),
+        (f'[env]\nX = "{"x" * 5000}"', "env.X"),
+        ('env_template = "../x"', "env_template"),
+        ("env = 3", "env"),
+    ],
+)
+def test_an_environment_that_cannot_be_is_told_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        repository(text)
+    assert message in caught.value.message
+
+
+def test_the_environment_is_templates_in_their_order() -> None:
+    settings = repository('env_template = ".env.tpl"\n[env]\nB = "{{ name }}"\nA = 3')
+    assert list(settings.env.items()) == [("B", "{{ name }}"), ("A", "3")]
+    assert (settings.env_template, repository("").env_template) == (".env.tpl", ".env.agent.template")

@@ -160,7 +160,9 @@ SERVICES = st.builds(
     tls=st.booleans(),
     program=st.none() | st.just("vite"),
     declared=st.none() | st.integers(1024, 65535),
-    hash_port=st.none() | st.integers(10_000, 19_999),
+    assigned=st.none() | st.integers(1024, 65535),
+    rule=st.sampled_from(["hash", "index:8000", "free:5173"]),
+    given=st.none() | st.integers(1024, 65535),
 )
 WORKTREES = st.builds(
     Kept,
@@ -169,6 +171,10 @@ WORKTREES = st.builds(
     branch=st.none() | GIT_TEXT,
     wanted=GIT_TEXT.map(label),
     services=st.dictionaries(st.sampled_from(["web", "api", "docs"]), SERVICES, max_size=2),
+    repository=GIT_TEXT,
+    index=st.none() | st.integers(0, 999),
+    project=st.just("") | GIT_TEXT.map(label),
+    scope=st.just("") | GIT_TEXT.map(label),
 )
 
 
@@ -204,7 +210,12 @@ def document(**rest: object) -> dict[str, object]:
         json.dumps(document(worktrees=[{**asdict(KEPT), "label": "x }\n:80 {"}])).encode(),
         json.dumps(document(worktrees=[{**asdict(KEPT), "services": ["web"]}])).encode(),
         *(json.dumps(document(worktrees=[{**asdict(KEPT), "services": {"web": service}}])).encode()
-          for service in ({"port": "3000", "source": "hash"}, {"port": 70_000, "source": "hash"}, {"port": 3000})),
+          for service in ({"port": "3000", "source": "hash"}, {"port": 70_000, "source": "hash"}, {"port": 3000},
+                          {"port": 3000, "source": "hash", "assigned": "3000"},
+                          {"port": 3000, "source": "hash", "given": 70_000})),
+        *(json.dumps(document(worktrees=[{**asdict(KEPT), key: "x; rm"}])).encode() for key in ("project", "scope")),
+        *(json.dumps(document(worktrees=[{**asdict(KEPT), **wrong}])).encode()
+          for wrong in ({"index": "1"}, {"repository": None})),
     ],
 )  # fmt: skip
 def test_what_cannot_be_understood_is_set_aside_by_the_next_who_changes_it(store: Store, content: bytes) -> None:

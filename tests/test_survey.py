@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from router import survey
-from router.model import Memory, Override, Repository
+from router.model import Kept, Memory, Override, Repository, WorktreeId
 from router.plan import plan
 from router.store import joined
 from tests.fakes import listener, worktree
@@ -204,3 +204,11 @@ def test_no_file_of_the_repository_is_written(shop: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in shop.rglob("*")}
     one(shop)
     assert {path: path.stat().st_mtime_ns for path in shop.rglob("*")} == before
+
+
+def test_what_is_gone_from_the_disk_is_no_longer_remembered(shop: Path) -> None:
+    common = str(shop / ".git")
+    admins = (shop / ".git" / "worktrees").iterdir()
+    there = [Kept(WorktreeId(common, admin, 1), "x", "x", "x") for admin in ("", "copy:x", *(a.name for a in admins))]
+    gone = [Kept(WorktreeId(common, "gone", 1), "y", "y", "y"), Kept(WorktreeId("/no/.git", "", 1), "z", "z", "z")]
+    assert survey.living(Memory((), (*there, *gone))) == Memory((), tuple(there))

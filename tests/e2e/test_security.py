@@ -194,7 +194,7 @@ def test_nothing_of_the_shell_reaches_caddy(router: Router) -> None:
     router.up(env={"MY_TOKEN": SECRET, "CADDY_ADMIN": "0.0.0.0:2019", "XDG_CONFIG_HOME": str(router.directory)})
     environ = psutil.Process(router.caddy_pid).environ()
     assert SECRET not in environ.values()
-    assert environ.keys() <= {"GOGC", "HOME", "PATH", "XDG_CONFIG_HOME", "XDG_DATA_HOME"}
+    assert environ.keys() <= {"GOGC", "GOMEMLIMIT", "HOME", "PATH", "XDG_CONFIG_HOME", "XDG_DATA_HOME"}
 
 
 def test_a_worktrees_files_are_read_and_never_run(shared: Router) -> None:

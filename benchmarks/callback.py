@@ -1,74 +1,135 @@
-"""What a callback and a sign-in cost in Caddy: `python -m benchmarks.callback [--worktrees 100]`, JSON on stdout.
+"""What a callback and a sign-in cost in Caddy, against a plain `respond` of the same Caddy."""
 
-Requests per second of one Caddy, by `wrk` (Debian's package), each kind in turn: a plain `respond`, a callback that is
-redirected, a tagged one; a proxied page through the whole configuration and through one without the tagging rules.
-"""
-
-import argparse
-import json
-import sys
+import http.client
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from statistics import median
 
-from benchmarks.live import interleaved, spread, wrk
+import httpx
+
+from benchmarks.measure import Load, Result, Row, interleaved, ratio, spread, wrk
+from benchmarks.proxies import server
 from router import assets, caddyfile
-from tests.e2e.caddies import running
-from tests.e2e.routers import free_port, plain_caddy
+from router.model import RouteTable
+from tests.e2e.caddies import Running, running
+from tests.e2e.routers import free_port, wait_until
 from tests.fakes import route, service, table
 
-PLAIN = "\nhttp://plain.test:{port} {{\n\tbind 127.0.0.1 ::1\n\trespond ok\n}}\n"
+WORKTREES = 100
+_LAST = f"feature-{WORKTREES - 1}"
+_PLAIN = "\nhttp://plain.test:{port} {{\n\tbind 127.0.0.1 ::1\n\trespond ok\n}}\n"
+_AUTHORIZE = "https://login.example/authorize?redirect_uri=http%3A%2F%2Flocalhost%3A{port}%2Fauth%2Fcallback&state=Zk3x"
+_FORM = """wrk.method = "POST"
+wrk.body = "code=abc&state={label}"
+wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
+"""
 
 
-def measured(worktrees: int, place: Path) -> dict[str, object]:
-    """Return the requests per second of each kind, and the ratios that the goals are about."""
+@dataclass(frozen=True)
+class Kind:
+    """A request: its host and target, the status it must have, the words its Location must have, wrk's script."""
+
+    host: str
+    target: str
+    status: int
+    leads: str = ""
+    script: str = ""
+
+
+KINDS = {
+    "respond": Kind("plain.test", "/", 200),
+    "callback → worktree": Kind("localhost", f"/auth/callback?code=abc&state={_LAST}", 302, _LAST),
+    "tagged callback → worktree": Kind("localhost", f"/auth/callback?code=abc&state=WT1.{_LAST}.Zk3x", 302, _LAST),
+    "form post → worktree": Kind("localhost", "/auth/callback", 307, _LAST, _FORM.format(label=_LAST)),
+    "fragment: relay page": Kind("localhost", "/auth/callback", 200),
+    "fragment: relay → worktree": Kind("localhost", f"/.router/relay/auth/callback?state={_LAST}", 302, _LAST),
+    "callback with an unknown state: chooser": Kind("localhost", "/auth/callback?code=abc&state=nobody", 404),
+}
+LOGIN = {
+    "page": Kind(f"{_LAST}.localhost", "/", 200),
+    "sign-in begins, state tagged": Kind(f"{_LAST}.localhost", "/login", 302, "login.example"),
+}
+
+
+def run(*, smoke: bool) -> Result:
+    """Measure the callbacks in turn, then what is proxied with and without the tagging rules."""
+    rounds = 1 if smoke else 5
+    kinds = dict(list(KINDS.items())[:3]) if smoke else KINDS
+    with _caddy() as (caddy, routes):
+        asked = {name: partial(_wrk, caddy, kind, checked=_checked(caddy, kind)) for name, kind in kinds.items()}
+        found = interleaved(asked, rounds=rounds)
+        proxied = {} if smoke else interleaved(_proxied(caddy, routes), rounds=rounds)
+    base = _rps(found["respond"])
+    rows: list[Row] = [
+        {"request": name, "requests/s": spread(_rps(loads)), "of respond": ratio(_rps(loads), base)}
+        for name, loads in {**found, **proxied}.items()
+    ]
+    return Result(rows, notes=[f"{WORKTREES} worktrees; a chooser or a relay page is a file, a template with it"])
+
+
+@contextmanager
+def _caddy() -> Iterator[tuple[Running, RouteTable]]:
+    """Run Caddy over a route table whose last worktree has a server with a page and a login."""
     app = free_port()
-    server = place / "server.Caddyfile"
-    server.write_text(
-        f"{{\n\tadmin off\n\tauto_https off\n}}\nhttp://127.0.0.1:{app} {{\n\tbind 127.0.0.1\n\trespond ok\n}}\n"
-    )
-    routes = [route(f"feature-{n}", service("web", app), service("api", 20000 + n)) for n in range(worktrees)]
-    last = f"feature-{worktrees - 1}"
-    with plain_caddy(server, app), running(table(*routes), place) as caddy:
-        port = caddy.site.port
-        text = caddyfile.render(table(*routes), caddy.site, templates=assets.templates())
-        untagged = caddyfile.render(table(*routes), caddy.site, templates={**assets.templates(), "tag.j2": ""})
-        caddy.load_text(text + PLAIN.format(port=port))
-        kinds = [
-            (200, "plain.test", "/"),
-            (302, "localhost", f"/auth/callback?code=abc&state={last}"),
-            (302, "localhost", f"/auth/callback?code=abc&state=WT1.{last}.Zk3x"),
-        ]
-        for status, host, target in kinds:
-            assert caddy.request("GET", target, host=f"{host}:{port}").status_code == status
-        plain, callback, tagged = interleaved(lambda n: wrk(port, kinds[n][1], path=kinds[n][2]), len(kinds))
+    routes = [route(f"feature-{n}", service("web", app), service("api", 20000 + n)) for n in range(WORKTREES)]
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        caddy = stack.enter_context(running(table(*routes), place))
+        login = f"redir /login {_AUTHORIZE.format(port=caddy.site.port)}\n\trespond ok"
+        stack.enter_context(server(place / "server", app, login))
+        _load(caddy, table(*routes), assets.templates())
+        yield caddy, table(*routes)
 
-        def page(kind: int) -> float:
-            caddy.load_text((text, untagged, text)[kind])
-            return wrk(port, f"{last}.localhost")
 
-        whole, without, again = interleaved(page, 3)
+def _proxied(caddy: Running, routes: RouteTable) -> dict[str, Callable[[], Load]]:
+    """Return a page and a login through the whole configuration, and through one without the tagging rules."""
+    whole, untagged = assets.templates(), {**assets.templates(), "tag.j2": "", "untag.j2": ""}
+
+    def through(templates: dict[str, str], kind: Kind) -> Load:
+        _load(caddy, routes, templates)
+        return _wrk(caddy, kind, checked=_checked(caddy, kind))
+
     return {
-        "worktrees": worktrees,
-        "respond_rps": spread(plain),
-        "callback_rps": spread(callback),
-        "tagged_rps": spread(tagged),
-        "callback_to_respond": round(median(callback) / median(plain), 3),
-        "tagged_to_respond": round(median(tagged) / median(plain), 3),
-        "page_rps": spread(whole),
-        "page_to_page_without_tagging": round(median(whole) / median(without), 3),
-        "page_to_the_same_page": round(median(whole) / median(again), 3),
+        f"{name}{without}": partial(through, templates, kind)
+        for name, kind in LOGIN.items()
+        for without, templates in (("", whole), (" (without the tagging rules)", untagged))
     }
 
 
-def main() -> None:
-    """Measure once."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--worktrees", type=int, default=100)
-    with tempfile.TemporaryDirectory() as place:
-        json.dump(measured(parser.parse_args().worktrees, Path(place)), sys.stdout, indent=1)
-    print()
+def _load(caddy: Running, routes: RouteTable, templates: dict[str, str]) -> None:
+    text = caddyfile.render(routes, caddy.site, templates=templates)
+    answer = caddy.load_text(text + _PLAIN.format(port=caddy.site.port))
+    if answer.status_code != 200:
+        raise RuntimeError(answer.text)
 
 
-if __name__ == "__main__":
-    main()
+def _checked(caddy: Running, kind: Kind) -> bool:
+    """Tell that the answer is the one that is to be measured; RuntimeError where it is not."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"} if kind.script else {}
+    body = f"code=abc&state={_LAST}".encode() if kind.script else b""
+    ask = partial(caddy.request, "POST" if kind.script else "GET", kind.target, headers=form, body=body)
+    answer = wait_until(lambda: _answer(partial(ask, host=f"{kind.host}:{caddy.site.port}")), what=kind.target)
+    if answer.status_code != kind.status or kind.leads not in answer.headers.get("location", ""):
+        raise RuntimeError(f"{kind} was answered {answer.status_code} {answer.headers}")
+    return True
+
+
+def _answer(ask: Callable[[], httpx.Response]) -> httpx.Response | None:
+    """Return the answer, None where the load before cut the connection."""
+    try:
+        return ask()
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+def _wrk(caddy: Running, kind: Kind, *, checked: bool) -> Load:
+    assert checked
+    port, expected = caddy.site.port, kind.status < 400
+    return wrk(port, f"{kind.host}:{port}", kind.target, script=kind.script, plain=expected)
+
+
+def _rps(loads: list[Load]) -> list[float]:
+    return [load.rps for load in loads]

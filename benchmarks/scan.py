@@ -1,11 +1,8 @@
-"""What a scan for listening servers costs, in milliseconds of CPU: `python benchmarks/scan.py [--processes 300]`.
+"""What a scan for listening servers costs, in milliseconds of CPU.
 
-Prints JSON: a resting scan, one that finds a new server, and the plain way (every socket and every process, each time).
+A resting scan, one that finds a new server, and the plain way (every socket and every process, each time).
 """
 
-import argparse
-import json
-import os
 import re
 import socket
 import subprocess
@@ -19,9 +16,20 @@ from statistics import median
 
 import psutil
 
+from benchmarks.measure import Result, progress
 from router.listeners import Listeners, Processes
 
 SERVER = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print('up', flush=True); time.sleep(600)"
+
+
+def run(*, smoke: bool) -> Result:
+    """Measure beside idle processes and servers in twenty folders."""
+    processes, worktrees, busy = (0, 2, 20) if smoke else (300, 20, 200)
+    progress(f"{processes} processes, {worktrees} servers")
+    with running(processes, worktrees) as roots:
+        about = {"processes": len(psutil.pids()), "worktrees": len(roots)}
+        figures = measured(roots, busy=busy, times=1 if smoke else 5)
+    return Result([{"scan": name.replace("_", " "), "CPU ms": value, **about} for name, value in figures.items()])
 
 
 def cost(work: Callable[[], object], *, times: int) -> float:
@@ -83,7 +91,7 @@ def running(processes: int, worktrees: int) -> Iterator[list[str]]:
         yield roots
 
 
-def measured(roots: list[str], *, busy: int) -> dict[str, float]:
+def measured(roots: list[str], *, busy: int, times: int) -> dict[str, float]:
     """Return each figure in milliseconds."""
     listeners, portable = Listeners(), Listeners(Processes(young=0.0))
 
@@ -91,35 +99,19 @@ def measured(roots: list[str], *, busy: int) -> dict[str, float]:
         with socket.create_server(("127.0.0.1", 0)):
             listeners.scan(roots)
 
-    for _ in range(10):  # until sockets of other users are given up
+    for _ in range(2 * times):  # until sockets of other users are given up
         listeners.scan(roots)
         portable.scan(roots)
     figures = {
-        "resting": cost(lambda: listeners.scan(roots), times=200),
-        "one_new_socket": cost(fresh, times=20),
-        "first": cost(lambda: Listeners().scan(roots), times=5),
-        "resting_without_sock_diag": cost(lambda: portable.scan(roots), times=8),
-        "proc_net_tables_alone": cost(tables, times=20) if sys.platform == "linux" else 0.0,
-        "naive_psutil": cost(lambda: naive(roots), times=5),
+        "resting": cost(lambda: listeners.scan(roots), times=40 * times),
+        "one_new_socket": cost(fresh, times=4 * times),
+        "first": cost(lambda: Listeners().scan(roots), times=times),
+        "resting_without_sock_diag": cost(lambda: portable.scan(roots), times=2 * times),
+        "proc_net_tables_alone": cost(tables, times=4 * times) if sys.platform == "linux" else 0.0,
+        "naive_psutil": cost(lambda: naive(roots), times=times),
     }
     with connections(busy):
         listeners.scan(roots)
-        figures[f"resting_with_{busy}_connections"] = cost(lambda: listeners.scan(roots), times=50)
-        figures[f"naive_psutil_with_{busy}_connections"] = cost(lambda: naive(roots), times=3)
+        figures[f"resting_with_{busy}_connections"] = cost(lambda: listeners.scan(roots), times=10 * times)
+        figures[f"naive_psutil_with_{busy}_connections"] = cost(lambda: naive(roots), times=times)
     return figures
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--processes", type=int, default=300)
-    parser.add_argument("--worktrees", type=int, default=20)
-    parser.add_argument("--connections", type=int, default=200)
-    options = parser.parse_args()
-    with running(options.processes, options.worktrees) as roots:
-        about = {"processes": len(psutil.pids()), "worktrees": len(roots), "cpus": os.cpu_count()}
-        print(json.dumps(about | {"cpu_ms": measured(roots, busy=options.connections)}, indent=2))
-
-
-if __name__ == "__main__":
-    main()

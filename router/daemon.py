@@ -28,6 +28,7 @@ from router.watch import Wake
 QUIET = 0.005  # seconds without an event that end a burst
 BURST = 0.12  # seconds after which a burst that goes on is looked at all the same
 FAST, SLOW = 0.03, 0.8  # seconds between two looks: right after a change, and at rest
+EASE = 12  # a thousand worktrees are looked at less often: at rest a look may cost one part in so many of the time
 RESYNC = 25.0  # seconds after which everything is looked at though nothing seems to have changed
 DRIFT = 1.5  # seconds between two looks at what Caddy serves
 HEARTBEAT = 5.0
@@ -61,6 +62,7 @@ class Watcher:
         self._repositories: tuple[str, ...] = ()
         self._seen = Look()
         self._pace = FAST
+        self._cost = 0.0
         self._publisher = Publisher(store)
         self._trouble = ""
         self._showing: tuple[object, ...] = ()
@@ -115,9 +117,10 @@ class Watcher:
             while not self._stop and time.monotonic() < end and self._wake.wait(QUIET):
                 pass
         else:
-            self._pace = min(self._pace * 1.5, SLOW)
+            self._pace = min(self._pace * 1.5, max(SLOW, EASE * self._cost))
 
     def _tick(self) -> None:
+        started = time.process_time()
         try:
             if not self._store.holds(self._lock):
                 self._begin_anew()
@@ -132,6 +135,7 @@ class Watcher:
             self._note(exc.message)
             with contextlib.suppress(StoreError):
                 self._show()
+        self._cost = time.process_time() - started
 
     def _pass(self) -> None:
         before = self._outcome.table

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.routers import Router
+from tests.e2e.routers import Router, Upstream, fresh
 
 
 @pytest.fixture
@@ -20,6 +20,15 @@ def running(router: Router) -> Router:
     """The same with `router up` in the foreground."""
     router.up()
     return router
+
+
+@pytest.fixture
+def app(router: Router) -> Iterator[str]:
+    """The label of a worktree with a server that answers `app`; the router has not been started."""
+    with Upstream("app") as upstream:
+        branch = fresh("app")
+        router.add(branch, port=upstream.port)
+        yield branch
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from router.embedded import binary
-from tests.e2e.routers import Client, Router, Stream, Upstream, free_port, fresh, listens, plain_caddy, wait_until
+from tests.e2e.routers import Client, Router, Stream, free_port, fresh, listens, plain_caddy, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -57,15 +57,6 @@ def other(router: Router, tmp_path: Path) -> Other:
         "ROUTER_UPSTREAM_HOST": "127.0.0.1",
     }
     return made
-
-
-@pytest.fixture
-def app(router: Router) -> Iterator[str]:
-    """The label of a worktree with a server."""
-    with Upstream("app") as upstream:
-        branch = fresh("app")
-        router.add(branch, port=upstream.port)
-        yield branch
 
 
 def shows(router: Router, label: str, text: str) -> None:

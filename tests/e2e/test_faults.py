@@ -4,27 +4,17 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import psutil
 import pytest
 
 from router.store import Store
-from tests.e2e.routers import Client, Router, Stream, Upstream, free_port, fresh, listens, wait_until
+from tests.e2e.routers import Client, Router, Stream, free_port, fresh, listens, wait_until
 
 pytestmark = pytest.mark.e2e
 
 EMPTY = b'{\n\tadmin "unix/%s|0600"\n}\n'
-
-
-@pytest.fixture
-def app(router: Router) -> Iterator[str]:
-    """The label of a worktree with a server that answers `app`; the router has not been started."""
-    with Upstream("app") as upstream:
-        branch = fresh("app")
-        router.add(branch, port=upstream.port)
-        yield branch
 
 
 def kill(pid: int) -> None:

@@ -36,6 +36,11 @@ class Seen:
     status: Document | None = None
 
     @property
+    def mode(self) -> str:
+        """How the watcher that runs was told to run Caddy, else how one would be."""
+        return self.owner.mode if self.owner else self.settings.caddy
+
+    @property
     def live(self) -> tuple[str, ...]:
         """The hosts that are routed now."""
         return hosts.names(self.status) if self.status and self.owner else ()
@@ -62,7 +67,7 @@ def port(seen: Seen) -> Iterator[Finding]:
     number = seen.owner.port if seen.owner else seen.settings.port
     found = Listeners().scan(())
     holders = [listener for listener in found if listener.port == number]
-    if seen.settings.caddy != "embedded":
+    if seen.mode != "embedded":
         yield _port_of_another(seen, number, holders)
         return
     ours = _ours(seen)
@@ -83,8 +88,8 @@ def port(seen: Seen) -> Iterator[Finding]:
 
 def admin(seen: Seen) -> Iterator[Finding]:
     """Caddy answers on its admin endpoint, with a configuration of the router's."""
-    embedded_down = seen.settings.caddy == "embedded" and not embedded.recorded(seen.store.directory)
-    if not seen.owner and (embedded_down or seen.settings.caddy == "compose"):
+    embedded_down = seen.mode == "embedded" and not embedded.recorded(seen.store.directory)
+    if not seen.owner and (embedded_down or seen.mode == "compose"):
         return
     told = seen.status["caddy"].get("admin") if seen.owner and seen.status else None
     address = told or modes.admin_address(seen.settings, seen.store)
@@ -126,7 +131,7 @@ def from_the_container(seen: Seen) -> Iterator[Finding]:
 
 
 def _no_watcher(seen: Seen) -> Finding:
-    left = seen.settings.caddy == "embedded" and embedded.recorded(seen.store.directory)
+    left = seen.mode == "embedded" and embedded.recorded(seen.store.directory)
     if left:
         message = f"the watcher was killed; its Caddy (pid {left.pid}) goes on with the routes of then"
         return Finding("warn", "watcher", message, "router up --detach")
@@ -174,9 +179,9 @@ def _taken(listener: Listener) -> str:
 
 def _port_of_another(seen: Seen, number: int, holders: list[Listener]) -> Finding:
     if holders:
-        return Finding("ok", "port", f"something listens on port {number}, as {seen.settings.caddy} Caddy should")
+        return Finding("ok", "port", f"something listens on port {number}, as {seen.mode} Caddy should")
     if seen.owner:
-        message = f"nothing listens on port {number} of this machine, where {seen.settings.caddy} Caddy should"
+        message = f"nothing listens on port {number} of this machine, where {seen.mode} Caddy should"
         hint = f"docker ps --filter publish={number}   # publish that port of its container, or set ROUTER_PORT"
         return Finding("fail", "port", message, hint)
     return Finding("ok", "port", f"port {number} is free")

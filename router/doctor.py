@@ -46,7 +46,7 @@ def examine(load: Callable[[], Settings], *, cwd: Path, sync: str, platform: str
     except RouterError as exc:
         return (Finding("fail", "settings", exc.message, exc.hint), *together(machine("embedded", ())))
     seen, trouble = _seen(settings, store, cwd)
-    checks = (*_of_the_router(seen), *machine(settings.caddy, seen.live), *_of_the_worktrees(seen, cwd))
+    checks = (*_of_the_router(seen), *machine(seen.mode, seen.live), *_of_the_worktrees(seen, cwd))
     return (*trouble, *together(checks))
 
 

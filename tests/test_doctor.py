@@ -52,15 +52,17 @@ def free() -> int:
 def seen(tmp_path: Path, free: int) -> Make:
     """Make what the checks start from, of a state directory of its own; `running` is since how long a watcher beat."""
 
-    def make(*, running: float | None = None, document: dict[str, Any] | None = None, **settings: Any) -> Seen:
+    def make(*, running: float | None = None, document: dict[str, Any] | None = None, mode: str = "",
+             **settings: Any) -> Seen:  # fmt: skip
         store = Store(tmp_path / "state")
         store.prepare()
         values = {"port": free, **settings}
         if running is not None:
             beat = datetime.now(UTC) - timedelta(seconds=running)
             store.write(store.site / "heartbeat", beat.isoformat())
-        owner = None if running is None else Owner(os.getpid(), "2026-01-01", __version__, free, "embedded")
-        return Seen(Settings(state_dir=store.directory, **values), store, owner, document)
+        chosen = Settings(state_dir=store.directory, **values)
+        runs = Owner(os.getpid(), "2026-01-01", __version__, free, mode or chosen.caddy)
+        return Seen(chosen, store, None if running is None else runs, document)
 
     return make
 
@@ -193,6 +195,13 @@ def test_an_external_caddy_holds_its_port_itself(seen: Make, free: int) -> None:
     assert levels(checks_router.port(seen(caddy="external", running=0.0))) == ["fail"]
     with socket.create_server(("127.0.0.1", free)):
         assert levels(checks_router.port(seen(caddy="external", running=0.0))) == ["ok"]
+
+
+def test_the_port_of_a_container_is_no_strangers_for_a_command_that_was_told_nothing_of_it(
+    seen: Make, free: int
+) -> None:
+    with socket.create_server(("127.0.0.1", free)):
+        assert levels(checks_router.port(seen(running=0.0, mode="external"))) == ["ok"]
 
 
 def test_caddy_that_does_not_answer_is_a_failure_where_a_watcher_runs(seen: Make, free: int) -> None:

@@ -359,13 +359,23 @@ class Stream:
     """One long connection through the router: a websocket or an event stream."""
 
     def __init__(self, port: int, host: str, target: str, *headers: str) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=LIMIT)
-        request = [f"GET {target} HTTP/1.1", f"Host: {host}.localhost:{port}", *headers, "", ""]
-        self._socket.sendall("\r\n".join(request).encode())
-        self._file = self._socket.makefile("rb")
-        self.status = int(self._file.readline().split()[1])
+        request = "\r\n".join([f"GET {target} HTTP/1.1", f"Host: {host}.localhost:{port}", *headers, "", ""])
+        opened = self._open(port, request) or self._open(port, request)  # a load may cut a new connection, too
+        assert opened, "the connection was cut twice"
+        self.status = int(opened.split()[1])
         while self._file.readline().strip():
             pass
+
+    def _open(self, port: int, request: str) -> bytes:
+        """Connect and ask; return the status line, nothing where the connection was cut."""
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=LIMIT)
+        self._file = self._socket.makefile("rb")
+        with contextlib.suppress(ConnectionError):
+            self._socket.sendall(request.encode())
+            if line := self._file.readline():
+                return line
+        self.__exit__()
+        return b""
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,7 @@ It knows that `*.localhost` is 127.0.0.1, as browsers do (RFC 6761 section 6.3);
 import html
 import re
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from http.cookies import SimpleCookie
@@ -107,5 +107,9 @@ def _connection(url: str) -> HTTPConnection:
 def _request(connection: HTTPConnection, url: str, headers: dict[str, str]) -> HTTPResponse:
     place = urlsplit(url)
     target = place._replace(scheme="", netloc="", fragment="").geturl() or "/"
+    with suppress(ConnectionResetError):  # a load that has just ended may cut one: browsers ask again
+        connection.request("GET", target, headers={"Host": place.netloc, **headers})
+        return connection.getresponse()
+    connection.close()
     connection.request("GET", target, headers={"Host": place.netloc, **headers})
     return connection.getresponse()

@@ -93,7 +93,7 @@ class Admin:
         if self._guarded and served.foreign and served.digest != self._taken:
             raise ForeignCaddyError(
                 f"the Caddy at {self.address} serves something that the router did not put there; it was left alone",
-                hint="use another Caddy, or `router up --take-over`: it saves that configuration and replaces it",
+                hint="use another Caddy; or `router down`, then `router up --take-over`, which saves and replaces it",
             )
 
     def answers(self) -> bool:

@@ -101,7 +101,12 @@ def admin(seen: Seen) -> Iterator[Finding]:
             return
     if served.foreign:
         message = f"the Caddy at {address} serves something that the router did not put there"
-        yield Finding("fail", "admin", message, "router up --take-over   # or name another Caddy with ROUTER_ADMIN")
+        yield Finding(
+            "fail",
+            "admin",
+            message,
+            "router down; router up --detach --take-over   # or name another Caddy with ROUTER_ADMIN",
+        )
     elif address.startswith("unix/") and _open_to_others(Path(address.removeprefix("unix/"))):
         message = f"others can reach Caddy's admin socket {address}"
         yield Finding("fail", "admin", message, f"chmod 600 {address.removeprefix('unix/')}")

@@ -51,11 +51,11 @@ def up(
     settings, store = opened(port=port, caddy=caddy)
     commons = [git.common_dir(path) for path in control.places(repositories or [Path.cwd()])]
     if owner := store.owner():
-        document, joined = control.join(settings, store, owner, commons)
+        document, joined = control.join(settings, store, owner, commons, take_over=take_over)
         view.print_status(document)
         say(f"the router (pid {owner.pid}) {'serves this repository now' if joined else 'already runs for this'}")
     elif detach:
-        options = [f"--port={settings.port}", f"--caddy={settings.caddy}", *["--take-over"][: int(take_over)]]
+        options = [f"--port={settings.port}", f"--caddy={settings.caddy}", *(["--take-over"] if take_over else [])]
         view.print_status(control.detach(store, [*options, *map(str, commons)]))
     else:
         _watch(settings, store, commons, take_over=take_over)

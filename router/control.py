@@ -61,12 +61,19 @@ def here(settings: Settings, store: Store, *, cwd: Path) -> tuple[view.Document,
     return document, _name_at(document, cwd)
 
 
-def join(settings: Settings, store: Store, owner: Owner, commons: Sequence[Path]) -> tuple[view.Document, bool]:
+def join(
+    settings: Settings, store: Store, owner: Owner, commons: Sequence[Path], *, take_over: bool
+) -> tuple[view.Document, bool]:
     """Let the running watcher serve these repositories too.
 
     Returns the status document that has them, and whether any was new to it. AlreadyRunningError where it runs
-    with another port, mode or version than asked for.
+    with another port, mode or version than asked for, or should take over what it has let alone.
     """
+    if take_over:
+        raise AlreadyRunningError(
+            f"a router (pid {owner.pid}) runs already; a Caddy is taken over at the start",
+            hint="run `router down`, then `router up --take-over`",
+        )
     asked = {"port": settings.port, "mode": settings.caddy, "version": __version__}
     for what, value in asked.items():
         if (runs := getattr(owner, what)) != value:

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from router import files
 from router.admin import Admin, Served
 from router.caddyfile import Site
 from router.compose import Compose
-from router.errors import CaddyError, ForeignCaddyError
+from router.errors import CaddyError
 from router.listeners import Listeners
 
 _EVERYWHERE = (":", "0.0.0.0", "[::]", "tcp/:", "tcp/0.0.0.0", "tcp/[::]")  # noqa: S104 - to warn of it
@@ -45,7 +46,9 @@ class External:
         return {"running": self._admin.reachable, "pid": None, "version": None}
 
     def begin(self, listeners: Listeners, *, now: float) -> None:
-        """Wait until it answers. ForeignCaddyError where it serves what is not to be replaced."""
+        """Wait until it answers. ForeignCaddyError where it serves what is not to be replaced, FileError where that
+        cannot be saved.
+        """
         del listeners, now
         if self._compose:
             self._say("starting Caddy's container")
@@ -90,13 +93,7 @@ class External:
                 return None
 
     def _take_over(self, served: Served, file: Path) -> None:
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(served.text, encoding="utf-8")
-        except OSError as exc:
-            raise ForeignCaddyError(
-                f"what Caddy serves cannot be saved in {file}: {exc.strerror}", hint="make room or mend its permissions"
-            ) from exc
+        files.write(file, served.text, mode=0o600)
         self._admin.take_over(served)
         self._say(f"saved what Caddy served in {file}; this restores it:\n  {restoring(self._admin.address, file)}")
 

@@ -13,6 +13,7 @@ from router.admin import Admin
 from router.caddyfile import Endpoint, Site
 from router.compose import Compose
 from router.embedded import Embedded, end_recorded
+from router.errors import SettingsError, UsageError
 from router.external import External
 from router.settings import Settings
 from router.store import Store
@@ -46,6 +47,10 @@ def caddy(
 ) -> Caddy:  # fmt: skip
     """Return the Caddy of a watcher."""
     if settings.caddy == "embedded":
+        if take_over:
+            raise UsageError(
+                "--take-over is for a Caddy that somebody else runs", hint="use it with `--caddy external`"
+            )
         endpoint = Endpoint(f"{client.address}|0600")
         process = Embedded(
             directory=store.directory,
@@ -98,17 +103,24 @@ def site(settings: Settings, store: Store, endpoint: Endpoint) -> Site:
 
 
 def compose(settings: Settings, store: Store) -> Compose:
-    """Return the container that `docker-compose.yml` describes, as these settings want it."""
-    by_socket = admin_address(settings, store).startswith("unix/")
+    """Return the container that `docker-compose.yml` describes, as these settings want it.
+
+    SettingsError where its admin API cannot be where they say: in the host's network it is at the private socket.
+    """
+    address = admin_address(settings, store)
+    by_socket = address == f"unix/{store.run / 'caddy.sock'}"
+    if not by_socket and (address.startswith("unix/") or not settings.contained):
+        raise SettingsError(
+            f"{address} cannot be the admin API of this container", hint="leave ROUTER_ADMIN out with `--caddy compose`"
+        )
     names = ["docker-compose.yml"]
     if by_socket:
         names.append("caddy/compose.socket.yml")
     if not settings.contained:
         names.append("caddy/compose.host.yml")
-    port = "" if by_socket else admin_address(settings, store).rpartition(":")[2]
     store.prepare_run()
     variables = {
-        "ROUTER_ADMIN_PORT": port,
+        "ROUTER_ADMIN_PORT": "" if by_socket else address.rpartition(":")[2],
         "ROUTER_PORT": str(settings.port),
         "ROUTER_STATE_DIR": str(store.directory),
         "ROUTER_RUN_DIR": str(store.run),

@@ -131,6 +131,9 @@ def test_one_that_becomes_somebody_elses_is_left_to_them_and_taken_back_when_it_
         branch = fresh("later")
         router.add(branch)
         assert router.run("status", "--check").code == 1
+        told = router.run("up", "--take-over")
+        assert told.code == 1
+        assert "run `router down`, then `router up --take-over`" in told.err
         with pytest.raises(AssertionError):  # several passes
             wait_until(lambda: other.page != "mine", limit=2)
 
@@ -173,6 +176,20 @@ def test_websockets_and_requests_outlive_loads_and_a_new_watcher(router: Router,
             client.more()
             assert stream.echo("still") == "still"
         assert len(client.failures) <= 3  # one a load, which a browser asks again
+
+
+def test_there_is_nothing_to_take_over_of_a_caddy_of_ones_own(router: Router) -> None:
+    said = router.run("up", "--take-over")
+    assert said.code == 2
+    assert "--take-over is for a Caddy that somebody else runs" in said.err
+
+
+@pytest.mark.parametrize("admin", ["unix//nowhere/caddy.sock", "127.0.0.1:2019"])
+def test_a_container_in_the_hosts_network_has_its_admin_api_at_the_private_socket(router: Router, admin: str) -> None:
+    env = {"ROUTER_ADMIN": admin, "ROUTER_UPSTREAM_HOST": "127.0.0.1"}
+    said = router.run("up", "--caddy", "compose", env=env)
+    assert said.code == 1
+    assert f"{admin} cannot be the admin API of this container" in said.err
 
 
 def test_another_mode_than_the_running_one_is_told(router: Router, other: Other) -> None:

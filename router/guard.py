@@ -117,6 +117,8 @@ def _owned(own: Environment, others: Sequence[Environment], tools: frozenset[str
         values.pop((name, value), None)
     databases.pop(own.database, None)
     vhosts.pop(own.vhost, None)
+    for url in own.urls.values():  # a repository that is not served now may have had the same label
+        hosts.pop(_host(url), None)
     roots = tuple(sorted((own, *others), key=lambda each: -len(each.path)))
     return _Owned(values, ports, databases, vhosts, hosts, roots, own, frozenset(own.ports.values()), tools)
 

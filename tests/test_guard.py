@@ -17,6 +17,7 @@ def environment(name: str, port: int, *, main: bool = False, repository: str = "
         "DATABASE_NAME": database,
         "RABBITMQ_VHOST": f"/{scope}", "REDIS_KEY_PREFIX": f"{scope}:" if scope else "",
         "COMPOSE_PROJECT_NAME": database.replace("_", "-"), "OAUTH_REDIRECT_URI": "http://localhost:8080/auth/callback",
+        "WORKTREE_URL": f"http://{name}.localhost:8080", "WORKTREE_API_URL": f"http://api.{name}.localhost:8080",
         "LOG": "debug", "DATABASE_URL": f"postgres://u:secret@localhost/{database}",
     }  # fmt: skip
     return Environment(

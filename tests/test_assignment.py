@@ -334,3 +334,15 @@ def test_a_command_forgets_nothing_that_the_watcher_saw() -> None:
     looked = told(seen, plan(observed(tree), seen).memory)
     [service] = [k.services["web"] for k in looked.worktrees]
     assert (service.port, service.source, service.program) == (4000, "listener", "next")
+
+
+def test_a_port_that_a_rule_of_then_gave_is_no_hint_whose_server_that_is() -> None:
+    there = worktree("x")
+    by_index = repository(there, services=(ServiceSpec("web"), ServiceSpec("api", ports="index", base=3000)))
+    by_hash = repository(there, services=(ServiceSpec("web"), ServiceSpec("api")))
+    memory = after(observed(by_index))
+    assert memory.worktrees[0].services["api"].port == 3001
+    seen = observed(by_hash, listener(3001, there))
+    first = plan(seen, memory)
+    assert plan(seen, first.memory) == first
+    assert {s.name: s.port for s in first.table.routes[0].services}["web"] == 3001

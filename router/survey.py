@@ -98,8 +98,8 @@ def roots(found: Iterable[Repository]) -> tuple[str, ...]:
 def watched(found: Iterable[Repository]) -> Watched:
     """Return what to watch: the smallest set that misses nothing, most telling first."""
     found = tuple(found)
-    admins = [_admin(worktree) for repository in found for worktree in repository.worktrees]
     commons = [repository.common_dir for repository in found]
+    admins = [admin for common in commons for admin in _admins(common)]
     lists = [f"{common}/worktrees" for common in commons]
     reftables = [f"{admin}/reftable" for admin in dict.fromkeys(commons + admins) if Path(admin, "reftable").is_dir()]
     directories = dict.fromkeys([*commons, *lists, *admins, *reftables, *roots(found)])
@@ -127,16 +127,23 @@ def _files(found: Iterable[Repository]) -> Iterator[str]:
         if repository.copies:
             yield f"{Path(repository.path).parent}/"
         yield f"{repository.path}/{REPOSITORY_FILE}"
-        for worktree in repository.worktrees:
-            admin = _admin(worktree)
+        for admin in (repository.common_dir, *_admins(repository.common_dir)):
             yield from (f"{admin}/{name}" for name in _HEADS)
+        for worktree in repository.worktrees:
             yield worktree.path
             yield from (f"{worktree.path}/{name}" for name in envfiles.FILES)
 
 
-def _admin(worktree: Worktree) -> str:
-    common, admin = worktree.id.common_dir, worktree.id.admin
-    return f"{common}/worktrees/{admin}" if admin else common
+def _admins(common: str) -> list[str]:
+    """Return git's own directories of the linked worktrees, one that `git worktree add` has only begun included.
+
+    Git lists a worktree once its `gitdir` is there; nothing around the directory tells when that is written.
+    """
+    place = f"{common}/worktrees"
+    try:
+        return [f"{place}/{name}" for name in sorted(os.listdir(place))]  # noqa: PTH208 - as text, like all of these
+    except OSError:
+        return []
 
 
 def _with_files(worktree: Worktree, specs: tuple[ServiceSpec, ...]) -> Worktree:

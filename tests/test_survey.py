@@ -70,6 +70,16 @@ def test_a_worktree_that_git_is_making_is_watched_and_nobodys_root_yet(shop: Pat
     assert f"{admin}/locked" in survey.watched([found]).files
 
 
+def test_a_worktree_that_git_does_not_list_yet_is_watched(shop: Path) -> None:
+    admin = shop / ".git" / "worktrees" / "begun"
+    admin.mkdir()
+    found = one(shop)
+    assert [Path(worktree.path).name for worktree in found.worktrees] == ["shop", "shop.x"]
+    watched = survey.watched([found])
+    assert str(admin) in watched.directories
+    assert f"{admin}/gitdir" in watched.files
+
+
 def test_router_toml_of_the_main_checkout_counts(shop: Path) -> None:
     (shop / "router.toml").write_text(
         'callback_paths = ["/cb"]\n[services.docs]\nenv = ["DOCS_PORT"]\n[worktrees."feature/x"]\nhide = true'

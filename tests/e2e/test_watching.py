@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from time import sleep
 
 import pytest
 
@@ -22,6 +23,19 @@ def test_a_new_worktree_is_routed(shared: Router) -> None:
     path = shared.routed(shared.add(branch))
     assert path["name"] == label(branch)
     assert shared.get(label(branch)).status_code == 502
+
+
+def test_a_worktree_that_git_is_held_up_in_making_is_routed(shared: Router) -> None:
+    branch = fresh("slow")
+    path, admin = shared.directory / branch, shared.repository / ".git" / "worktrees" / branch
+    shared.git("branch", branch)
+    admin.mkdir(parents=True)
+    sleep(0.5)  # for a look that finds a worktree git does not list yet
+    path.mkdir()
+    for file, text in ((path / ".git", f"gitdir: {admin}"), (admin / "gitdir", f"{path}/.git"),
+                       (admin / "HEAD", f"ref: refs/heads/{branch}"), (admin / "commondir", "../..")):  # fmt: skip
+        file.write_text(f"{text}\n")
+    shared.label(path, branch)
 
 
 def test_a_switched_branch_changes_the_host_and_not_the_hash_port(shared: Router) -> None:

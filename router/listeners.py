@@ -91,7 +91,11 @@ class Kernel:
     def look(self) -> tuple[Socket, ...]:
         """Return the sockets of this network namespace, in the order of the kernel's tables."""
         bound = dict(self._listening())
-        known = {inode: s for inode, s in self._known.items() if inode in bound and self._settled(inode, s)}
+        known = {
+            inode: each
+            for inode, each in self._known.items()
+            if bound.get(inode) == (each.address, each.port, each.dual) and self._settled(inode, each)
+        }
         new = bound.keys() - known.keys()
         holders = self._holders(new) if new else {}
         for inode in new:

@@ -306,6 +306,12 @@ class TestOwnersThatCannotBeFound:
         gone.symlink_to("socket:[777]")
         assert Listeners(Kernel(lambda: self.SOCKETS, str(tmp_path))).scan(["/"])[0].pid is None
 
+    def test_an_inode_that_another_socket_has_by_now_is_that_sockets(self, tmp_path: Path) -> None:
+        self.held(tmp_path, tmp_path)
+        looks = iter((self.SOCKETS, ((777, ("127.0.0.1", 5000, False)),)))
+        listeners = Listeners(Kernel(lambda: next(looks), str(tmp_path)))
+        assert [listeners.scan([str(tmp_path)])[0].port for _ in range(2)] == [4000, 5000]
+
     def test_a_folder_that_is_called_deleted_is_none_that_was(self, tmp_path: Path) -> None:
         odd = folder(tmp_path / "x (deleted)")
         self.held(tmp_path, odd)

@@ -54,8 +54,10 @@ _HOME = _home()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: what is started here would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-settings.register_profile("router", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("long", settings.get_profile("router"), max_examples=10_000)  # --hypothesis-profile=long
+settings.register_profile("router", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile(  # --hypothesis-profile=long: a change is judged by the same examples, new ones are sought here
+    "long", settings.get_profile("router"), derandomize=False, max_examples=10_000
+)
 settings.load_profile("router")
 
 

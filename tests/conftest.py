@@ -55,9 +55,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jo
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("router", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-settings.register_profile(  # --hypothesis-profile=long: a change is judged by the same examples, new ones are sought here
-    "long", settings.get_profile("router"), derandomize=False, max_examples=10_000
-)
+# A change is judged by the same examples each time; new ones are sought with --hypothesis-profile=long.
+settings.register_profile("long", settings.get_profile("router"), derandomize=False, max_examples=10_000)
 settings.load_profile("router")
 
 

@@ -30,6 +30,8 @@ Json = dict[str, Any]
 Seen = TypeVar("Seen")
 LIMIT = 20.0  # seconds for what takes one on an idle machine
 _ENDED = (psutil.Error, OSError)
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
 def wait_until(look: Callable[[], Seen], *, limit: float = LIMIT, what: str = "", pause: float = 0.02) -> Seen:
@@ -41,9 +43,16 @@ def wait_until(look: Callable[[], Seen], *, limit: float = LIMIT, what: str = ""
     return seen
 
 
+# Handed out once in this process, and to no other of pytest-xdist's: below those that the system gives to clients,
+# above the hash ports.
+_ports = list(range(20_000 + _WORKER, 32_000, _WORKERS))
+random.shuffle(_ports)
+_hash_ports: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a port that nobody uses, below those that the system gives to clients and above the hash ports."""
-    while listens(port := random.randrange(20_000, 32_000)):
+    """Return a port that nobody uses and no other test of this run has."""
+    while listens(port := _ports.pop()):
         pass
     return port
 
@@ -59,7 +68,9 @@ def fresh(name: str) -> str:
     """Return a branch name that no other test has, whose hash ports nobody uses: tests run beside each other."""
     while True:
         branch = f"{name}-{secrets.token_hex(2)}"
-        if not any(listens(service_port(service, branch)) for service in ("web", "api")):
+        ports = {service_port(service, branch) for service in ("web", "api")}
+        if not ports & _hash_ports and not any(map(listens, ports)):
+            _hash_ports.update(ports)
             return branch
 
 

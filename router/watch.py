@@ -7,13 +7,27 @@ import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 
 MOST = 600
 """Directories watched at the most: each costs a thread of watchdog's; what is beyond is left to the signatures."""
-_READING = frozenset({"opened", "closed_no_write"})
+# Of reading the kernel tells nothing then: git opens three files of each worktree whenever it is asked for them.
+_CHANGES: list[type[FileSystemEvent]] = [
+    FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileDeletedEvent,
+    DirCreatedEvent, DirMovedEvent, DirDeletedEvent,
+]  # fmt: skip
 _NOISE = frozenset({"index", "ORIG_HEAD", "COMMIT_EDITMSG", "FETCH_HEAD", "packed-refs", "logs", "objects"})
 
 Signature = tuple[tuple[int, int, int] | None, ...]
@@ -78,12 +92,11 @@ class Watch(FileSystemEventHandler):
         for path, inode in wanted.items():
             if path not in self._followed:
                 with contextlib.suppress(OSError):  # gone by now, or the limit of inotify watches
-                    self._followed[path] = (inode, self._observer.schedule(self, path, recursive=False))
+                    watch = self._observer.schedule(self, path, recursive=False, event_filter=_CHANGES)
+                    self._followed[path] = (inode, watch)
 
     def dispatch(self, event: FileSystemEvent) -> None:
-        """Take an event; those of reading, of git's locks and of commits are not worth a look."""
-        if event.event_type in _READING:
-            return
+        """Take an event; those of git's locks, of commits and of editors are not worth a look."""
         path = os.fsdecode(event.dest_path or event.src_path)
         name = os.path.basename(path)  # noqa: PTH119 - as text: the file may be gone
         if name not in _NOISE and not name.endswith((".lock", "~", ".swp")):

@@ -117,7 +117,7 @@ def identify(pid: int) -> ProcessId | None:
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else ProcessId(pid, process.create_time())
-    except psutil.Error:
+    except (psutil.Error, ValueError):  # ValueError: a number below zero, of a spoiled record
         return None
 
 

@@ -94,6 +94,10 @@ def test_a_pid_that_was_given_out_again_gets_no_signal(sleeper: subprocess.Popen
     assert sleeper.poll() is None
 
 
+def test_a_number_that_no_process_has_is_nobodys() -> None:
+    assert [proc.identify(number) for number in (-1, 0, 2**31, 2**70)] == [None] * 4
+
+
 def test_one_signal_is_enough_for_a_willing_process(sleeper: subprocess.Popen[bytes]) -> None:
     assert proc.end(identity(sleeper.pid), [(signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)])
     assert sleeper.wait(5) == -signal.SIGTERM

@@ -500,6 +500,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
 class _Pages(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two packets: the second would wait 40 ms for the first one's ACK
     server: _Server
 
     def do_GET(self) -> None:

@@ -22,6 +22,10 @@ class UsageError(RouterError):
     exit_code = 2
 
 
+class HiddenError(UsageError):
+    """A worktree that `router.toml` hides has neither a route nor values of its own."""
+
+
 class SettingsError(RouterError):
     """A setting of the machine or of a repository has a value that cannot be used."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from router import checkouts, files, isolation
 from router.checkouts import Place
-from router.errors import FileError, RouterError, SettingsError
+from router.errors import FileError, HiddenError, RouterError, SettingsError
 from router.naming import shown
 from router.settings import Settings, Setup, repository
 from router.store import Store
@@ -112,7 +112,11 @@ def _populate(place: Place, wanted: Setup, *, say: Say) -> None:
 
 def _write_env(root: Path, settings: Settings, store: Store, *, say: Say) -> None:
     """Write the env block: dev servers and Compose wrappers read `.env.local`, mise its own file where it is used."""
-    written = [isolation.write(settings, store, cwd=root)]
+    try:
+        written = [isolation.write(settings, store, cwd=root)]
+    except HiddenError as exc:
+        say(f"left out the worktree's own values: {exc.message}")
+        return
     if any((root / name).is_file() for name in MISE_FILES):
         written.append(isolation.write(settings, store, cwd=root, form="mise"))
     say(f"wrote the worktree's own values into {', '.join(path.name for path in written)}")

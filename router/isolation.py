@@ -11,8 +11,9 @@ from typing import Literal
 from router import envblock, envfiles, files, formats, git, guard, survey
 from router.environment import Environment, extended
 from router.environment import environment as plain
-from router.errors import FileError, RouterError, SettingsError, TemplateValueError, UsageError
+from router.errors import FileError, HiddenError, RouterError, SettingsError, TemplateValueError, UsageError
 from router.guard import Leak, Said
+from router.labels import hidden
 from router.listeners import Listeners
 from router.memory import told
 from router.model import Kept, Memory, Repository, Worktree, WorktreeId
@@ -144,11 +145,11 @@ def _environment(settings: Settings, place: Place) -> Environment:
     if broken:
         raise SettingsError(broken.message, hint="mend it: nothing in it counts until then")
     kept = next((kept for kept in place.memory.worktrees if kept.id == place.worktree.id), None)
+    path = shown(place.worktree.path)
+    if hidden(place.repository, place.worktree):
+        raise HiddenError(f"{path} has no environment: it is hidden", hint="take `hide = true` out of router.toml")
     if kept is None or not kept.project:
-        raise UsageError(
-            f"{shown(place.worktree.path)} has no environment: it is hidden, or git is still making it",
-            hint="take `hide = true` out of router.toml, or try again in a moment",
-        )
+        raise UsageError(f"{path} has no environment: git is still making it", hint="try again in a moment")
     own = _plain(settings, place.repository, place.worktree, kept)
     try:
         return _extended(own, place.repository, place.worktree)

@@ -19,7 +19,7 @@ def by_age(repositories: Iterable[Repository]) -> tuple[Aged, ...]:
         (repository, worktree)
         for repository in repositories
         for worktree in sorted(repository.worktrees, key=lambda w: (not w.main, w.id.created, w.path))
-        if worktree.present and worktree.made and not _hidden(repository, worktree)
+        if worktree.present and worktree.made and not hidden(repository, worktree)
     )
 
 
@@ -149,6 +149,7 @@ def _override_name(repository: Repository, worktree: Worktree) -> str | None:
     return override.name if override else None
 
 
-def _hidden(repository: Repository, worktree: Worktree) -> bool:
+def hidden(repository: Repository, worktree: Worktree) -> bool:
+    """Tell whether `router.toml` hides a worktree, by its branch."""
     override = repository.overrides.get(worktree.branch) if worktree.branch else None
     return bool(override and override.hide)

@@ -102,6 +102,13 @@ def test_mise_s_file_is_written_where_mise_is_used(shop: Shop) -> None:
     assert "[env]" in (shop.create() / ".mise.local.toml").read_text()
 
 
+def test_a_hidden_worktree_is_made_without_values_of_its_own(shop: Shop) -> None:
+    (shop.path / "router.toml").write_text('[worktrees."worktree-x"]\nhide = true\n')
+    path = shop.create("x")
+    assert not (path / ".env.local").exists()
+    assert any("it is hidden" in line for line in shop.said)
+
+
 @pytest.mark.parametrize(
     "name",
     ["", ".", "..", "a/b", "/etc", "../x", ".git", "a..b", "a b", "a~1", "x.lock", "@{-1}", "a\nb", "a\0b", "\udc80",

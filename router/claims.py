@@ -96,7 +96,7 @@ def candidates(
     if own:
         # at its assigned port too, a server that is not where a file says has moved: that is what is remembered
         yield replace(own, source="listener") if declared and own.source in STRATEGIES else own
-    if known and _last_seen(known, declared) and known.port not in reserved:
+    if known and last_seen(known, declared) and known.port not in reserved:
         yield Candidate(known.port, known.source)
     if declared and not there:
         yield declared
@@ -110,7 +110,7 @@ def published(source: str) -> bool:
     return source.startswith("container:")
 
 
-def _last_seen(known: KeptService, declared: Candidate | None) -> bool:
+def last_seen(known: KeptService, declared: Candidate | None) -> bool:
     """Tell whether a server was found where no file says so, and the files say the same still."""
     found_there = known.source == "listener" or published(known.source)
     return found_there and known.declared == (declared.port if declared else None)
@@ -123,7 +123,7 @@ def _moved_away(known: KeptService | None, declared: Candidate, own: Candidate |
     """
     if not all(each.pid and not each.worktree for each in listening[declared.port]):
         return False
-    last = known.port if known and known.source == "listener" and _last_seen(known, declared) else declared.port
+    last = known.port if known and known.source == "listener" and last_seen(known, declared) else declared.port
     pages = own and any(each.serves == "html" for each in listening.get(own.port, ()))
     return declared.port != (own.port if own and pages else last)
 

@@ -21,7 +21,6 @@ from router.model import (
     WorktreeId,
 )
 from router.naming import shown
-from router.ports import STRATEGIES
 from router.scene import Scene
 from router.scene import scene as drawn
 
@@ -55,16 +54,12 @@ def _contest(scene: Scene, repository: Repository, worktree: Worktree, age: int)
     wishes = {spec.name: scene.wishes[worktree.id, spec.name] for spec in specs}
     declared = {name: wish.declared for name, wish in wishes.items()}
     assigned = {spec.name: scene.assigned[worktree.id, spec.name] for spec in specs}
-    seen = {spec: scene.known(worktree, spec.name) for spec in specs}
-    last = {  # not what a rule of then gave, which counts for nothing under another one
-        spec.name: known.port
-        for spec, known in seen.items()
-        if known and (known.rule == spec.rule or known.source not in STRATEGIES)
-    }
+    seen = {spec.name: scene.known(worktree, spec.name) for spec in specs}
+    last = {n: known.port for n, known in seen.items() if known and claims.last_seen(known, declared[n])}
     own, unclear = found(worktree, specs, declared, scene.observed, assigned=assigned, last=last)
     contest = []
     for spec in specs:
-        known = scene.known(worktree, spec.name)
+        known = seen[spec.name]
         candidates = claims.candidates(
             known,
             declared[spec.name],

@@ -61,12 +61,11 @@ def _published(worktree: Worktree, observed: Observed) -> dict[str, Candidate]:
 
 def _own(worktree: Worktree, observed: Observed) -> dict[int, Listener]:
     """Return the worktree's own listeners that may be a dev server; of both families, the one that was understood."""
-    own: dict[int, Listener] = {}
     closed = NOT_DEV_PORTS | observed.reserved
-    for listener in observed.listeners:
-        if listener.worktree == worktree.path and listener.port not in closed:
-            known = own.get(listener.port)
-            own[listener.port] = known if known and known.serves else listener
+    mine = (each for each in observed.listeners if each.worktree == worktree.path and each.port not in closed)
+    own: dict[int, Listener] = {}
+    for listener in sorted(mine, key=lambda each: (each.serves is None, each.address)):
+        own.setdefault(listener.port, listener)
     return own
 
 

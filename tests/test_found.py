@@ -1,5 +1,7 @@
 """Servers that no file declares: which of a worktree's listeners is which service."""
 
+from dataclasses import replace
+
 from router.model import Container, Memory, Observed, Route, ServiceSpec
 from router.plan import plan
 from router.ports import service_port
@@ -60,6 +62,13 @@ def test_a_listener_on_both_families_is_one_server() -> None:
     assert ports(seen) == {"web": (5173, "listener"), "api": (8000, "listener")}
 
 
+def test_of_two_families_that_answer_differently_the_one_that_is_dialled_counts() -> None:
+    four, six = listener(5173, TREE, serves="http"), listener(5173, TREE, address="::1", serves="html")
+    seen = observed(TREE, four, six, listener(8000, TREE, serves="html"))
+    for each in (seen, replace(seen, listeners=seen.listeners[::-1])):
+        assert ports(each) == {"web": (8000, "listener"), "api": (5173, "listener")}
+
+
 def test_debuggers_and_databases_are_no_candidates() -> None:
     seen = observed(TREE, listener(5173, TREE), listener(9229, TREE), listener(5432, TREE))
     assert ports(seen)["web"] == (5173, "listener")
@@ -102,6 +111,14 @@ def test_api_does_not_become_web_when_web_stops() -> None:
     web, api = listener(5173, TREE, serves="html"), listener(8000, TREE, serves="http")
     memory = plan(observed(TREE, web, api), Memory()).memory
     assert ports(observed(TREE, api), memory) == {"web": (5173, "listener"), "api": (8000, "listener")}
+
+
+def test_where_a_file_said_another_service_was_is_no_hint_any_more() -> None:
+    was = plan(observed(worktree("x", declared(3000, service="api"))), Memory()).memory
+    seen = observed(TREE, listener(3000, TREE))
+    first = plan(seen, was)
+    assert ports(seen, was)["web"] == (3000, "listener")
+    assert plan(seen, first.memory) == first
 
 
 def test_what_was_web_for_want_of_another_becomes_api_when_a_page_appears() -> None:

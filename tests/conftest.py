@@ -54,9 +54,9 @@ _HOME = _home()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: what is started here would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-settings.register_profile("router", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 # A change is judged by the same examples each time; new ones are sought with --hypothesis-profile=long.
-settings.register_profile("long", settings.get_profile("router"), derandomize=False, max_examples=10_000)
+settings.register_profile("long", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=10_000)
+settings.register_profile("router", settings.get_profile("long"), max_examples=100, derandomize=True)
 settings.load_profile("router")
 
 

@@ -21,7 +21,6 @@ class Candidate:
 
     port: int
     source: str
-    declared: bool = False
 
 
 @dataclass(slots=True)
@@ -136,18 +135,18 @@ def settle(claims: list[Claim], held: Holders) -> None:
     """
     pending = claims
     while pending:
-        losers: dict[int, tuple[Claim, str]] = {}
+        losers: dict[int, Claim] = {}
         by_port: dict[int, list[Claim]] = defaultdict(list)
         for claim in claims:
             by_port[claim.current.port].append(claim)
         for port, rivals in by_port.items():
             strongest = _strongest(rivals, held)
             for claim in rivals:
-                if other := _beaten_by(claim, strongest, held.get(port, frozenset())):
-                    losers[id(claim)] = (claim, other)
-        for claim, other in losers.values():
-            _lose(claim, other)
-        pending = [claim for claim, _ in losers.values()]
+                if _is_beaten(claim, strongest, held.get(port, frozenset())):
+                    losers[id(claim)] = claim
+        for claim in losers.values():
+            _lose(claim)
+        pending = list(losers.values())
 
 
 def _strongest(rivals: list[Claim], held: Holders) -> Claim:
@@ -163,55 +162,20 @@ def _rank(claim: Claim, held: Holders) -> tuple[bool, bool, int, str]:
     return (not own, port not in claim.had, claim.age, claim.service.name)
 
 
-def _beaten_by(claim: Claim, strongest: Claim, paths: frozenset[str]) -> str | None:
-    """Return the path of the worktree that keeps this claim from its port, None where nothing does."""
+def _is_beaten(claim: Claim, strongest: Claim, paths: frozenset[str]) -> bool:
+    """Tell whether something keeps a claim from its port: who else listens there, a stronger claim, a named one."""
     own = claim.worktree.path
     if paths and own not in paths:
-        return min(paths)
+        return True
     if strongest.worktree.path != own:
-        return None if own in paths else strongest.worktree.path
-    shares = claim is not strongest and claim.current.source in STRATEGIES
-    return own if shares else None
+        return own not in paths
+    return claim is not strongest and claim.current.source in STRATEGIES
 
 
-def _lose(claim: Claim, other: str) -> None:
-    lost = claim.current
-    claim.current = next(claim.candidates)
-    while claim.current.port == lost.port:
+def _lose(claim: Claim) -> None:
+    lost = claim.current.port
+    while claim.current.port == lost:
         claim.current = next(claim.candidates)
-    if lost.declared:
-        message = f"port {lost.port} ({lost.source}) belongs to {_whose(other, claim)}"
-        hint = f"give {claim.service.name} a port of its own in {lost.source.partition(':')[2] or 'router.toml'}"
-        claim.problems.append(Problem("port-conflict", message, hint, claim.service.name))
-
-
-def owners(claims: Iterable[Claim], held: Holders) -> dict[int, str]:
-    """Return whose every port is once the claims are settled: the path of a worktree by port."""
-    return {**{port: min(paths) for port, paths in held.items()}, **{c.current.port: c.worktree.path for c in claims}}
-
-
-def problems(claim: Claim, owners: Mapping[int, str]) -> Iterator[Problem]:
-    """Yield what is wrong with a service, once the claims are settled.
-
-    A `hash-collision` is read off the outcome: the service has the next free port, as those from its hash port on are
-    taken. So it is shown for as long as it lasts, and not only in the pass that moved the port.
-    """
-    yield from claim.problems
-    name, current, declared = claim.service.name, claim.current, claim.declared
-    for first in claim.hashed if current.source == "hash" else ():
-        if first < current.port and all(port in owners for port in range(first, current.port)):
-            message = f"hash port {first} belongs to {_whose(owners[first], claim)}; the next free one is used"
-            hint = f"declare a port in .env.local, or give {name} the port that `router url --direct` names"
-            yield Problem("hash-collision", message, hint, name)
-            break
-    if declared and current.source == "listener" and current.port != declared.port:
-        message = f"{name} listens on {current.port}, not on {declared.port} ({declared.source})"
-        hint = f"nothing to do: {current.port} is routed; to move back, free {declared.port} and restart the server"
-        yield Problem("moved-port", message, hint, name)
-
-
-def _whose(path: str, claim: Claim) -> str:
-    return "its own other service" if path == claim.worktree.path else shown(path)
 
 
 def own_declaration(
@@ -227,7 +191,7 @@ def own_declaration(
         if declaration.service == service.name:
             problem = _unusable(declaration, worktree, inherited=inherited, reserved=reserved, held=held)
             if problem is None and declaration.port is not None:
-                return Candidate(declaration.port, declaration.source, declared=True), problems
+                return Candidate(declaration.port, declaration.source), problems
             problems += [problem] if problem else []
     return None, problems
 

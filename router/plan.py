@@ -21,6 +21,7 @@ from router.model import (
     WorktreeId,
 )
 from router.naming import shown
+from router.outcome import Outcome, outcome, problems
 from router.scene import Scene
 from router.scene import scene as drawn
 
@@ -40,7 +41,7 @@ def plan(observed: Observed, remembered: Memory) -> Plan:
     every = list(chain.from_iterable(contests.values()))
     claims.settle(every, scene.held)
     contests = {w.id: [c for c in contests[w.id] if _stands(c, repository)] for repository, w in scene.aged}
-    routes = tuple(_routes(scene, contests, claims.owners(every, scene.held)))
+    routes = tuple(_routes(scene, contests, outcome(every, scene.held)))
     table = RouteTable(
         routes=tuple(sorted(routes, key=lambda route: route.name)),
         callback_paths=tuple(sorted({path for r in observed.repositories for path in r.callback_paths})),
@@ -88,7 +89,7 @@ def _stands(claim: Claim, repository: Repository) -> bool:
     return claim.service in repository.services or claims.published(claim.current.source)
 
 
-def _routes(scene: Scene, contests: Mapping[WorktreeId, list[Claim]], ports: Mapping[int, str]) -> Iterator[Route]:
+def _routes(scene: Scene, contests: Mapping[WorktreeId, list[Claim]], settled: Outcome) -> Iterator[Route]:
     aliases = labels.aliases(scene.aged, scene.labels)
     owners = {scene.labels[worktree.id]: worktree for _, worktree in scene.aged}
     for repository, worktree in scene.aged:
@@ -103,7 +104,7 @@ def _routes(scene: Scene, contests: Mapping[WorktreeId, list[Claim]], ports: Map
             problems=(
                 *worktree.problems,
                 *((clash,) if clash else ()),
-                *chain.from_iterable(claims.problems(claim, ports) for claim in contest),
+                *chain.from_iterable(problems(claim, settled) for claim in contest),
             ),
         )
 

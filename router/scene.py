@@ -122,7 +122,7 @@ def _wish(
     override = repository.overrides.get(worktree.branch) if worktree.branch else None
     if override and (port := override.ports.get(spec.name)):
         if port not in reserved:
-            return Wish(Candidate(port, "settings", declared=True), port)
+            return Wish(Candidate(port, "settings"), port)
         message = f"port {port} in router.toml is a port of the router's own"
         ruled = (Problem("bad-port", message, "write a free port into router.toml", spec.name),)
     inherited = frozenset[int]()

@@ -173,6 +173,21 @@ def test_the_loser_goes_on_to_its_next_source() -> None:
     assert web(seen)["new"] == (3001, "listener")
 
 
+def test_a_conflict_is_shown_for_as_long_as_it_lasts() -> None:
+    old, new = worktree("old", declared(3000), created=1), worktree("new", declared(3000), created=2)
+    seen = observed(old, new, listener(3000), listener(3001, new))
+    memory = after(seen)
+    assert web(seen)["new"] == web(seen, memory)["new"] == (3001, "listener")
+    assert kinds(seen) == kinds(seen, memory) == {"old": [], "new": ["port-conflict"]}
+
+
+def test_a_server_that_moved_out_of_the_way_of_one_without_files_is_no_conflict() -> None:
+    tree, other = worktree("x", declared(3000)), worktree("y")
+    seen = observed(tree, other, listener(3000, other), listener(3001, tree))
+    assert web(seen) == {"x": (3001, "listener"), "y": (3000, "listener")}
+    assert kinds(seen) == kinds(seen, after(seen)) == {"x": ["moved-port"], "y": []}
+
+
 def test_a_declaration_takes_no_neighbours_hash_port() -> None:
     neighbour = worktree("x", created=2)
     memory = after(observed(neighbour))

@@ -57,7 +57,7 @@ def assign(wants: Sequence[Want], observed: Observed, *, elsewhere: frozenset[in
     What is remembered stays. Then each gets the port that its strategy means, if nobody has it; the others get the
     next free one, so that nobody steps onto a port that is meant for another. Stepped over are reserved ports, those
     of `elsewhere` (repositories that nobody looks at now), those that files name for other services, those at which
-    other worktrees were last seen, and those that a foreign process holds.
+    other services are found, and those that a foreign process holds.
     """
     ground = _ground(wants, observed, elsewhere)
     given: dict[Key, int] = {}
@@ -71,12 +71,15 @@ def assign(wants: Sequence[Want], observed: Observed, *, elsewhere: frozenset[in
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """What is known of every port; `taken` grows while ports are assigned."""
+    """What is known of every port; `taken` grows while ports are assigned.
+
+    `found` are the services, by path of the worktree and name, that are somewhere else than they were assigned.
+    """
 
     reserved: frozenset[int]
     elsewhere: frozenset[int]
     wishes: Mapping[int, frozenset[Key]]
-    seen: Mapping[int, frozenset[str]]
+    found: Mapping[int, frozenset[tuple[str, str]]]
     listening: Mapping[int, tuple[Listener, ...]]
     taken: set[int]
 
@@ -87,7 +90,7 @@ class _Ground:
             port not in self.reserved | self.elsewhere
             and port not in self.taken
             and wishes <= {want.key}
-            and self.seen.get(port, frozenset()) <= {path}
+            and self.found.get(port, frozenset()) <= {(path, want.spec.name)}
             and not _foreign(self.listening.get(port, ()), want)
             and (want.spec.ports == "hash" or port == want.natural or port not in NOT_DEV_PORTS)
         )
@@ -95,19 +98,20 @@ class _Ground:
 
 def _ground(wants: Iterable[Want], observed: Observed, elsewhere: frozenset[int]) -> _Ground:
     wishes: dict[int, set[Key]] = defaultdict(set)
-    seen: dict[int, set[str]] = defaultdict(set)
+    found: dict[int, set[tuple[str, str]]] = defaultdict(set)
     for want in wants:
         if want.declared:
             wishes[want.declared].add(want.key)
-        if want.known and (want.known.source == "listener" or published(want.known.source)):
-            seen[want.known.port].add(want.worktree.path)
+        known = want.known
+        if known and (known.port != known.assigned or known.source == "listener" or published(known.source)):
+            found[known.port].add((want.worktree.path, want.spec.name))
     for container in observed.containers:
-        seen[container.port].add(container.worktree)
+        found[container.port].add((container.worktree, container.service))
     return _Ground(
         reserved=observed.reserved,
         elsewhere=elsewhere,
         wishes={port: frozenset(keys) for port, keys in wishes.items()},
-        seen={port: frozenset(paths) for port, paths in seen.items()},
+        found={port: frozenset(services) for port, services in found.items()},
         listening=by_port(observed.listeners),
         taken=set(),
     )

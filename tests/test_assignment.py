@@ -111,6 +111,24 @@ def test_a_port_whose_process_cannot_be_seen_is_stepped_over_too() -> None:
     assert given_out(after(observed(by(INDEX, worktree("main")), listener(5173, pid=None)))) == {"main": 5174}
 
 
+def test_a_port_at_which_the_worktrees_other_service_was_last_seen_is_stepped_over() -> None:
+    main = worktree("main")
+    memory = after(observed(main, listener(8000, main)))
+    seen = observed(by(INDEX, main))
+    assert given_out(plan(seen, memory).memory, "api") == {"main": 8001}
+
+
+def test_a_port_to_which_a_service_had_to_go_is_stepped_over() -> None:
+    main, new, other = worktree("main"), worktree("new", created=2), worktree("other", common="/b/.git")
+    before = observed(by(FREE, main), repository(other), listener(5173, other))
+    memory = after(observed(by(FREE, main)), before)
+    assert web(before, memory)["main"] == (5174, "free")
+    seen = observed(by(FREE, main, new), repository(other), listener(5173, other))
+    first = plan(seen, memory)
+    assert {n: p for n, p in given_out(first.memory).items() if n != "other"} == {"main": 5173, "new": 5175}
+    assert plan(seen, first.memory) == first
+
+
 def test_a_hash_port_stays_though_a_process_that_cannot_be_seen_has_it() -> None:
     tree = worktree("x")
     seen = observed(tree, listener(service_port("web", "x"), pid=None))

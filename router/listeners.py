@@ -91,6 +91,7 @@ class Kernel:
     def look(self) -> tuple[Socket, ...]:
         """Return the sockets of this network namespace, in the order of the kernel's tables."""
         bound = dict(self._listening())
+        # The number of an inode is given out again
         known = {
             inode: each
             for inode, each in self._known.items()

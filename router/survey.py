@@ -1,8 +1,9 @@
 """Everything that can be observed, as one value: worktrees, what their files declare, who listens."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from router import envfiles, git
@@ -99,11 +100,12 @@ def watched(found: Iterable[Repository]) -> Watched:
     """Return what to watch: the smallest set that misses nothing, most telling first."""
     found = tuple(found)
     commons = [repository.common_dir for repository in found]
-    admins = [admin for common in commons for admin in _admins(common)]
+    linked = {common: _admins(common) for common in commons}
+    admins = [*chain.from_iterable(linked.values())]
     lists = [f"{common}/worktrees" for common in commons]
     reftables = [f"{admin}/reftable" for admin in dict.fromkeys(commons + admins) if Path(admin, "reftable").is_dir()]
     directories = dict.fromkeys([*commons, *lists, *admins, *reftables, *roots(found)])
-    return Watched(tuple(directories), tuple(_files(found)))
+    return Watched(tuple(directories), tuple(_files(found, linked)))
 
 
 def living(memory: Memory) -> Memory:
@@ -120,14 +122,14 @@ def _is_there(worktree: WorktreeId) -> bool:
     return os.path.isdir(place)  # noqa: PTH112 - Path's raises where it may not look
 
 
-def _files(found: Iterable[Repository]) -> Iterator[str]:
+def _files(found: Iterable[Repository], linked: Mapping[str, list[str]]) -> Iterator[str]:
     for repository in found:
         yield f"{repository.common_dir}/worktrees/"
         yield f"{repository.common_dir}/config"
         if repository.copies:
             yield f"{Path(repository.path).parent}/"
         yield f"{repository.path}/{REPOSITORY_FILE}"
-        for admin in (repository.common_dir, *_admins(repository.common_dir)):
+        for admin in (repository.common_dir, *linked[repository.common_dir]):
             yield from (f"{admin}/{name}" for name in _HEADS)
         for worktree in repository.worktrees:
             yield worktree.path

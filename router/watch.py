@@ -23,7 +23,7 @@ from watchdog.observers.api import BaseObserver, ObservedWatch
 
 MOST = 600
 """Directories watched at the most: each costs a thread of watchdog's; what is beyond is left to the signatures."""
-# Of reading the kernel tells nothing then: git opens three files of each worktree whenever it is asked for them.
+# Asked for these, the kernel tells nothing of reading: git opens three files of each worktree whenever it lists them.
 _CHANGES: list[type[FileSystemEvent]] = [
     FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileDeletedEvent,
     DirCreatedEvent, DirMovedEvent, DirDeletedEvent,

@@ -66,7 +66,7 @@ def exchange(port: int, method: str, target: str, *, host: str, headers: dict[st
     if body:
         lines.append(f"Content-Length: {len(body)}")
     head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-    with contextlib.suppress(ConnectionResetError, http.client.RemoteDisconnected):
+    with contextlib.suppress(ConnectionResetError):
         return _answered(port, method, head, body)
     return _answered(port, method, head, body)
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 
 from benchmarks.measure import Goal, Result, Row, percentiles, progress
 from benchmarks.worktrees import free_ports, routed
-from router import assets, caddyfile, survey
-from router.listeners import Listeners
+from router.caddy import assets, caddyfile
 from router.model import Memory
 from router.naming import label
-from router.plan import plan
-from router.watch import Watch
+from router.observe import survey
+from router.observe.listeners import Listeners
+from router.routes.plan import plan
+from router.watcher.events import Watch
 from tests.e2e.routers import Router, Upstream, wait_until
 from tests.fakes import SITE
 

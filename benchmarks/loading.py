@@ -9,7 +9,7 @@ import psutil
 from benchmarks.measure import Result, Row, interleaved, progress, ratio, spread
 from benchmarks.proxies import caddy, options, site
 from benchmarks.worktrees import administrative, many
-from router.admin import Admin
+from router.caddy.admin import Admin
 from tests.e2e.routers import Router, free_port, wait_until
 
 _FIRST = 5000  # above the numbers of the worktrees that are there

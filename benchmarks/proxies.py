@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.measure import MissingError, write
-from router.embedded import binary
+from router.caddy.embedded import binary
 from tests.e2e.routers import free_port, listens, wait_until
 
 NODE_MODULES = Path(__file__).parent / "node_modules"

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.measure import Goal, Result, Row, interleaved, progress, spread
 from benchmarks.proxies import portless, portless_command, portless_environment, portless_missing
 from benchmarks.worktrees import routed
-from router.embedded import binary
+from router.caddy.embedded import binary
 from tests.e2e.routers import Router, Upstream, free_port, listens
 
 LIVE = 20

@@ -6,9 +6,9 @@ import sys
 def main() -> None:
     """Run the command; 130 where it is interrupted."""
     try:
-        from router import cli
+        from router.cli import app
 
-        cli.main()
+        app.main()
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -12,6 +12,12 @@ ERROR_KINDS = frozenset(
         "load-refused",
         "drift",
         "foreign-caddy",
+        "stranger-on-port",
+        "shared-port",
+        "same-directory",
+        "start-failed",
+        "resource-failed",
+        "watcher-hung",
     }
 )
 

@@ -5,6 +5,7 @@ import unicodedata
 from urllib.parse import quote
 
 MAX_LABEL = 63  # RFC 1035 section 2.3.4
+PATH_SEGMENT = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"  # of a callback path: never empty, never `.` or `..`
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _MASK = 0xFFFFFFFFFFFFFFFF
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -27,6 +28,16 @@ def suffixed(base: str, suffix: str) -> str:
 def is_label(text: str) -> bool:
     """Tell whether text is a label as the contract defines it."""
     return len(text) <= MAX_LABEL and "--" not in text and _LABEL.fullmatch(text) is not None
+
+
+def check_callback_path(text: str) -> str:
+    """Return a callback path as settings give it: exact, or ending in `/*`. ValueError for anything else."""
+    if not re.fullmatch(rf"(?:/{PATH_SEGMENT})+(?:/\*?)?", text) or f"{text}/".startswith("/.router/"):
+        raise ValueError(
+            f"the callback path {text!r} cannot be used: "
+            "write it like /auth/callback or /api/auth/callback/*, with letters, digits and ._~- between the slashes"
+        )
+    return text
 
 
 def hash3(text: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from router import typed
+from router import from_json
 from router.errors import StoreError
 from router.model import Kept, Memory
 from router.naming import is_label
@@ -223,7 +223,7 @@ def check_private(directory: Path) -> None:
 
 def _owner(content: bytes) -> Owner | None:
     try:
-        owner = typed.made(Owner, json.loads(content))
+        owner = from_json.made(Owner, json.loads(content))
     except (ValueError, RecursionError):
         return None
     return owner if owner.pid > 0 else None  # of all numbers, those below stand for many processes
@@ -232,7 +232,7 @@ def _owner(content: bytes) -> Owner | None:
 def _memory(document: Mapping[str, Any]) -> Memory:
     if document["schema"] != SCHEMA:
         raise ValueError("another version's")
-    memory = typed.made(Memory, {name: document[name] for name in ("repositories", "worktrees")})
+    memory = from_json.made(Memory, {name: document[name] for name in ("repositories", "worktrees")})
     if not all(map(_was_given, memory.worktrees)):
         raise ValueError("nothing that was ever routed")
     return memory

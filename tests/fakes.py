@@ -1,7 +1,7 @@
 """Small builders of model values for tests."""
 
-from router.admin import Admin, Loaded
-from router.caddyfile import Endpoint, Site
+from router.caddy.admin import Admin, Loaded
+from router.caddy.caddyfile import Endpoint, Site
 from router.errors import CaddyError, LoadRefusedError
 from router.model import (
     Declaration,

@@ -6,7 +6,9 @@ import pytest
 
 from router.errors import SettingsError
 from router.model import Override
-from router.settings import Settings, config_file, load, repository, toml
+from router.repository_settings import read_repository_settings
+from router.settings import Settings, config_file, load
+from router.toml_reader import read_toml
 
 
 @pytest.fixture(autouse=True)
@@ -142,11 +144,15 @@ def test_a_dotenv_file_sets_nothing_up(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_an_empty_router_toml_leaves_web_and_api() -> None:
-    assert [(s.name, s.env[0]) for s in repository("").specs()] == [("web", "FRONTEND_PORT"), ("api", "BACKEND_PORT")]
+    specs = read_repository_settings("").specs()
+    assert [(s.name, s.env[0]) for s in specs] == [
+        ("web", "FRONTEND_PORT"),
+        ("api", "BACKEND_PORT"),
+    ]
 
 
 def test_services_are_added_and_changed() -> None:
-    specs = repository(
+    specs = read_repository_settings(
         '[services.docs]\nenv = ["DOCS_PORT"]\n[services.api]\npath = "/api/v1.0"\nstrip = true\n[services.web]\nenv=[]'
     ).specs()
     found = {spec.name: spec for spec in specs}
@@ -159,7 +165,7 @@ def test_services_are_added_and_changed() -> None:
 
 def test_worktrees_are_named_hidden_and_given_ports() -> None:
     text = '[worktrees."feature/x"]\nname = "shop"\nports = { web = 4000 }\n[worktrees.y]\nhide = true\n'
-    assert repository(text).overrides() == {
+    assert read_repository_settings(text).overrides() == {
         "feature/x": Override("shop", False, {"web": 4000}),
         "y": Override(None, True, {}),
     }
@@ -196,22 +202,22 @@ def test_worktrees_are_named_hidden_and_given_ports() -> None:
 )
 def test_a_wrong_value_is_told_with_its_field(text: str, field: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        repository(text)
+        read_repository_settings(text)
     assert caught.value.message.startswith(field)
 
 
 def test_every_wrong_field_is_told() -> None:
     with pytest.raises(SettingsError, match=r"services: .*; worktrees: "):
-        repository("services = 3\nworktrees = 4")
+        read_repository_settings("services = 3\nworktrees = 4")
 
 
 def test_a_key_of_ten_thousand_parts_is_refused_before_it_is_read() -> None:
     with pytest.raises(ValueError, match="more than 100 dots"):
-        toml(".".join("a" * 10_000) + " = 1")
+        read_toml(".".join("a" * 10_000) + " = 1")
 
 
 def test_a_comment_may_be_a_line_of_dots() -> None:
-    assert toml(f"# {'.' * 200}\nport = 3000") == {"port": 3000}
+    assert read_toml(f"# {'.' * 200}\nport = 3000") == {"port": 3000}
 
 
 # Ports by strategy, and the environment
@@ -219,7 +225,7 @@ def test_a_comment_may_be_a_line_of_dots() -> None:
 
 def test_a_service_has_a_strategy_and_a_base() -> None:
     text = '[services.web]\nports = "index"\n[services.api]\nports = "free"\nbase = 9000\n[services.docs]\nbase = 1024'
-    specs = {spec.name: (spec.ports, spec.base, spec.rule) for spec in repository(text).specs()}
+    specs = {spec.name: (spec.ports, spec.base, spec.rule) for spec in read_repository_settings(text).specs()}
     assert specs == {
         "web": ("index", 5173, "index:5173"), "api": ("free", 9000, "free:9000"), "docs": ("hash", None, "hash"),
     }  # fmt: skip
@@ -242,11 +248,11 @@ def test_a_service_has_a_strategy_and_a_base() -> None:
 )
 def test_an_environment_that_cannot_be_is_told_with_its_place(text: str, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        repository(text)
+        read_repository_settings(text)
     assert message in caught.value.message
 
 
 def test_the_environment_is_templates_in_their_order() -> None:
-    settings = repository('env_template = ".env.tpl"\n[env]\nB = "{{ name }}"\nA = 3')
+    settings = read_repository_settings('env_template = ".env.tpl"\n[env]\nB = "{{ name }}"\nA = 3')
     assert list(settings.env.items()) == [("B", "{{ name }}"), ("A", "3")]
-    assert (settings.env_template, repository("").env_template) == (".env.tpl", ".env.agent.template")
+    assert (settings.env_template, read_repository_settings("").env_template) == (".env.tpl", ".env.agent.template")

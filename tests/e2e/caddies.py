@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from router import assets, caddyfile
-from router.caddyfile import Endpoint, Site
+from router.caddy import assets, caddyfile
+from router.caddy.caddyfile import Endpoint, Site
 from router.model import RouteTable
 
 BINARY = Path(sysconfig.get_path("scripts")) / "caddy"

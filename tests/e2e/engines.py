@@ -17,8 +17,8 @@ from typing import Any
 
 import httpx
 
-from router.containers import engine_sockets
-from router.embedded import binary
+from router.caddy.embedded import binary
+from router.observe.containers import engine_sockets
 from tests.e2e.browsers import missing
 from tests.e2e.routers import wait_until
 

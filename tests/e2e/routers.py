@@ -21,7 +21,7 @@ from typing import Any, Self, TypeVar
 import httpx
 import psutil
 
-from router.embedded import binary
+from router.caddy.embedded import binary
 from router.ports import service_port
 from router.store import Store
 from tests.e2e.caddies import exchange

@@ -1,6 +1,6 @@
 """OAuth callbacks through a real Caddy: every case of the contract, every binding rule, tagging, pages and logs.
 
-Requests are raw bytes on a socket. `router/callback.py` is the reference; the last test compares the two.
+Requests are raw bytes on a socket. `router/caddy/callback_rules.py` is the reference; the last test compares the two.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router import assets, caddyfile, callback
+from router.caddy import assets, caddyfile, callback_rules
 from router.model import RouteTable
 from tests.e2e.browsers import chromium
 from tests.e2e.caddies import Running, free_port, running
@@ -225,7 +225,7 @@ def test_aliases_are_live_names(setup: Setup) -> None:
     ],
 )
 def test_r1_redirects_only_to_origins_of_the_table(setup: Setup, state: str) -> None:
-    origins = {str(o) for p in callback.places(setup.table, port=setup.port).values() for o in (p.origin, p.home)}
+    origins = {str(o) for p in callback_rules.places(setup.table, port=setup.port).values() for o in (p.origin, p.home)}
     to = location(setup.call(f"code=c&state={state}"))
     assert to is None or to.removesuffix(f"/auth/callback?code=c&state={state}") in origins
 
@@ -336,7 +336,7 @@ def test_r6_a_form_may_have_a_charset(setup: Setup, kind: str) -> None:
 
 
 def test_r6_a_form_is_bounded(setup: Setup) -> None:
-    most = "state=main&code=" + "x" * (callback.MAX_FORM - len("state=main&code="))
+    most = "state=main&code=" + "x" * (callback_rules.MAX_FORM - len("state=main&code="))
     assert setup.call(method="POST", body=most).status_code == 307
     answer = setup.call(method="POST", body=most + "x")
     assert answer.status_code == 413
@@ -355,7 +355,7 @@ def test_r6_a_form_in_chunks_is_read_and_bounded_too(setup: Setup) -> None:
             return answer.status
 
     assert chunked("code=c&state=main") == 307
-    assert chunked("state=main&code=" + "x" * callback.MAX_FORM) == 413
+    assert chunked("state=main&code=" + "x" * callback_rules.MAX_FORM) == 413
 
 
 def test_r6_a_forms_state_is_decoded_once_like_a_querys(setup: Setup) -> None:
@@ -472,11 +472,11 @@ def test_r12_a_raw_semicolon_is_a_character(setup: Setup, query: str) -> None:
 
 
 def test_r13_long_states_are_not_read_and_long_addresses_refused(setup: Setup) -> None:
-    longest = "x" * (callback.MAX_STATE - len("|main")) + "%7Cmain"
+    longest = "x" * (callback_rules.MAX_STATE - len("|main")) + "%7Cmain"
     assert setup.call(f"state={longest}").status_code == 302
     assert setup.call(f"state=x{longest}").status_code == 404
     assert setup.call(method="POST", body=f"state=x{longest}").status_code == 404
-    room = callback.MAX_URI - len("/auth/callback?state=main&code=")
+    room = callback_rules.MAX_URI - len("/auth/callback?state=main&code=")
     assert setup.call("state=main&code=" + "x" * room).status_code == 302
     assert setup.call("state=main&code=" + "x" * (room + 1)).status_code == 414
 
@@ -971,7 +971,7 @@ class Line:
         self._port = port
         self._sock = socket.create_connection(("127.0.0.1", port), timeout=10)
 
-    def ask(self, request: callback.Request) -> tuple[int, str | None]:
+    def ask(self, request: callback_rules.Request) -> tuple[int, str | None]:
         target = f"{request.path}?{request.query}" if request.query else request.path
         head = [f"{request.method} {target} HTTP/1.1", f"Host: localhost:{self._port}"]
         body = request.body.encode() if request.method == "POST" else b""
@@ -995,7 +995,7 @@ def line(setup: Setup) -> Iterator[Line]:
 
 
 REQUESTS = st.builds(
-    callback.Request,
+    callback_rules.Request,
     path=st.sampled_from(["/auth/callback", "/complete/x", "/.router/relay/auth/callback"]),
     query=QUERIES,
     method=st.sampled_from(["GET", "GET", "HEAD", "POST", "PUT"]),
@@ -1005,7 +1005,7 @@ REQUESTS = st.builds(
 
 @settings(max_examples=400, deadline=None)
 @given(request=REQUESTS)
-def test_caddy_and_the_reference_agree(setup: Setup, line: Line, request: callback.Request) -> None:
-    expected = callback.decide(request, paths=PATHS, live=callback.places(setup.table, port=setup.port))
+def test_caddy_and_the_reference_agree(setup: Setup, line: Line, request: callback_rules.Request) -> None:
+    expected = callback_rules.decide(request, paths=PATHS, live=callback_rules.places(setup.table, port=setup.port))
     assert expected is not None
     assert line.ask(request) == (expected.status, expected.origin and expected.origin + expected.rest)

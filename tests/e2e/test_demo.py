@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from router.demo_check import STEPS
+from router.demo.check import STEPS
 from tests.e2e.caddies import exchange
 from tests.e2e.routers import free_port, listens, wait_until
 

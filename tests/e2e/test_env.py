@@ -368,7 +368,7 @@ def test_vite_takes_its_port_from_the_written_file(running_router: Router) -> No
 def test_vite_reads_every_value_that_is_written(router: Router) -> None:
     if not (shutil.which("node") and (NODE / "vite").exists()):
         missing("Vite (apt-get install nodejs npm, npm ci in tests/e2e)")
-    from tests.test_formats import READABLE
+    from tests.env.test_formats import READABLE
 
     toml = "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in READABLE.items())
     (router.repository / "router.toml").write_text(f"[env]\n{toml}", encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from router.embedded import binary
+from router.caddy.embedded import binary
 from tests.e2e.routers import Client, Router, Stream, free_port, fresh, listens, plain_caddy, wait_until
 
 pytestmark = pytest.mark.e2e

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from router import settings
+from router import repository_settings
 from tests.e2e.routers import Router, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -97,4 +97,4 @@ def test_the_hook_for_plain_git_gives_a_worktree_its_own_values(router: Router) 
 
 @pytest.mark.parametrize("text", [text for kind, text in BLOCKS if kind == "toml"])
 def test_the_settings_are_read_as_they_stand(text: str) -> None:
-    assert settings.repository(text)
+    assert repository_settings.read_repository_settings(text)

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from router.embedded import binary
+from router.caddy.embedded import binary
 from router.store import Store
 from tests.e2e.routers import Router, Upstream, fresh, listens, wait_until
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.admin import Admin
-from router.containers import published
+from router.caddy.admin import Admin
 from router.errors import CaddyError
+from router.observe.containers import published
 from tests.fuzz import part
 
 

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from router import embedded, settings
-from router.callback import parse_path
-from router.envfiles import declarations
+from router import repository_settings
+from router.caddy import embedded
 from router.errors import SettingsError
-from router.git import Record, parse
 from router.model import DEFAULT_SERVICES, Kept, KeptService, Memory, WorktreeId
-from router.naming import is_label
-from router.plan import plan
+from router.naming import check_callback_path, is_label
+from router.observe.envfiles import declarations
+from router.observe.git import Record, parse
 from router.ports import parse_port
+from router.routes.plan import plan
 from router.store import Owner, Store
 from tests.fakes import observed, worktree
 
@@ -147,7 +147,7 @@ def toml(value: Any) -> str:
 @given(TREES)
 def test_a_router_toml_can_be_used_or_is_refused_with_its_field(tree: dict[str, Any]) -> None:
     text = "\n".join(f"{json.dumps(key)} = {toml(value)}" for key, value in tree.items())
-    usable(lambda: settings.repository(text))
+    usable(lambda: repository_settings.read_repository_settings(text))
 
 
 @given(
@@ -156,15 +156,15 @@ def test_a_router_toml_can_be_used_or_is_refused_with_its_field(tree: dict[str, 
     )
 )
 def test_any_text_is_a_router_toml_or_is_refused(text: str) -> None:
-    usable(lambda: settings.repository(text))
+    usable(lambda: repository_settings.read_repository_settings(text))
 
 
-def usable(ask: Callable[[], settings.RepositorySettings]) -> None:
+def usable(ask: Callable[[], repository_settings.RepositorySettings]) -> None:
     with contextlib.suppress(SettingsError):
         found = ask()
         assert all(is_label(spec.name) for spec in found.specs())
         assert all(1024 <= port <= 65535 for each in found.overrides().values() for port in each.ports.values())
-        assert all(parse_path(path) == path for path in found.callback_paths)
+        assert all(check_callback_path(path) == path for path in found.callback_paths)
 
 
 # What was remembered, and who says that it runs

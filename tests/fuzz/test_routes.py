@@ -11,19 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import assets, caddyfile, view
-from router.embedded import binary
+from router import status
+from router.caddy import assets, caddyfile
+from router.caddy.embedded import binary
+from router.caddy.explain import explanation
 from router.errors import RouterError
-from router.explain import explanation
 from router.model import Memory, Observed, Problem, RouteTable
 from router.naming import is_label
-from router.plan import plan
+from router.routes.plan import plan
+from router.status import Frame
 from router.store import Store
-from router.view import Frame
+from tests.caddy.test_caddyfile import hostile_tables
 from tests.fakes import SITE
 from tests.fuzz import part
-from tests.test_caddyfile import hostile_tables
-from tests.test_plan import observations
+from tests.routes.test_plan import observations
 
 LOOKS = st.lists(observations(), min_size=1, max_size=3)
 
@@ -89,7 +90,7 @@ PROBLEMS = st.lists(
 @given(hostile_tables(), PROBLEMS)
 def test_the_document_is_json_that_any_reader_takes(table: RouteTable, problems: list[Problem]) -> None:
     frame = Frame(8080, ("http://localhost:8080/auth/callback",), {}, {}, problems=tuple(problems))
-    document = view.document(table, frame)
+    document = status.document(table, frame)
     text = json.dumps(document, allow_nan=False, ensure_ascii=False)
     assert json.loads(text) == document
 

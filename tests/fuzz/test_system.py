@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import sockets
-from router.listeners import Kernel, Listeners
+from router.observe import sock_diag
+from router.observe.listeners import Kernel, Listeners
 from tests.fuzz import part
 
 BODIES = st.lists(st.tuples(st.integers(0, 2**16 - 1), st.binary(max_size=20)), max_size=6)
@@ -26,13 +26,13 @@ def packed(parts: list[tuple[int, bytes]], head: str, width: int) -> bytes:
 def test_messages_of_the_kernel_are_read_as_they_were_packed(
     parts: list[tuple[int, bytes]], form: tuple[str, int]
 ) -> None:
-    assert list(sockets._parts(packed(parts, *form), *form)) == parts
+    assert list(sock_diag._parts(packed(parts, *form), *form)) == parts
 
 
 @given(st.binary(max_size=80) | BODIES.map(lambda parts: packed(parts, "=HH", 4)[:-3]))
 def test_broken_messages_of_the_kernel_end(data: bytes) -> None:
     for head, width in (("=IH", 16), ("=HH", 4)):
-        assert len(list(islice(sockets._parts(data, head, width), 100))) < 100
+        assert len(list(islice(sock_diag._parts(data, head, width), 100))) < 100
 
 
 NAMES = st.sampled_from(["fd", "cwd", "cmdline", "stat", "0", "3", "task"]) | st.text(
@@ -61,7 +61,7 @@ BOUND = st.dictionaries(
 def test_a_table_of_processes_that_changes_and_lies_upsets_nobody(
     tmp_path_factory: pytest.TempPathFactory,
     tables: list[dict[str, dict[str, str]]],
-    bound: list[dict[int, sockets.Bound]],
+    bound: list[dict[int, sock_diag.Bound]],
 ) -> None:
     looks = iter(bound)
     proc = tmp_path_factory.mktemp("proc")

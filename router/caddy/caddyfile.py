@@ -1,0 +1,169 @@
+"""The route table as a Caddyfile: only labels, ports and checked paths ever reach it."""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from jinja2 import DictLoader, Environment, StrictUndefined, Template
+
+from router.caddy import callback_rules
+from router.errors import SettingsError
+from router.model import Route, RouteTable, Service
+from router.naming import origin
+
+MARK = "# Made by worktree-router from the route table; changes here are overwritten."
+
+
+MARK_LOG = "worktree-router"
+"""The name of a log that nothing is written to: the mark that stays in what Caddy makes of the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where Caddy's admin API listens, as Caddy writes it (`unix//path|0600`, `host:port`), and for which origins."""
+
+    listen: str
+    origins: tuple[str, ...] = ()
+    enforce_origin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where Caddy listens and what it may read.
+
+    `bind` holds Caddy's listener addresses: literal IPs, or `fd/N` for sockets handed over. `admin` is where its
+    admin API is. `pages` is the folder of static pages, `status` the folder that the watcher writes `status.json` to,
+    `log` the file of Caddy's own log (None: standard error), `access_log` that of every request (None: not written,
+    `-`: standard error). `upstream_host` replaces the loopback address of every upstream where Caddy runs elsewhere
+    than the servers. `persist` is whether Caddy saves what it is given, to begin with it when it starts again.
+    """
+
+    port: int
+    bind: tuple[str, ...]
+    admin: Endpoint
+    pages: str
+    status: str
+    log: str | None = None
+    access_log: str | None = None
+    upstream_host: str | None = None
+    persist: bool = False
+    callback_target: str = "host"
+    callback_paths: tuple[str, ...] = ("/auth/callback",)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Where a service of a worktree is, and who says so; both empty where the worktree has no such service."""
+
+    dial: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the route table: a name, the label of its worktree, and a cell for each service of the table.
+
+    `mounts` is the key of the services that have a path on the worktree's own host, empty where none has.
+    """
+
+    name: str
+    page: str
+    cells: tuple[Cell, ...]
+    mounts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A path that leads to a service on the worktree's own host; `sets` are the keys of the rows that have it."""
+
+    path: str
+    strip: bool
+    service: int
+    sets: tuple[str, ...]
+
+
+def render(table: RouteTable, site: Site, *, templates: Mapping[str, str], name: str = "Caddyfile.j2") -> str:
+    """Return the Caddyfile of a route table, `caddy fmt`-clean, the same bytes for the same input.
+
+    `templates` maps file names to template text; `name` is the one of the whole: `Caddyfile.j2`, or `site.j2` for the
+    site alone. Raises SettingsError where a path of
+    `site` cannot be written into a Caddyfile.
+    """
+    services = ["web", *sorted({s.name for r in table.routes for s in r.services if s.name != "web"})]
+    paths = sorted({*site.callback_paths, *table.callback_paths})
+    return _compiled(tuple(sorted(templates.items())), name).render(
+        mark=MARK,
+        mark_log=MARK_LOG,
+        site=site,
+        origin=origin("localhost", site.port),
+        suffix=origin("", site.port).removeprefix("http://"),
+        services=services,
+        rows=sorted(_rows(table, services, site), key=lambda row: row.name),
+        mounts=_mounts(table, services),
+        names=[route.name for route in table.routes],
+        choices=[
+            f"{route.name}={callback_rules.home(route, port=site.port, target=site.callback_target)}"
+            for route in table.routes
+        ],
+        any_tls=any(service.tls for route in table.routes for service in route.services),
+        callback_pattern=callback_rules.path_pattern(paths),
+        label=callback_rules.LABEL,
+        state_name=callback_rules.STATE,
+        redirect_uri_pattern=callback_rules.redirect_uri_pattern(origin("localhost", site.port), paths),
+    )
+
+
+@functools.cache
+def _compiled(templates: tuple[tuple[str, str], ...], name: str) -> Template:
+    """Return the template of the whole: compiling takes ten times as long as rendering."""
+    environment = Environment(
+        loader=DictLoader(dict(templates)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - the output is no HTML; see quoted() and the types of Row
+    )
+    environment.filters["quoted"] = quoted
+    return environment.get_template(name)
+
+
+def quoted(path: str) -> str:
+    """Return a path as one quoted Caddyfile token; SettingsError where Caddy would read more than a path into it."""
+    if not path.isprintable() or set(path) & set('"\\`{}'):
+        raise SettingsError(
+            f"the path {path!r} cannot be written into a Caddyfile",
+            hint="choose a path without quotes, backslashes, braces and control characters (ROUTER_STATE_DIR)",
+        )
+    return f'"{path}"'
+
+
+def _rows(table: RouteTable, services: Sequence[str], site: Site) -> Iterator[Row]:
+    for route in table.routes:
+        cells = tuple(_cell(route.service(name), site) for name in services)
+        yield from (Row(name, route.name, cells, _mounted(route)) for name in route.names)
+
+
+def _cell(service: Service | None, site: Site) -> Cell:
+    if service is None:
+        return Cell("", "")
+    address = site.upstream_host or service.address
+    host = f"[{address}]" if ":" in address else address
+    return Cell(f"{'https/' if service.tls else ''}{host}:{service.port}", quoted(service.source))
+
+
+def _mounted(route: Route) -> str:
+    """Return the key of a route's mounts: routes that have the same ones share it."""
+    return ",".join(f"{s.name}={s.path}{'!' if s.strip_path else ''}" for s in route.services if s.path)
+
+
+def _mounts(table: RouteTable, services: Sequence[str]) -> list[Mount]:
+    """Return every mount of the table, the longest path first: it is the one that is meant."""
+    sets: dict[tuple[str, bool, int], set[str]] = {}
+    for route in table.routes:
+        for service in route.services:
+            if service.path:
+                key = (service.path, service.strip_path, services.index(service.name))
+                sets.setdefault(key, set()).add(_mounted(route))
+    ordered = sorted(sets.items(), key=lambda item: (-len(item[0][0]), item[0]))
+    return [Mount(path, strip, service, tuple(sorted(keys))) for (path, strip, service), keys in ordered]

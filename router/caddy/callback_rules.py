@@ -1,0 +1,195 @@
+"""Where an OAuth callback goes: the rules of `caddy/callback.j2` in plain Python, for `explain` and for the tests."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from router.model import Route, RouteTable
+from router.naming import PATH_SEGMENT, check_callback_path, origin, service_host
+
+BAD_REQUEST = 400
+MAX_STATE = 4096
+MAX_URI = 16_384  # the dev servers behind us stop at 16 KiB of headers
+MAX_FORM = 262_144
+
+LABEL = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+NONCE = r"[A-Za-z0-9._~-]+"
+TEXT = r"[\x20-\x7e]"  # RFC 6749 appendix A.5: what a state may consist of
+
+# The name `state` in a query, as Go and every other reader of forms decodes it
+STATE = "".join(f"(?:{letter}|%{ord(letter):x})" for letter in "state")
+
+_TAGGED = re.compile(rf"WT1\.({LABEL}(?:---?{LABEL})?)\.({TEXT}+)")
+_FIRST = re.compile(rf"({LABEL})(?:\.{NONCE})?")
+_LAST = re.compile(rf"{TEXT}*([|;.])({LABEL})")
+_FORM = re.compile(r"application/x-www-form-urlencoded[ \t]*(?:;|$)", re.IGNORECASE)
+_ANSWERED = re.compile(r"(?:^|&)(?:state|code|error)(?:=|&|$)")
+_ENCODED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a live name leads.
+
+    `origin` is that of the very name, service or alias, where a tagged state goes; `home` is the worktree's own, where
+    every other state that names it goes.
+    """
+
+    label: str
+    origin: str
+    home: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a callback brought, raw as it came: `path` and `query` of the address, a form's `body`."""
+
+    path: str
+    query: str = ""
+    method: str = "GET"
+    body: str = ""
+    content_type: str = "application/x-www-form-urlencoded"
+    fetch_mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the router answers: a `status`, the `page` (redirect, relay, chooser, error) and why, in words.
+
+    A redirect has `label` and `origin`, both of the route table, and `rest`: the path and query that follow the origin.
+    """
+
+    status: int
+    page: str
+    rule: str
+    label: str | None = None
+    origin: str | None = None
+    rest: str = ""
+
+
+def path_pattern(paths: Iterable[str]) -> str:
+    """Return the regular expression, Go's and Python's, of the paths that are callbacks; nothing in it captures."""
+    return "|".join(_pattern(path, slash="/") for path in paths)
+
+
+def redirect_uri_pattern(at: str, paths: Iterable[str]) -> str:
+    """Return the expression of our redirect URIs at an origin as a query has them: raw or percent-encoded."""
+    colon, slash = "(?::|%3[Aa])", "(?:/|%2[Ff])"
+    encoded = at.replace(":", colon).replace("/", slash)
+    return f"{encoded}(?:{'|'.join(_pattern(path, slash=slash) for path in paths)})"
+
+
+def _pattern(path: str, *, slash: str) -> str:
+    exact = check_callback_path(path).removesuffix("/*").replace(".", r"\.").replace("/", slash)
+    return f"{exact}(?:{slash}{PATH_SEGMENT})+{slash}?" if path.endswith("/*") else exact
+
+
+def places(table: RouteTable, *, port: int, target: str = "host") -> dict[str, Place]:
+    """Return every name that a state or a tag can carry and where it leads; `target` is ROUTER_CALLBACK_TARGET."""
+    return {key: place for route in table.routes for key, place in _places(route, port, target)}
+
+
+def home(route: Route, *, port: int, target: str) -> str:
+    """Return the origin that a state which names a worktree leads to."""
+    return origin(f"{route.name}.localhost", port) if target == "host" else f"http://localhost:{route.services[0].port}"
+
+
+def _places(route: Route, port: int, target: str) -> Iterator[tuple[str, Place]]:
+    # The dev server's own port strips no tag: a tagged state goes to the host in either case
+    there = home(route, port=port, target=target)
+    for name in route.names:
+        for service in route.services:
+            own = origin(service_host(name, service.name), port)
+            if service.name == "web":
+                yield name, Place(route.name, own, there)
+            else:
+                one_label = origin(f"{name}--{service.name}.localhost", port)
+                yield f"{name}--{service.name}", Place(route.name, own, there)
+                yield f"{name}---{service.name}", Place(route.name, one_label, there)
+
+
+def decide(request: Request, *, paths: Iterable[str], live: Mapping[str, Place]) -> Decision | None:
+    """Return what is answered to a request at `localhost`, None where its path is no callback.
+
+    `live` are the names of `places`. The rules R1 to R15 are those of the OAuth research, RFC 9700 among their sources.
+    """
+    match = re.fullmatch(rf"(/\.router/relay)?({path_pattern(paths)})", request.path)
+    if match is None:
+        return None
+    relayed, path = match.group(1) is not None, match.group(2)
+    refused = _refused(request, relayed=relayed)
+    if refused:
+        return Decision(refused[0], "chooser" if refused[0] == BAD_REQUEST else "error", refused[1])
+    sent = f"{request.body}&{request.query}" if request.method == "POST" else request.query
+    states = list(_states(sent))
+    if len(states) > 1:
+        return Decision(BAD_REQUEST, "chooser", "more than one state")
+    if not any(states):
+        if request.method == "POST" or relayed or _ANSWERED.search(sent):
+            return Decision(BAD_REQUEST, "chooser", "no state")
+        return Decision(200, "relay", "no state, code or error: the answer may be in the fragment")
+    # R9: everything after the host stays as it came. A relayed state is no part of the answer: it stays behind.
+    uri = f"{request.path}?{request.query}" if request.query else request.path
+    return _routed(states[0], live, status=307 if request.method == "POST" else 302, rest=path if relayed else uri)
+
+
+def _refused(request: Request, *, relayed: bool) -> tuple[int, str] | None:
+    form = request.method == "POST"
+    checks = (
+        (request.fetch_mode not in ("", "navigate"), 403, "not a navigation"),
+        (request.method not in ("GET", "HEAD", *(() if relayed else ("POST",))), 405, "neither GET nor a form"),
+        (len(request.path) + len(request.query) >= MAX_URI, 414, f"the address is longer than {MAX_URI} bytes"),
+        (form and not _FORM.match(request.content_type), 415, "the body is not a form"),
+        (form and len(request.body.encode()) > MAX_FORM, 413, f"the form is longer than {MAX_FORM} bytes"),
+        (form and "#" in request.body, BAD_REQUEST, "the form has a raw '#'"),
+    )
+    return next(((status, why) for failed, status, why in checks if failed), None)
+
+
+def _routed(state: str, live: Mapping[str, Place], *, status: int, rest: str) -> Decision:
+    if len(state) > MAX_STATE:
+        return Decision(404, "chooser", f"the state is longer than {MAX_STATE} characters")
+    tag = _TAGGED.fullmatch(state)
+    if tag:
+        # The name that the sign-in began on, service and alias included: its cookies are there
+        place, rule = live.get(tag[1]), f"the tag WT1.{tag[1]} names the host that the sign-in began on"
+        if place is None:
+            return Decision(404, "chooser", f"the tag names {tag[1]}, which is not live")
+        return Decision(status, "redirect", rule, place.label, place.origin, rest)
+    found = [(place, rule) for name, rule in _candidates(state) if (place := live.get(name))]
+    if not found:
+        return Decision(404, "chooser", "the state names no live worktree")
+    if len({place.home for place, _ in found}) > 1:
+        return Decision(404, "chooser", "the state names two live worktrees")
+    place, rule = found[0]
+    return Decision(status, "redirect", rule, place.label, place.home, rest)
+
+
+def _candidates(state: str) -> Iterator[tuple[str, str]]:
+    first, last = _FIRST.fullmatch(state), _LAST.fullmatch(state)
+    if first:
+        yield first[1], "the state is the name" if first[0] == first[1] else "the state is the name, '.' and a nonce"
+    if last:
+        yield last[2], f"the name follows the last '{last[1]}' of the state"
+
+
+def original(state: str) -> str:
+    """Return the state as its app made it: without the router's tag."""
+    tag = _TAGGED.fullmatch(state)
+    return tag[2] if tag else state
+
+
+def _states(sent: str) -> Iterator[str]:
+    # As Go's url.ParseQuery reads them, but a raw ';' is a character (R12); what cannot be decoded has no value
+    for pair in sent.split("&"):
+        name, _, value = pair.partition("=")
+        if _decoded(name) == "state":
+            yield _decoded(value)
+
+
+def _decoded(text: str) -> str:
+    if not _ENCODED.fullmatch(text):
+        return ""
+    # Once. Latin-1 keeps each byte a character of its own; none above 0x7e is a state's (R11)
+    return unquote_to_bytes(text.replace("+", " ")).decode("latin-1")

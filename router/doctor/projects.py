@@ -1,0 +1,65 @@
+"""The few small files of a worktree that tell which frameworks are in it. Agents write them: data, read with limits."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from router.doctor.frameworks import MARKERS, wanted
+
+_LARGEST = 1 << 18  # bytes
+_MOST = 60  # directories of one worktree
+_GROUPS = frozenset({"apps", "packages", "projects", "services"})  # whose directories are projects of their own
+_OTHERS = frozenset({"node_modules", "vendor", "venv", "dist", "build", "target", "coverage", "tmp"})
+
+
+def projects(root: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield each directory of a worktree that has one of the markers, and the texts of its files that tell more.
+
+    The root, the directories in it, and those in `apps` and its like; links are not followed. What cannot be read, is
+    no file or is larger than 256 KiB counts as not there. Raises nothing.
+    """
+    for place in list(_directories(root))[:_MOST]:
+        files = _texts(root / place, MARKERS)
+        if files:
+            more = _texts(root / place, wanted(files))
+            missing = [name for name in wanted(files) if name.startswith("node_modules/") and name not in more]
+            yield place, {**_texts(root, missing), **more, **files}  # a workspace installs into its root
+
+
+def _directories(root: Path) -> Iterator[str]:
+    yield "."
+    for name in _inside(root):
+        yield name
+        if name in _GROUPS:
+            yield from (f"{name}/{inner}" for inner in _inside(root / name))
+
+
+def _inside(directory: Path) -> list[str]:
+    try:
+        entries = [entry.name for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+    return sorted(name for name in entries if not name.startswith(".") and name not in _OTHERS)
+
+
+def _texts(directory: Path, names: tuple[str, ...] | list[str]) -> dict[str, str]:
+    found = {name: _text(directory / name) for name in names}
+    return {name: text for name, text in found.items() if text is not None}
+
+
+def _text(path: Path) -> str | None:
+    """Return a file's text. Only a file is opened, and without waiting: another thing may have come in its place."""
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
+            return None
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    try:
+        return os.read(descriptor, _LARGEST).decode("utf-8-sig", "replace")
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)

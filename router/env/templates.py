@@ -1,0 +1,161 @@
+"""Templates of values: Jinja expressions in `router.toml`, `$NAME` in a worktree's template file.
+
+Agents write both. Only a few kinds of expression are let through, none that loops, calls or looks behind a value, so
+that no template takes more time or room than its own length allows.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from router.env.worktrunk_filters import sanitize, sanitize_db
+from router.errors import TemplateValueError
+from router.naming import hash3
+from router.ports import hash_port
+
+LONGEST = 4096  # characters of a template, and of what comes out of it
+_DEEPEST = 40  # nodes below each other; Python's own compiler gives up not far beyond
+_PLAIN = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Const, nodes.Concat, nodes.Add, nodes.Sub, nodes.Mul,
+    nodes.FloorDiv, nodes.Mod, nodes.Neg, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.CondExpr,
+    nodes.If, nodes.Getattr, nodes.Name, nodes.Filter, nodes.Call,
+)  # fmt: skip
+_REFERENCE = re.compile(r"\$(?:(\$)|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})", re.ASCII)
+
+
+class _Engine(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, with numbers only where an operator could make much of little."""
+
+    intercepted_binops = frozenset({"*", "%", "+", "-", "//"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Do what the operator does with numbers; `~` is there for text."""
+        if not (isinstance(left, int) and isinstance(right, int)):
+            raise TypeError(f"{operator} takes numbers; text is joined with ~")
+        return super().call_binop(context, operator, left, right)
+
+
+def _replace(text: object, old: str, new: str) -> str:
+    plain = str(text)
+    if len(plain) + plain.count(old) * len(new) > LONGEST:
+        raise ValueError("the text becomes too long")
+    return plain.replace(old, new)
+
+
+def _default(value: Any, instead: Any = "") -> Any:
+    return instead if isinstance(value, StrictUndefined) else value
+
+
+def _int(value: object) -> int:
+    return int(str(value)[:20])
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "sanitize": lambda text: sanitize(str(text)),
+    "sanitize_db": lambda text: sanitize_db(str(text)),
+    "hash": lambda text: hash3(str(text)),
+    "hash_port": lambda text: hash_port(str(text)),
+    "upper": lambda text: str(text).upper(),
+    "lower": lambda text: str(text).lower(),
+    "trim": lambda text: str(text).strip(),
+    "replace": _replace,
+    "default": _default,
+    "int": _int,
+}
+
+
+def _engine() -> _Engine:
+    engine = _Engine(undefined=StrictUndefined, optimized=False, cache_size=0, keep_trailing_newline=True)
+    engine.filters.clear()
+    engine.filters.update(FILTERS)
+    engine.globals.clear()
+    return engine
+
+
+_ENGINE = _engine()
+
+
+def filled(text: str, names: Mapping[str, Any]) -> str:
+    """Return a Jinja template with its expressions filled in from `names`, whose functions it may call.
+
+    TemplateValueError says what is wrong, and in which `line`, counted from 1.
+    """
+    if len(text) > LONGEST:
+        raise TemplateValueError(f"it is longer than {LONGEST} characters", line=1)
+    try:
+        tree = _ENGINE.parse(text)
+    except TemplateError as exc:
+        raise TemplateValueError(str(exc), line=getattr(exc, "lineno", 1)) from exc
+    except RecursionError as exc:
+        raise TemplateValueError("it nests too deep", line=1) from exc
+    _check(tree, names)
+    try:
+        value = _ENGINE.from_string(tree).render(names)
+    except Exception as exc:  # whatever a wrong type or number comes to in there
+        raise TemplateValueError(str(exc), line=_line(exc.__traceback__)) from exc
+    if len(value) > LONGEST:
+        raise TemplateValueError(f"its value is longer than {LONGEST} characters", line=1)
+    return value
+
+
+def substituted(text: str, values: Mapping[str, str]) -> str:
+    """Return text with `$NAME` and `${NAME}` filled in, and `$$` as `$`; any other `$` stays. KeyError names the one
+    that is unknown."""
+    return _REFERENCE.sub(lambda found: "$" if found[1] else values[found[2] or found[3]], text)
+
+
+def _check(tree: nodes.Template, names: Mapping[str, Any]) -> None:
+    for node, parent, depth in _every(tree):
+        if depth > _DEEPEST:
+            raise TemplateValueError("it nests too deep", line=node.lineno)
+        if not isinstance(node, _PLAIN):
+            raise TemplateValueError(f"{_kind(node)} is not for values", line=node.lineno)
+        if problem := _unknown(node, parent, names):
+            raise TemplateValueError(problem, line=node.lineno)
+
+
+def _unknown(node: nodes.Node, parent: nodes.Node, names: Mapping[str, Any]) -> str | None:
+    if isinstance(node, nodes.Name) and node.name not in names:
+        guarded = isinstance(parent, nodes.Filter) and parent.name == "default" and parent.node is node
+        return None if guarded else f"{node.name!r} is undefined"
+    if isinstance(node, nodes.Name) and callable(names[node.name]) and not isinstance(parent, nodes.Call):
+        return f"{node.name} is called: {node.name}('…')"
+    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
+        return f"there is no filter {node.name!r}"
+    if isinstance(node, nodes.Call) and not _plain_call(node, names):
+        return "only hash_port('…') and service('…') can be called"
+    if isinstance(node, nodes.Getattr) and not isinstance(node.node, nodes.Call):
+        return f"only service('…') has attributes, not what .{node.attr} is asked of"
+    return None
+
+
+def _plain_call(node: nodes.Call, names: Mapping[str, Any]) -> bool:
+    known = isinstance(node.node, nodes.Name) and callable(names.get(node.node.name))
+    return known and not (node.kwargs or node.dyn_args or node.dyn_kwargs)
+
+
+def _every(tree: nodes.Node) -> Iterator[tuple[nodes.Node, nodes.Node, int]]:
+    """Yield every node with the one above it and its depth, without recursion."""
+    waiting = [(tree, tree, 0)]
+    while waiting:
+        node, parent, depth = waiting.pop()
+        yield node, parent, depth
+        waiting.extend((child, node, depth + 1) for child in node.iter_child_nodes())
+
+
+def _kind(node: nodes.Node) -> str:
+    return {"Getitem": "[…]", "Pow": "**", "Div": "/"}.get(type(node).__name__, type(node).__name__.lower())
+
+
+def _line(trace: TracebackType | None) -> int:
+    """Return the line of the template in which something was raised; Jinja names the frames of a template so."""
+    line = 1
+    while trace:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line

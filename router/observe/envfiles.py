@@ -1,0 +1,156 @@
+"""A worktree's env and mise files: the ports they declare, read as text and never executed."""
+
+import io
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from dotenv.parser import Original, parse_stream
+
+from router.blocks import parts
+from router.errors import BlockError
+from router.model import Declaration, Problem, ServiceSpec
+from router.naming import shown
+from router.ports import parse_port
+from router.toml_reader import read_toml
+
+MISE_LOCAL = (".mise.local.toml", "mise.local.toml")
+DOTENV = (".env.development.local", ".env.local", ".env.development", ".env")
+MISE = (".mise.toml", "mise.toml")
+FILES = (*MISE_LOCAL, *DOTENV, *MISE)
+MISE_PROJECT_FILES = (
+    "mise.toml", ".mise.toml", ".config/mise.toml", ".config/mise/config.toml", "mise/config.toml", ".mise/config.toml",
+)  # fmt: skip
+"""Where mise looks for a project's own configuration."""
+_LARGEST = 1 << 16  # bytes; a larger one is no env file, and a hostile one of 1 MiB takes the parsers seconds
+
+
+def declarations(root: Path, services: Sequence[ServiceSpec]) -> tuple[tuple[Declaration, ...], tuple[Problem, ...]]:
+    """Return what the files of a worktree say of its services' ports, strongest first, and what cannot be read.
+
+    A file before a variable: all that a stronger file says of a service stands before what a weaker one says.
+    Values are kept as written; templates and references are not expanded, nothing is run.
+    """
+    found: list[Declaration] = []
+    problems: list[Problem] = []
+    for name in FILES:
+        values, wrong = _read(root / name)
+        problems += wrong
+        kind = "env" if name in DOTENV else "mise"
+        found += (
+            Declaration(service.name, parse_port(values[variable]), f"{kind}:{name}", variable, values[variable])
+            for service in services
+            for variable in service.env
+            if variable in values
+        )
+    return tuple(found), tuple(problems)
+
+
+def values(root: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield every value that the files of a worktree give to a variable, as name, value and file; the router's own
+    block included. What cannot be read says nothing."""
+    for name in FILES:
+        found, _ = _read(root / name, whole=True)
+        yield from ((variable, value, name) for variable, value in found.items())
+
+
+def bindings(content: str) -> list[tuple[str, str, int]]:
+    """Return the name, value and line of every binding of a dotenv file. ValueError names a line that is none."""
+    found = []
+    for binding in parse_stream(io.StringIO(content)):
+        line = _line(binding.original)
+        if binding.error:
+            raise ValueError(f"line {line} is not KEY=value")
+        if binding.key is not None:
+            found.append((binding.key, binding.value or "", line))
+    return found
+
+
+def text(path: Path) -> str | None:
+    """Return the text of a regular file of at most 64 KiB, None where there is none; OSError or ValueError otherwise.
+
+    A FIFO or device in an env file's place must not hold up the pass, so the kind is asked for first.
+    """
+    try:
+        mode = path.stat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(mode.st_mode):
+        raise ValueError("it is not a regular file")
+    if mode.st_size > _LARGEST:
+        raise ValueError("it is larger than 64 KiB")
+    return path.read_bytes().decode("utf-8-sig")
+
+
+def _read(path: Path, *, whole: bool = False) -> tuple[dict[str, str], list[Problem]]:
+    try:
+        content = text(path)
+        if content is None:
+            return {}, []
+        content = content if whole else _declaring(content)
+        return _dotenv(content, path) if path.name in DOTENV else (_mise(content), [])
+    except (OSError, ValueError) as exc:
+        return {}, [_unreadable(path, _reason(exc))]
+
+
+def _dotenv(content: str, path: Path) -> tuple[dict[str, str], list[Problem]]:
+    values: dict[str, str] = {}
+    bad: list[int] = []
+    for binding in parse_stream(io.StringIO(content)):
+        if binding.error:
+            bad.append(_line(binding.original))
+        elif binding.key is not None and binding.value is not None:
+            values[binding.key] = binding.value
+    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    return values, [_unreadable(path, f"line {n}{more} is not KEY=value", rest="the rest counts") for n in bad[:1]]
+
+
+def _declaring(content: str) -> str:
+    """Return a file without the router's own block: what the router wrote there is no wish of anybody's.
+
+    Its lines are left empty, so that those behind keep their numbers.
+    """
+    try:
+        found = parts(content)
+    except BlockError:
+        return content
+    return content if found.block is None else found.before + "\n" * (found.block.count("\n") + 2) + found.after
+
+
+def _line(original: Original) -> int:
+    """Return the line that a binding begins in; the blank lines in front of it are part of what was read."""
+    return original.line + original.string[: -len(original.string.lstrip())].count("\n")
+
+
+def _mise(content: str) -> dict[str, str]:
+    env = read_toml(content).get("env", {})
+    if not isinstance(env, dict):
+        raise ValueError("[env] is not a table")
+    values = {key: _mise_value(value) for key, value in env.items()}
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _mise_value(value: Any) -> str | None:
+    """Return a value as mise would export it, None where it exports nothing."""
+    if isinstance(value, dict):
+        return _mise_value(value.get("value", False))
+    if isinstance(value, bool):
+        return "true" if value else None
+    return value if isinstance(value, str) else str(value)
+
+
+def _reason(exc: OSError | ValueError) -> str:
+    if isinstance(exc, OSError):
+        return exc.strerror or "it cannot be read"
+    if isinstance(exc, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return str(exc)
+
+
+def _unreadable(path: Path, reason: str, *, rest: str = "nothing in it counts") -> Problem:
+    return Problem(
+        "unreadable-file",
+        f"{shown(str(path))}: {shown(reason)}",
+        f"mend or remove {shown(path.name)}; until then {rest}",
+    )

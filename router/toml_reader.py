@@ -1,0 +1,21 @@
+"""TOML as others wrote it, read with limits: agents write these files."""
+
+import re
+import tomllib
+from typing import Any
+
+_DEEPEST = 100
+_DOT = re.compile(r"[^.]\.")
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """Return what a TOML file of a repository says. ValueError where it is not TOML, or nests beyond all reason.
+
+    tomllib takes minutes for a key of some ten thousand parts.
+    """
+    if any(len(_DOT.findall(line)) > _DEEPEST for line in text.split("\n")):
+        raise ValueError(f"a line has more than {_DEEPEST} dots")
+    try:
+        return tomllib.loads(text)
+    except RecursionError as exc:
+        raise ValueError("it nests too deep") from exc

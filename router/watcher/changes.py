@@ -1,0 +1,37 @@
+"""What changed between two route tables, as lines for people."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from router.model import RouteTable, Service
+from router.naming import origin, service_host
+from router.ports import STRATEGIES
+
+
+def changes(before: RouteTable, after: RouteTable, port: int) -> Iterator[str]:
+    """Yield one line for each route that appeared, changed or went."""
+    old, new = _targets(before), _targets(after)
+    for host in sorted(old.keys() | new.keys()):
+        url = origin(host, port)
+        if host not in old:
+            yield f"+ {url} → {new[host]}"
+        elif host not in new:
+            yield f"- {url}"
+        elif old[host] != new[host]:
+            yield f"~ {url} → {new[host]} (was {old[host]})"
+
+
+def _targets(table: RouteTable) -> dict[str, str]:
+    return {
+        service_host(route.name, service.name): f"{_literal(service.address)}:{service.port} ({service.source})"
+        for route in table.routes
+        for service in _telling(route.services)
+    }
+
+
+def _literal(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def _telling(services: Sequence[Service]) -> Iterable[Service]:
+    """Return the services worth a line: `web`, and others that somebody declared, started or published."""
+    return [s for s in services if s.name == "web" or s.up or s.source not in STRATEGIES]

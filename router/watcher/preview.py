@@ -1,0 +1,66 @@
+"""What a command does where no watcher can be asked: look and plan like one, load and remember nothing."""
+
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from router import status
+from router.caddy import assets, caddyfile, modes
+from router.caddy.caddyfile import Endpoint
+from router.caddy.embedded import recorded
+from router.model import Problem, Repository
+from router.observe import git, survey
+from router.observe.listeners import Listeners
+from router.routes.plan import Plan, plan
+from router.settings import Settings
+from router.status import Frame
+from router.store import Store
+
+
+def repositories(store: Store, cwd: Path) -> tuple[str, ...]:
+    """Return the repositories in question: those joined, else that of the current directory."""
+    return store.memory().repositories or (str(git.common_dir(cwd)),)
+
+
+def would_route(settings: Settings, store: Store, commons: Iterable[str]) -> tuple[Plan, tuple[Repository, ...]]:
+    """Return the plan that a watcher would make now. Nothing is loaded and nothing remembered."""
+    found = survey.repositories(dict.fromkeys(commons))
+    listeners = Listeners().scan(survey.roots(found))
+    return plan(survey.observed(found, listeners, reserved=settings.reserved), store.memory()), found
+
+
+def without_watcher(settings: Settings, store: Store, commons: Iterable[str]) -> status.Document:
+    """Return the status document of what would be routed, with the problem that no watcher runs."""
+    planned, found = would_route(settings, store, commons)
+    down = Problem("watcher-down", "no watcher runs; this is what would be routed", "run `router up`")
+    frame = Frame(
+        port=settings.port,
+        redirect_uris=settings.redirect_uris,
+        repositories=found,
+        watcher={"running": False, "pid": None, "since": None},
+        caddy=_caddy(settings, store),
+        problems=(down,),
+    )
+    return status.document(planned.table, frame)
+
+
+def rendered(settings: Settings, store: Store, *, cwd: Path, sites: bool = False) -> str:
+    """Return the Caddyfile of what would be routed now, for a Caddy that somebody else starts.
+
+    With `sites` without its global options, to be imported into a Caddyfile that has its own.
+    """
+    planned, _ = would_route(settings, store, repositories(store, cwd))
+    address = modes.admin_address(settings, store)
+    endpoint = Endpoint(f"{address}|0600" if address.startswith("unix/") else address)
+    template = "sites.j2" if sites else "Caddyfile.j2"
+    site = modes.site(settings, store, endpoint)
+    return caddyfile.render(planned.table, site, templates=assets.templates(), name=template)
+
+
+def _caddy(settings: Settings, store: Store) -> dict[str, Any]:
+    if settings.caddy == "embedded":
+        found = recorded(store.directory)
+        return {"running": found is not None, "pid": found.pid if found else None, "mode": settings.caddy}
+    with closing(modes.admin(settings, store)) as client:
+        return {"running": client.answers(), "pid": None, "mode": settings.caddy, "admin": client.address}

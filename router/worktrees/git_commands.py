@@ -1,0 +1,230 @@
+"""Worktrees as they are made and removed: where one may be, what it starts from, and which work is nowhere else."""
+
+import os
+import random
+import re
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.errors import GitError
+from router.model import Worktree
+from router.observe import git
+
+INCLUDE = ".worktreeinclude"
+_TRIES = 12
+# What git says where another git is at work on the same repository: its lock is there, or its worktree half made
+_BUSY = re.compile(r"\.lock': File exists|(?:cannot|could not|unable to) lock|failed to read .*(?:commondir|gitdir)")
+_UNDER_WAY = ("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A repository as seen from a directory: its common directory, main checkout, and the worktree one is in."""
+
+    common: Path
+    main: Path
+    root: Path
+
+
+def place(directory: Path) -> Place:
+    """Return where a directory is. GitError where it is in no worktree, or the repository has no main checkout."""
+    common = git.common_dir(directory)
+    worktrees = git.worktrees(common)
+    here = Path(os.path.realpath(directory))
+    roots = [root for w in worktrees if here.is_relative_to(root := Path(os.path.realpath(w.path)))]
+    main = next((Path(w.path) for w in worktrees if w.main and w.present), None)
+    if main is None or not roots:
+        what = "is in no worktree" if main else "belongs to a repository without a main checkout"
+        raise GitError(f"{directory} {what}", hint="run this inside a checkout of the repository")
+    return Place(common, Path(os.path.realpath(main)), max(roots, key=lambda root: len(root.parts)))
+
+
+def registered(common: Path, path: Path) -> Worktree | None:
+    """Return the worktree that git has at a path, None where it has none."""
+    real = os.path.realpath(path)
+    return next((w for w in git.worktrees(common) if os.path.realpath(w.path) == real), None)
+
+
+def is_branch(common: Path, name: str) -> bool:
+    """Tell whether a branch may be called so (git-check-ref-format(1))."""
+    try:
+        git.change(common, "check-ref-format", "--branch", name)
+    except GitError:
+        return False
+    return True
+
+
+def tip(common: Path, branch: str) -> str | None:
+    """Return the commit that a branch is at, None where there is no such branch."""
+    return _line(common, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}", fine=(0, 1)) or None
+
+
+def head(checkout: Path) -> str:
+    """Return the commit that a checkout is at. GitError where it has none yet."""
+    found = _line(checkout, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", fine=(0, 1))
+    if not found:
+        raise GitError(f"{checkout} has no commit yet", hint="commit something first")
+    return found
+
+
+def default(common: Path) -> str | None:
+    """Return origin's default branch as this repository knows it, None where it does not."""
+    name = _line(common, "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD", fine=(0, 1))
+    return name.removeprefix("refs/remotes/origin/") or None
+
+
+def fetched(common: Path) -> str:
+    """Fetch origin's default branch and return its commit. GitError where that cannot be."""
+    branch = default(common) or _asked_default(common)
+    into = f"refs/remotes/origin/{branch}"
+    options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
+    _patiently(common, "fetch", *options, "origin", f"+refs/heads/{branch}:{into}")
+    return _line(common, "rev-parse", "--verify", f"{into}^{{commit}}")
+
+
+def known(common: Path) -> str | None:
+    """Return the commit of origin's default branch as last fetched, None where it is not known."""
+    branch = default(common)
+    found = branch and _line(
+        common, "rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{branch}^{{commit}}", fine=(0, 1)
+    )
+    return found or None
+
+
+def add(main: Path, path: Path, branch: str, start: str | None) -> None:
+    """Add a worktree on a new branch at `start`, on the branch that is there where that is None."""
+    new = ("--no-track", "-b", branch, str(path), start) if start else (str(path), branch)
+    _patiently(main, "worktree", "add", "--quiet", *new)
+
+
+def discard(common: Path, path: Path) -> None:
+    """Remove what `add` made at a path, whole or half, and all that is in it."""
+    remove = ("worktree", "remove", "--force", "--force", str(path))
+    try:
+        _patiently(common, *remove)
+    except GitError:
+        shutil.rmtree(path, ignore_errors=True)
+        if registered(common, path):
+            _patiently(common, *remove)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def remove(common: Path, path: Path, *, force: bool) -> None:
+    """Remove a worktree; with `force` whatever is in it, a locked one too. GitError says why git did not."""
+    _patiently(common, "worktree", "remove", *(["--force", "--force"] if force else []), str(path))
+
+
+def drop(common: Path, branch: str) -> None:
+    """Delete a branch, whatever it holds. GitError where it is checked out."""
+    _patiently(common, "branch", "--quiet", "-D", branch)
+
+
+def admin(common: Path, worktree: Worktree) -> Path:
+    """Return a linked worktree's administrative directory, which goes with it."""
+    return common / "worktrees" / worktree.id.admin
+
+
+def uncommitted(checkout: Path) -> tuple[tuple[str, str], ...]:
+    """Return what is not committed, as pairs of git's two letters (`??` for untracked files) and a path."""
+    out = git.change(
+        checkout, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=none"
+    )
+    return tuple((entry[:2], entry[3:]) for entry in _names(out))
+
+
+def unmerged(checkout: Path, *, besides: str | None = None) -> int:
+    """Return how many commits of HEAD no branch, remote branch or tag holds; those of branch `besides` do not count."""
+    return _count(checkout, "HEAD", besides)
+
+
+def only_on(common: Path, branch: str) -> int:
+    """Return how many commits of a branch no other branch, remote branch or tag holds."""
+    return _count(common, f"refs/heads/{branch}", branch)
+
+
+def under_way(admin: Path) -> str | None:
+    """Return what git is in the middle of, None where in nothing: its stash of uncommitted work would go with it."""
+    found = next((name for name in _UNDER_WAY if (admin / name).exists()), None)
+    return found and found.removesuffix("_HEAD").partition("-")[0].lower().replace("_", "-")
+
+
+def included(main: Path) -> tuple[str, ...]:
+    """Return the files that `.worktreeinclude` names and git ignores, relative to the main checkout; git matches."""
+    if not (main / INCLUDE).is_file() or (main / INCLUDE).is_symlink():
+        return ()
+    named = git.change(main, "ls-files", "--others", "--ignored", f"--exclude-from={main / INCLUDE}", "-z")
+    return ignored(main, _names(named))
+
+
+def ignored(checkout: Path, paths: Iterable[str]) -> tuple[str, ...]:
+    """Return those of some paths, relative to a checkout, that git ignores there."""
+    given = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    return _names(git.change(checkout, "check-ignore", "--stdin", "-z", given=given, fine=(0, 1))) if given else ()
+
+
+def compose_files(checkout: Path) -> tuple[str, ...]:
+    """Return a checkout's Compose files, relative to it; ignored ones are left out."""
+    patterns = (f":(glob)**/{start}compose*.{end}" for start in ("", "docker-") for end in ("yml", "yaml"))
+    return _names(git.change(checkout, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns))
+
+
+def submodules(checkout: Path) -> dict[str, str]:
+    """Return the checkout's submodules that this repository has initialised: their paths with their addresses."""
+    if not (checkout / ".gitmodules").is_file():
+        return {}
+    paths = _config(checkout, r"^submodule\..*\.path$", "--file", str(checkout / ".gitmodules"))
+    urls = _config(checkout, r"^submodule\..*\.url$", "--local")
+    return {path: urls[name] for key, path in paths.items() if (name := key.removesuffix(".path") + ".url") in urls}
+
+
+def populate(checkout: Path, submodule: str) -> None:
+    """Check out a submodule, and those in it."""
+    _patiently(checkout, "submodule", "--quiet", "update", "--init", "--recursive", "--", submodule)
+
+
+def unpushed(submodule: Path) -> int:
+    """Return how many commits of a submodule's checkout, stashes included, no remote branch holds."""
+    return int(_line(submodule, "rev-list", "--count", "--all", "HEAD", "--not", "--remotes"))
+
+
+def _asked_default(common: Path) -> str:
+    told = _line(common, "ls-remote", "--symref", "origin", "HEAD")
+    found = re.match(r"ref: refs/heads/(\S+)\s", told)
+    if not found:
+        raise GitError("origin does not tell its default branch", hint="run `git remote set-head origin --auto`")
+    return found[1]
+
+
+def _count(where: Path, what: str, besides: str | None) -> int:
+    other = [f"--exclude={besides}"] if besides else []
+    return int(_line(where, "rev-list", "--count", what, "--not", *other, "--branches", "--remotes", "--tags"))
+
+
+def _config(where: Path, pattern: str, *source: str) -> dict[str, str]:
+    out = git.change(where, "config", "-z", *source, "--get-regexp", pattern, fine=(0, 1))
+    pairs: Iterable[tuple[str, str, str]] = (entry.partition("\n") for entry in _names(out))
+    return {key: value for key, _, value in pairs}
+
+
+def _names(out: bytes) -> tuple[str, ...]:
+    return tuple(os.fsdecode(name) for name in out.split(b"\0") if name)
+
+
+def _line(where: Path, *args: str, fine: tuple[int, ...] = (0,)) -> str:
+    return os.fsdecode(git.change(where, *args, fine=fine)).strip()
+
+
+def _patiently(where: Path, *args: str) -> None:
+    """Let git do something, again after a moment where another git is at work on the same repository."""
+    for left in reversed(range(_TRIES)):
+        try:
+            git.change(where, *args)
+        except GitError as exc:
+            if not left or not _BUSY.search(exc.message):
+                raise
+            time.sleep(random.uniform(0.05, 0.3))  # noqa: S311 - so that those who wait do not meet again
+        else:
+            return

@@ -1,0 +1,72 @@
+"""Which work would be lost with a worktree: what is in no commit, and commits that nothing else holds."""
+
+from pathlib import Path
+
+from router import blocks, files
+from router.env.worktree_env import FILES
+from router.errors import BlockError
+from router.naming import shown
+from router.worktrees import git_commands
+from router.worktrees.git_commands import Place
+
+_NAMED = 5
+
+
+def work(place: Place, admin: Path, branch: str | None) -> list[str]:
+    """Return what would be lost, each as a sentence; empty where nothing would.
+
+    That is: files neither committed nor ignored (`.env.local` with the router's block alone, and links into the
+    main checkout, do not count); what a rebase or merge under way holds; commits of HEAD that no branch, remote
+    branch or tag holds, where `branch`, made with the worktree and removed with it, does not count; commits of a
+    submodule that none of its remote branches holds. A lock counts too: somebody is at work.
+    """
+    found = []
+    if (lock := files.text(admin / "locked")) is not None:
+        found.append(f"it is locked ({shown(lock.strip()) or 'no reason is given'})")
+    if doing := git_commands.under_way(admin):
+        found.append(f"a {doing} is under way")
+    changed = [name for state, name in git_commands.uncommitted(place.root) if not _ours(place, state, name)]
+    if changed:
+        more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+        found.append(f"not committed: {', '.join(map(shown, changed[:_NAMED]))}{more}")
+    if count := git_commands.unmerged(place.root, besides=branch):
+        found.append(f"{commits(count)} on {shown(branch or 'a detached HEAD')} alone")
+    return [*found, *_in_submodules(place.root)]
+
+
+def commits(count: int) -> str:
+    """Return so many commits as the beginning of a sentence."""
+    return f"{count} commit{'s are' if count > 1 else ' is'}"
+
+
+def clear(place: Place) -> None:
+    """Remove what only the router put there and git does not ignore, so that git finds the worktree clean."""
+    for state, name in git_commands.uncommitted(place.root):
+        if _ours(place, state, name):
+            (place.root / name).unlink(missing_ok=True)
+
+
+def _ours(place: Place, state: str, name: str) -> bool:
+    path = place.root / name
+    if state != "??":
+        return False
+    if path.is_symlink():
+        return path.readlink() == place.main / name
+    if name not in FILES.values():
+        return False
+    try:
+        parts = blocks.parts(files.text(path) or "")
+    except BlockError:
+        return False
+    return parts.block is not None and not (parts.before + parts.after).strip()
+
+
+def _in_submodules(checkout: Path) -> list[str]:
+    found = []
+    for name in git_commands.submodules(checkout):
+        submodule = checkout / name
+        if (submodule / ".git").exists():
+            if count := git_commands.unpushed(submodule):
+                found.append(f"{commits(count)} in the submodule {shown(name)} alone")
+            found += _in_submodules(submodule)
+    return found

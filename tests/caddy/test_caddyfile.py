@@ -1,0 +1,215 @@
+"""The route table as a Caddyfile.
+
+The expected texts are in `golden/`, one file a case. After a wanted change of the templates, write them anew with
+`pytest tests/test_caddyfile.py --rewrite-golden` and read the difference before it is committed.
+"""
+
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.caddy import assets, caddyfile
+from router.caddy.caddyfile import MARK, Endpoint, Site
+from router.caddy.embedded import binary
+from router.errors import SettingsError
+from router.model import Container, Memory, Override, RouteTable, Worktree
+from router.routes.plan import plan
+from tests.fakes import SITE, declared, listener, observed, repository, route, service, table, worktree
+
+GOLDEN = Path(__file__).parent / "golden"
+FULL = route(
+    "feature-x",
+    service("web", 14315, source="mise:.mise.local.toml"),
+    service("api", 13315, address="::1", source="listener"),
+    aliases=("shop-feature-x",),
+)
+CASES: dict[str, tuple[RouteTable, Site]] = {
+    "nothing": (table(), SITE),
+    "one": (table(route("main", service("web", 19410), service("api", 11193))), SITE),
+    "several": (table(FULL, route("main"), route("docs-only", service("web", 3000), service("docs", 3001))), SITE),
+    "tls": (table(route("main", service("web", 3000, tls=True)), FULL), SITE),
+    "mounts": (
+        table(
+            route("a", service("web", 3000), service("api", 4000, path="/api"), service("v2", 4001, path="/api/v2.0")),
+            route("b", service("web", 3001), service("api", 4002, path="/api", strip_path=True)),
+        ),
+        SITE,
+    ),
+    "container": (table(route("main", service("web", 32768, source="container:shop-web-1"))), SITE),
+    "port-80": (table(FULL), replace(SITE, port=80)),
+    "handed-over": (table(FULL), replace(SITE, bind=("fd/3", "fd/4"), log="/s/my logs/caddy.log")),
+    "callbacks": (
+        table(FULL, callback_paths=("/api/auth/callback/*",)),
+        replace(SITE, callback_target="port", callback_paths=("/auth/callback", "/login/cb.php")),
+    ),
+    "elsewhere": (
+        table(FULL),
+        replace(
+            SITE,
+            bind=("0.0.0.0",),
+            upstream_host="host.docker.internal",
+            admin=Endpoint("caddy:2019", ("127.0.0.1:2019", "localhost:2019"), enforce_origin=True),
+            access_log="-",
+            persist=True,
+        ),
+    ),
+    "access-log": (table(), replace(SITE, access_log="/s/my logs/access.log")),
+}
+
+
+def rendered(found: RouteTable, site: Site = SITE) -> str:
+    return caddyfile.render(found, site, templates=assets.templates())
+
+
+def caddy(*args: str, text: str) -> str:
+    command = [str(binary()), *args]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_caddyfile_is_the_golden_one(case: str, request: pytest.FixtureRequest) -> None:
+    path, text = GOLDEN / f"{case}.caddyfile", rendered(*CASES[case])
+    if request.config.getoption("--rewrite-golden"):
+        path.write_text(text)
+    assert text == path.read_text(), "wanted? then: pytest tests/test_caddyfile.py --rewrite-golden"
+
+
+def test_there_is_no_golden_file_without_a_case() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.caddyfile")} == set(CASES)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_caddy_fmt_changes_nothing(case: str) -> None:
+    text = rendered(*CASES[case])
+    assert caddy("fmt", "-", text=text) == text
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_caddy_understands_it_without_a_warning(case: str) -> None:
+    command = [str(binary()), "adapt", "--adapter", "caddyfile", "--config", "-"]
+    done = subprocess.run(command, input=rendered(*CASES[case]), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "WARN" not in done.stderr
+
+
+def test_it_says_who_made_it() -> None:
+    assert rendered(table()).startswith(MARK)
+
+
+def test_the_same_observation_gives_the_same_bytes_in_any_order() -> None:
+    trees = [worktree(name, created=n) for n, name in enumerate("abc")]
+    one, other = (plan(observed(*order), Memory()).table for order in (trees, reversed(trees)))
+    assert rendered(one) == rendered(other)
+
+
+def test_health_changes_nothing() -> None:
+    up = table(route("a", service("web", 3000, up=True, pid=7, program="vite")))
+    assert rendered(up) == rendered(table(route("a", service("web", 3000, up=False))))
+
+
+def test_everything_binds_to_the_loopback_alone() -> None:
+    binds = re.findall(r"(?m)^\s*bind (.*)$", rendered(table(FULL)))
+    assert binds
+    assert set(binds) == {"127.0.0.1 ::1"}
+
+
+def test_a_thousand_worktrees_are_written() -> None:
+    trees = [worktree(f"agent/{n}", path=f"/w/{n}", created=n) for n in range(1000)]
+    text = rendered(plan(observed(*trees), Memory()).table)
+    assert len(re.findall(r"(?m)^\t\tagent-\d+ agent-\d+ ", text)) == 1000
+
+
+# Nothing from a repository but labels, ports and the closed set of sources
+
+LABEL = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+DIAL = r'(?:""|(?:https/)?(?:127\.0\.0\.1|\[::1\]):[0-9]{4,5})'
+SOURCE = r'"(?:|hash|listener|settings|(?:env|mise):[.a-z]+|container:[A-Za-z0-9_.-]+)"'
+ORIGIN = rf"http://{LABEL}\.localhost:8080"
+ALLOWED = re.compile(
+    rf'\t+(?:{LABEL} {LABEL}(?: {DIAL} {SOURCE})+ ""'
+    rf"|{LABEL}\.localhost {DIAL}"
+    rf'|names "(?:{LABEL}(?: |(?=")))*"'
+    rf'|vars choices "(?:{LABEL}={ORIGIN}(?: |(?=")))*"'
+    rf"|live: (?:none|{LABEL}(?:, {LABEL})*); see http://localhost:8080/)"
+)
+HOSTILE = st.text(st.sampled_from('ab-/."`\\{}$<>[]()#~*?!;|&%\n\r\t\0 é分\udcff\u2028') | st.characters(), max_size=40)
+EVIL = st.sampled_from(
+    [
+        "{env.HOME}",
+        "${{x}}",
+        "}\nrespond hi\n{",
+        '" {args[0]} "',
+        "# x",
+        "import /etc/passwd",
+        "a <<TEXT",
+        "{$HOME}",
+        "-x",
+    ]
+)
+TEXT = HOSTILE | EVIL
+
+
+def _scalar(text: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" and not "\udc80" <= c <= "\udcff" for c in text)
+
+
+@st.composite
+def hostile_tables(draw: st.DrawFn) -> RouteTable:
+    """The route table of a repository whose every name and value somebody chose to do harm."""
+    text = TEXT.filter(_scalar)
+    trees = []
+    for place in range(draw(st.integers(1, 3))):
+        values = [declared(draw(text), variable=draw(text)), declared(draw(st.integers(0, 99_999)), file="mise.toml")]
+        path = f"/w/{draw(text)}{place}"
+        tree = worktree(draw(st.none() | text), *values, path=path, created=place, admin=str(place), main=place == 0)
+        trees.append(replace(tree, problems=()))
+    overrides = {t.branch: Override(name=draw(st.none() | text.filter(bool))) for t in trees if t.branch is not None}
+    listeners = [listener(port, draw(st.sampled_from(trees)), program=draw(text)) for port in draw(st.sets(PORTS))]
+    seen = observed(
+        repository(*trees, name=draw(text), overrides=overrides), *listeners, containers=_containers(trees[0])
+    )
+    return plan(seen, Memory()).table
+
+
+PORTS = st.sampled_from([3000, 5173, 8000, 8080])
+
+
+def _containers(tree: Worktree) -> tuple[Container, ...]:
+    return (Container(tree.path, "docs", "shop-docs_1.x", 32768),)
+
+
+BENIGN = plan(observed(worktree("main"), containers=_containers(worktree("main"))), Memory()).table
+FRAME = set(rendered(BENIGN).splitlines())
+
+
+@settings(max_examples=60)
+@given(hostile_tables())
+def test_no_name_path_or_value_puts_anything_else_into_the_caddyfile(found: RouteTable) -> None:
+    for line in rendered(found).splitlines():
+        assert line in FRAME or ALLOWED.fullmatch(line), line
+
+
+@given(HOSTILE)
+def test_a_path_is_one_token_or_refused(path: str) -> None:
+    try:
+        token = caddyfile.quoted(path)
+    except SettingsError:
+        return
+    assert re.fullmatch(r'"[^"\\`{}\x00-\x1f\x7f]*"', token)
+
+
+@pytest.mark.parametrize("path", ["/a b", "/it's", "/ü", "/a#b", "/$HOME", "/[x]"])
+def test_a_usual_path_is_quoted(path: str) -> None:
+    assert caddyfile.quoted(path) == f'"{path}"'
+
+
+@pytest.mark.parametrize("path", ['/a"b', "/a\\b", "/{env.HOME}", "/a\nb", "/a`b", "/a\udcff"])
+def test_a_path_that_caddy_would_read_more_into_is_refused_with_its_setting(path: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        rendered(table(), replace(SITE, status=path))
+    assert "ROUTER_STATE_DIR" in caught.value.hint

@@ -1,0 +1,232 @@
+"""The rules of the callback in plain Python; `e2e/test_callback.py` holds Caddy to the same ones."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.caddy.callback_rules import (
+    Decision,
+    Request,
+    decide,
+    original,
+    path_pattern,
+    places,
+    redirect_uri_pattern,
+)
+from router.naming import check_callback_path
+from tests.fakes import route, service, table
+
+CONTRACT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "contract" / "oauth-callback.json").read_text())
+PATHS = ("/auth/callback", "/complete/*")
+LIVE = places(
+    table(
+        *(
+            route(name, service("web", 14000 + i), service("api", 24000 + i), aliases=(f"alias-of-{name}",))
+            for i, name in enumerate(CONTRACT["live"])
+        )
+    ),
+    port=8080,
+)
+
+
+def written(text: str) -> str:
+    """Return a query or body of the contract with its sizes in parentheses written out."""
+    return re.sub(r"\((\d+) (?:times '(.)'|bytes)\)", lambda size: (size[2] or "x") * int(size[1]), text)
+
+
+def decided(query: str = "", *, path: str = "/auth/callback", **rest: Any) -> Decision:
+    decision = decide(Request(path, query, **rest), paths=PATHS, live=LIVE)
+    assert decision is not None
+    return decision
+
+
+def target(state: str) -> str | None:
+    return decided(f"code=c&state={state}").origin
+
+
+@pytest.mark.parametrize("case", CONTRACT["cases"], ids=lambda case: case["id"])
+def test_case_of_the_contract(case: dict[str, Any]) -> None:
+    query = written(case.get("query", ""))
+    decision = decided(
+        query,
+        method=case["method"],
+        body=written(case.get("body", "")),
+        content_type=case.get("type", "application/x-www-form-urlencoded"),
+        fetch_mode=case.get("headers", {}).get("Sec-Fetch-Mode", ""),
+    )
+    assert decision.status == case["status"]
+    assert decision.label == case["to"]
+    assert decision.page == ("redirect" if case["to"] else case["page"].split()[0].strip(",;"))
+    if case["to"]:
+        assert decision.origin == f"http://{case.get('host', case['to'] + '.localhost')}:8080"
+        assert decision.rest == ("/auth/callback" + (f"?{query}" if query else ""))
+
+
+def test_an_alias_leads_to_the_worktrees_own_host_and_a_tag_to_the_very_name() -> None:
+    assert target("alias-of-main") == "http://main.localhost:8080"
+    assert target("WT1.alias-of-main.x") == "http://alias-of-main.localhost:8080"
+    assert target("WT1.alias-of-main--api.x") == "http://api.alias-of-main.localhost:8080"
+
+
+def test_two_names_of_one_worktree_are_no_contradiction() -> None:
+    assert target("alias-of-main.main") == "http://main.localhost:8080"
+
+
+def test_a_service_is_named_by_a_tag_alone() -> None:
+    assert target("main--api") is None
+    assert target("main--api.nonce") is None
+
+
+def test_an_unknown_candidate_does_not_hide_the_other() -> None:
+    assert target("gone.main") == "http://main.localhost:8080"
+    assert target("main.gone") == "http://main.localhost:8080"
+
+
+@pytest.mark.parametrize("state", ["WT1.main", "WT1..x", "wt1.main.x", "WT1.MAIN.x", "WT2.main.x"])
+def test_what_only_looks_like_a_tag_is_read_as_a_state(state: str) -> None:
+    assert "tag" not in decided(f"state={state}").rule
+
+
+def test_callbacks_to_the_dev_servers_own_port() -> None:
+    live = places(table(route("main", service("web", 14000), service("api", 24000))), port=8080, target="port")
+
+    def origin(state: str) -> str | None:
+        decision = decide(Request("/auth/callback", f"state={state}"), paths=PATHS, live=live)
+        return decision and decision.origin
+
+    assert origin("main") == "http://localhost:14000"
+    # Nobody there would strip the tag, and a tagged sign-in began on the worktree's host
+    assert origin("WT1.main.x") == "http://main.localhost:8080"
+
+
+def test_a_relayed_state_stays_behind() -> None:
+    assert decided("state=main", path="/.router/relay/auth/callback").rest == "/auth/callback"
+    assert decided("", path="/.router/relay/auth/callback").status == 400
+    assert decided("state=main", path="/.router/relay/auth/callback", method="POST").status == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "called"),
+    [
+        ("/auth/callback", True),
+        ("/complete/google", True),
+        ("/complete/google/", True),
+        ("/complete/a/b.c", True),
+        ("/auth/callback/", False),
+        ("/Auth/Callback", False),
+        ("//auth/callback", False),
+        ("/auth/callbacks", False),
+        ("/auth/%63allback", False),
+        ("/complete", False),
+        ("/complete/", False),
+        ("/complete//", False),
+        ("/complete/..", False),
+        ("/complete/../x", False),
+        ("/complete/a%2Fb", False),
+        ("/.router/relay", False),
+        ("/.router/relay/", False),
+    ],
+)
+def test_only_configured_paths_are_callbacks(path: str, *, called: bool) -> None:
+    assert (decide(Request(path, "state=main"), paths=PATHS, live=LIVE) is not None) is called
+
+
+@pytest.mark.parametrize(
+    "path", ["/auth/callback", "/api/auth/callback/*", "/accounts/x/login/callback/", "/a~b/c_d.e"]
+)
+def test_a_callback_path(path: str) -> None:
+    assert check_callback_path(path) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "/", "/*", "auth", "//x", "/a//b", "/a/../b", "/.", "/a b", "/a?b", "/a#b", "/a%20", "/a*", "/a/*/b", "/ü",
+     "/.router/x", "/.router", "/.router/*", "/a\n", "/{a}", '/"', "/a/**"],
+)  # fmt: skip
+def test_no_callback_path(path: str) -> None:
+    with pytest.raises(ValueError, match="cannot be used"):
+        check_callback_path(path)
+
+
+def test_a_tag_ends_with_the_apps_own_state() -> None:
+    assert original("WT1.main.a.b|c") == "a.b|c"
+    assert original("WT1.main--api.a") == "a"
+    assert original("main.nonce") == "main.nonce"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://localhost:8080/auth/callback",
+        "http%3A%2F%2Flocalhost%3A8080%2Fauth%2Fcallback",
+        "http%3a%2f%2flocalhost%3a8080%2fauth%2fcallback",
+        "http%3A//localhost%3A8080/auth/callback",
+        "http://localhost:8080/complete/google",
+    ],
+)
+def test_a_redirect_uri_as_it_stands_in_a_query(text: str) -> None:
+    assert re.fullmatch(redirect_uri_pattern("http://localhost:8080", PATHS), text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://localhost:8081/auth/callback", "http://localhostx8080/auth/callback", "https://localhost:8080/auth/callback",
+     "http://localhost:8080/auth/callback/x", "http%253A%252F%252Flocalhost:8080/auth/callback"],
+)  # fmt: skip
+def test_no_redirect_uri_of_ours(text: str) -> None:
+    assert not re.fullmatch(redirect_uri_pattern("http://localhost:8080", PATHS), text)
+
+
+def test_nothing_is_live_in_an_empty_table() -> None:
+    decision = decide(Request("/auth/callback", "state=main"), paths=PATHS, live=places(table(), port=8080))
+    assert decision is not None
+    assert decision.status == 404
+
+
+WORDS = ["main", "feature-x", "WT1", "alias-of-main", "x", ".", "|", ";", "--api", ""]
+PIECES = ["state", "code", "error", "=", "&", ";", "%", "%73tate", "main", "c", "#", "?", "+"]
+STATES = st.one_of(
+    st.text(max_size=40),
+    st.lists(st.sampled_from(WORDS), max_size=7).map("".join),
+    st.from_regex(r"(WT1\.)?[a-z-]{1,9}[.|;%]?[ -~]{0,9}", fullmatch=True),
+)
+QUERIES = st.one_of(
+    STATES.map(lambda state: f"state={state}"),
+    st.lists(st.sampled_from(PIECES), max_size=12).map("".join),
+    st.text(max_size=60),
+)
+ORIGINS = {place.origin for place in LIVE.values()} | {place.home for place in LIVE.values()}
+
+
+@given(query=QUERIES, body=QUERIES, method=st.sampled_from(["GET", "HEAD", "POST", "PUT"]), relayed=st.booleans())
+def test_r1_no_input_leads_out_of_the_table(query: str, body: str, method: str, *, relayed: bool) -> None:
+    path = "/.router/relay/auth/callback" if relayed else "/auth/callback"
+    decision = decided(query, path=path, method=method, body=body)
+    if decision.page == "redirect":
+        assert decision.origin in ORIGINS
+        assert decision.rest == ("/auth/callback" if relayed else path + (f"?{query}" if query else ""))
+        assert decision.status == (307 if method == "POST" else 302)
+    else:
+        assert (decision.label, decision.origin, decision.rest) == (None, None, "")
+
+
+@given(state=STATES, name=st.sampled_from(sorted(LIVE)))
+def test_a_tag_decides_alone_and_comes_off_whole(state: str, name: str) -> None:
+    printable = "".join(c for c in state if " " <= c <= "~") or "x"
+    tagged = f"WT1.{name}.{printable}"
+    assert original(tagged) == printable
+    encoded = "".join(f"%{ord(c):02X}" for c in tagged)
+    assert decided(f"state={encoded}").origin == LIVE[name].origin
+
+
+@given(st.lists(st.from_regex(r"/[a-z~_][a-z._~-]{0,5}", fullmatch=True), min_size=1, max_size=3).map("".join))
+def test_every_path_that_is_taken_matches_itself_alone(path: str) -> None:
+    pattern = path_pattern([check_callback_path(path)])
+    assert re.fullmatch(pattern, path)
+    assert not re.fullmatch(pattern, path + "x")
+    assert not re.fullmatch(pattern, path.replace(".", "x")) or "." not in path

@@ -1,0 +1,409 @@
+"""Listening sockets of real processes, and the worktree they are found in."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.model import Listener
+from router.observe.listeners import TRIES, TURNS, Kernel, Listeners, Processes, program
+from router.observe.sock_diag import Bound
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="sock_diag and /proc are Linux")
+SERVER = (
+    "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print('port', s.getsockname()[1], flush=True); "
+)
+WAIT = "import time; time.sleep(30)"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A process that listens: the port it printed, the process that was started, the text after the port."""
+
+    port: int
+    process: "subprocess.Popen[str]"
+    rest: str
+
+
+@contextmanager
+def started(cwd: Path, *command: str, pass_fds: Sequence[int] = ()) -> Iterator[Server]:
+    """Run a command that prints `port N`, in a session of its own that is killed as a whole."""
+    process = subprocess.Popen(
+        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        start_new_session=True, pass_fds=pass_fds,
+    )  # fmt: skip
+    try:
+        assert process.stdout
+        line = process.stdout.readline()
+        match = re.search(r"port (\d+)(.*)", line)
+        assert match, line
+        yield Server(int(match[1]), process, match[2])
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=5)
+
+
+@contextmanager
+def served(cwd: Path, code: str = "") -> Iterator[Server]:
+    """Run a small server in a folder; `code` runs after the port was printed."""
+    with started(cwd, sys.executable, "-S", "-c", SERVER + code + "\n" + WAIT) as server:
+        yield server
+
+
+@contextmanager
+def bound(address: str, *, v6only: bool | None = None, reuse: bool = False, port: int = 0) -> Iterator[int]:
+    """Listen in this process and yield the port."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as listening:
+        if v6only is not None:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(v6only))
+        if reuse:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            listening.bind((address, port))
+        except OSError as exc:
+            pytest.skip(f"{address} cannot be bound here: {exc}")
+        listening.listen()
+        yield listening.getsockname()[1]
+
+
+def folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def at(port: int, found: Sequence[Listener]) -> list[Listener]:
+    return [listener for listener in found if listener.port == port]
+
+
+def only(port: int, found: Sequence[Listener]) -> Listener:
+    [listener] = at(port, found)
+    return listener
+
+
+@pytest.mark.parametrize(
+    ("address", "v6only", "expected"),
+    [
+        ("127.0.0.1", None, [("127.0.0.1", True)]),
+        ("0.0.0.0", None, [("127.0.0.1", False)]),
+        ("::1", None, [("::1", True)]),
+        ("::", False, [("127.0.0.1", False), ("::1", False)]),
+        pytest.param("::", True, [("::1", False)], marks=LINUX),
+        ("::ffff:127.0.0.1", False, [("127.0.0.1", True)]),
+        pytest.param("127.0.0.2", None, [], marks=LINUX),
+    ],
+)
+def test_each_address_that_can_be_dialled_is_a_listener(
+    address: str, v6only: bool | None, expected: list[tuple[str, bool]]
+) -> None:
+    with bound(address, v6only=v6only) as port:
+        found = at(port, Listeners().scan([str(Path.cwd())]))
+    assert [(listener.address, listener.loopback_only) for listener in found] == expected
+    assert {(listener.pid, listener.worktree) for listener in found} <= {(os.getpid(), str(Path.cwd()))}
+
+
+def test_a_socket_that_only_is_bound_or_connected_is_no_listener() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as idle:
+        idle.bind(("127.0.0.1", 0))
+        with socket.create_connection(server.getsockname()) as client:
+            ports = {listener.port for listener in Listeners().scan([])}
+            assert server.getsockname()[1] in ports
+            assert not {idle.getsockname()[1], client.getsockname()[1]} & ports
+
+
+@pytest.mark.skipif(not hasattr(socket, "IPPROTO_MPTCP"), reason="no MPTCP in this Python")
+def test_a_multipath_socket_as_go_makes_them_has_its_owner() -> None:
+    try:
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP)
+    except OSError as exc:
+        pytest.skip(f"no MPTCP in this kernel: {exc}")
+    with listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        assert only(listening.getsockname()[1], Listeners().scan([])).pid == os.getpid()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_http_server_of_the_standard_library(tmp_path: Path, address: str) -> None:
+    with bound(address):
+        pass
+    with started(tmp_path, sys.executable, "-u", "-m", "http.server", "0", "--bind", address) as server:
+        found = only(server.port, Listeners().scan([str(tmp_path)]))
+    assert found == Listener(
+        port=server.port, address=address, worktree=str(tmp_path), pid=server.process.pid, program="http.server"
+    )
+
+
+def test_a_server_in_a_subdirectory_belongs_to_the_deepest_root_as_it_was_given(tmp_path: Path) -> None:
+    main = folder(tmp_path / "shop")
+    inner = folder(main / ".claude/worktrees/x")
+    folder(tmp_path / "shop-2")
+    link = tmp_path / "link"
+    link.symlink_to(inner)
+    listeners = Listeners()
+    with served(folder(inner / "web/src")) as deep, served(folder(main / "api")) as outer, served(tmp_path) as outside:
+        roots = [str(main), str(link), str(tmp_path / "shop-2")]
+        found = {listener.port: listener.worktree for listener in listeners.scan(roots)}
+        assert (found[deep.port], found[outer.port], found[outside.port]) == (str(link), str(main), None)
+        assert only(deep.port, listeners.scan([str(main)])).worktree == str(main)
+        assert only(deep.port, listeners.scan([str(tmp_path / "shop-2")])).worktree is None
+        assert only(deep.port, listeners.scan(["/"])).worktree == "/"
+
+
+def test_a_server_that_works_elsewhere_belongs_to_its_nearest_ancestor(tmp_path: Path) -> None:
+    main, feature = folder(tmp_path / "main"), folder(tmp_path / "feature")
+    script = f'cd {feature}; sh -c \'sh -c "(cd / && exec {sys.executable} -S -c \\"$CODE\\"); :"; :\'; :'
+    with started(main, "env", f"CODE={SERVER}{WAIT}", "sh", "-c", script) as server:
+        found = only(server.port, Listeners().scan([str(main), str(feature)]))
+        assert found.worktree == str(feature)
+        assert found.pid != server.process.pid
+
+
+def test_a_process_whose_parent_has_left_belongs_by_its_own_folder(tmp_path: Path) -> None:
+    command = f'{sys.executable} -S -c "$CODE" & sleep 0'
+    with started(tmp_path, "env", f"CODE={SERVER}{WAIT}", "sh", "-c", command) as server:
+        server.process.wait(5)
+        found = only(server.port, Listeners().scan([str(tmp_path)]))
+    assert (found.worktree, found.pid is not None) == (str(tmp_path), True)
+
+
+def test_an_ancestor_of_another_session_says_nothing(tmp_path: Path) -> None:
+    """A terminal multiplexer that was started in a worktree serves other projects as well."""
+    child = f"import os; os.setsid(); os.chdir('/'); {SERVER}{WAIT}"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-S', '-c', {child!r}])"
+    with started(tmp_path, sys.executable, "-S", "-c", parent) as server:
+        found = only(server.port, Listeners().scan([str(tmp_path)]))
+        assert found.pid
+        os.kill(found.pid, signal.SIGKILL)
+    assert found.worktree is None
+
+
+@LINUX
+def test_a_server_in_a_removed_folder_is_not_the_one_of_its_successor(tmp_path: Path) -> None:
+    feature = folder(tmp_path / "feature")
+    listeners = Listeners()
+    with served(feature) as server:
+        assert only(server.port, listeners.scan([str(feature)])).worktree == str(feature)
+        feature.rmdir()
+        feature.mkdir()
+        assert only(server.port, listeners.scan([str(feature)])).worktree is None
+
+
+def test_of_several_holders_the_oldest_inside_counts_and_its_child_after_it(tmp_path: Path) -> None:
+    fork = "import os\nif os.fork():\n print('forked', flush=True)\n os.wait()"
+    listeners = Listeners()
+    with served(tmp_path, fork) as server:
+        assert server.process.stdout
+        server.process.stdout.readline()
+        assert only(server.port, listeners.scan([str(tmp_path)])).pid == server.process.pid
+        os.kill(server.process.pid, signal.SIGKILL)
+        server.process.wait(5)
+        heir = only(server.port, listeners.scan([str(tmp_path)]))
+        assert heir.pid not in (None, server.process.pid)
+        assert heir.worktree == str(tmp_path)
+
+
+def test_a_holder_inside_a_worktree_comes_before_an_older_one_outside(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as ours:
+        port = ours.getsockname()[1]
+        code = f"print('port', {port}, flush=True); {WAIT}"
+        command = (sys.executable, "-S", "-c", code)
+        with started(tmp_path, *command, pass_fds=[ours.fileno()]) as outer:
+            with started(folder(tmp_path / "deep"), *command, pass_fds=[ours.fileno()]) as inner:
+                listeners = Listeners()
+                roots = [str(tmp_path), str(tmp_path / "deep")]
+                assert only(port, listeners.scan(roots)).pid == inner.process.pid
+                assert only(port, listeners.scan(roots[:1])).pid == outer.process.pid
+            assert only(port, listeners.scan(roots)).pid == outer.process.pid
+
+
+def test_a_fork_about_to_run_something_in_a_worktree_makes_no_server_of_that_worktree(tmp_path: Path) -> None:
+    inside = folder(tmp_path / "inside")
+    fork = f"import os\nif not os.fork():\n os.chdir({str(inside)!r})\n print('forked', flush=True)"
+    with served(folder(tmp_path / "outside"), fork) as server:
+        assert server.process.stdout
+        server.process.stdout.readline()
+        found = only(server.port, Listeners().scan([str(inside)]))
+        assert (found.worktree, found.pid) == (None, server.process.pid)
+        for child in psutil.Process(server.process.pid).children():
+            child.kill()
+
+
+def test_sockets_that_share_a_port_are_one_listener_and_the_closest_binding_counts() -> None:
+    with bound("0.0.0.0", reuse=True) as port, bound("127.0.0.1", reuse=True, port=port):
+        assert only(port, Listeners().scan([])).loopback_only
+    with bound("0.0.0.0", reuse=True) as port, bound("0.0.0.0", reuse=True, port=port):
+        assert not only(port, Listeners().scan([])).loopback_only
+
+
+def test_servers_come_and_go_between_scans(tmp_path: Path) -> None:
+    listeners = Listeners()
+    before = listeners.scan([str(tmp_path)])
+    with served(tmp_path) as server:
+        assert only(server.port, listeners.scan([str(tmp_path)])).worktree == str(tmp_path)
+        again = listeners.scan([str(tmp_path)])
+        assert again == tuple(sorted(again, key=lambda listener: (listener.port, listener.address)))
+    assert not at(server.port, listeners.scan([str(tmp_path)]))
+    assert isinstance(before, tuple)
+
+
+def test_processes_that_vanish_during_a_scan_do_no_harm(tmp_path: Path) -> None:
+    code = "import socket; s = socket.create_server(('127.0.0.1', 0))"
+    with served(tmp_path) as server, ExitStack() as short:
+        children = []
+        for _ in range(30):
+            child = short.enter_context(subprocess.Popen([sys.executable, "-S", "-c", code], cwd=tmp_path))
+            children.append(child)
+            found = Listeners().scan([str(tmp_path)])
+            assert only(server.port, found).worktree == str(tmp_path)
+        while any(child.poll() is None for child in children):
+            assert only(server.port, Listeners().scan([str(tmp_path)])).pid == server.process.pid
+
+
+@LINUX
+class TestOwnersThatCannotBeFound:
+    SOCKETS: tuple[tuple[int, Bound], ...] = ((777, ("127.0.0.1", 4000, False)),)
+
+    def held(self, proc: Path, cwd: Path) -> None:
+        """Let this process hold the socket, in a /proc of the test's own."""
+        folder(proc / f"{os.getpid()}/fd")
+        (proc / f"{os.getpid()}/fd/3").symlink_to("socket:[777]")
+        (proc / f"{os.getpid()}/cwd").symlink_to(cwd)
+
+    def test_the_socket_of_another_user_is_reported_without_an_owner(self, tmp_path: Path) -> None:
+        found = Listeners(Kernel(lambda: self.SOCKETS, str(tmp_path))).scan(["/"])
+        assert found == (Listener(4000, "127.0.0.1"),)
+
+    def test_one_that_turns_up_late_is_found(self, tmp_path: Path) -> None:
+        listeners = Listeners(Kernel(lambda: self.SOCKETS, str(tmp_path)))
+        for _ in range(TRIES - 1):
+            assert listeners.scan([str(tmp_path)])[0].pid is None
+        self.held(tmp_path, tmp_path)
+        assert listeners.scan([str(tmp_path)])[0].worktree == str(tmp_path)
+
+    def test_nobody_is_looked_for_for_ever(self, tmp_path: Path) -> None:
+        listeners = Listeners(Kernel(lambda: self.SOCKETS, str(tmp_path)))
+        for _ in range(TRIES):
+            listeners.scan([])
+        self.held(tmp_path, tmp_path)
+        assert listeners.scan([str(tmp_path)])[0].pid is None
+
+    def test_a_process_that_left_after_it_was_seen_is_nobody(self, tmp_path: Path) -> None:
+        gone = folder(tmp_path / "4194999/fd") / "3"  # above the highest pid
+        gone.symlink_to("socket:[777]")
+        assert Listeners(Kernel(lambda: self.SOCKETS, str(tmp_path))).scan(["/"])[0].pid is None
+
+    def test_an_inode_that_another_socket_has_by_now_is_that_sockets(self, tmp_path: Path) -> None:
+        self.held(tmp_path, tmp_path)
+        looks = iter((self.SOCKETS, ((777, ("127.0.0.1", 5000, False)),)))
+        listeners = Listeners(Kernel(lambda: next(looks), str(tmp_path)))
+        assert [listeners.scan([str(tmp_path)])[0].port for _ in range(2)] == [4000, 5000]
+
+    def test_a_folder_that_is_called_deleted_is_none_that_was(self, tmp_path: Path) -> None:
+        odd = folder(tmp_path / "x (deleted)")
+        self.held(tmp_path, odd)
+        listeners = Listeners(Kernel(lambda: self.SOCKETS, str(tmp_path)))
+        assert listeners.scan([str(odd)])[0].worktree == str(odd)
+
+
+class TestProcesses:
+    """The way of macOS, which works everywhere."""
+
+    def test_it_finds_what_the_kernel_tells(self, tmp_path: Path) -> None:
+        with served(tmp_path) as server, bound("0.0.0.0") as port:
+            listeners = Listeners(Processes())
+            found = listeners.scan([str(tmp_path)])
+            assert only(server.port, found).pid == server.process.pid
+            assert only(server.port, found).worktree == str(tmp_path)
+            assert only(port, found).loopback_only is False
+            assert at(server.port, listeners.scan([str(tmp_path)])) == at(server.port, found)
+        assert not at(server.port, listeners.scan([str(tmp_path)]))
+
+    def test_a_process_that_had_no_socket_is_asked_again_in_its_turn(self, tmp_path: Path) -> None:
+        late = f"import sys; print('port 1', flush=True); sys.stdin.read(1); {SERVER}{WAIT}"
+        process = subprocess.Popen(
+            [sys.executable, "-S", "-c", late], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdin
+        assert process.stdout
+        try:
+            process.stdout.readline()
+            listeners = Listeners(Processes(young=0.0))
+            listeners.scan([])
+            process.stdin.write("x")
+            process.stdin.flush()
+            port = int(process.stdout.readline().split()[1])
+            seen = [bool(at(port, listeners.scan([]))) for _ in range(TURNS)]
+            assert seen[-1]
+        finally:
+            process.kill()
+            process.communicate(timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["/usr/bin/caddy", "run"], "caddy"),
+        (["uvicorn", "app:app"], "uvicorn"),
+        (["/v/bin/python3.11", "/v/bin/uvicorn", "app:app"], "uvicorn"),
+        (["/My Projects/v/bin/python", "-m", "http.server", "8000"], "http.server"),
+        (["python3", "-X", "dev", "-um", "flask", "run"], "flask"),
+        (["python3", "-m", "--token=abc"], "python3"),
+        (["python3", "-c", "import secret", "manage.py"], "python3"),
+        (["python3", "-W", "error", "manage.py", "runserver"], "manage.py"),
+        (["node", "/p/node_modules/.bin/vite", "--port", "3"], "vite"),
+        (["node", "/p/node_modules/.pnpm/vite@7/node_modules/vite/bin/vite.js"], "vite"),
+        (["node", "/p/node_modules/@angular/cli/bin/ng.js"], "ng.js"),
+        (["node", "--require", "dotenv/config", "server.js"], "server.js"),
+        (["node", "--token", "s3cret"], "node"),
+        (["node", "x" * 5000], "node"),
+        (["bun", "run", "dev"], "bun"),
+        (["next-server (v15.1.0)"], "next-server"),
+        (["puma 6.4.0 (tcp://localhost:3000) [app]"], "puma"),
+        (["nginx: master process /usr/sbin/nginx"], "nginx"),
+        (["/bin/a\u202eb\x1b[31m<script>"], "ab31mscript"),
+        (["x" * 100], "x" * 32),
+        (["\u00fc"], None),
+        ([""], None),
+    ],
+)
+def test_program(tmp_path: Path, argv: list[str], expected: str | None) -> None:
+    for name in (
+        "manage.py", "server.js", "v/bin/uvicorn", "p/node_modules/.bin/vite", "p/node_modules/@angular/cli/bin/ng.js",
+        "p/node_modules/.pnpm/vite@7/node_modules/vite/bin/vite.js",
+    ):  # fmt: skip
+        folder((tmp_path / name).parent)
+        (tmp_path / name).touch()
+    rooted = [f"{tmp_path}{a}" if a.startswith(("/v", "/p")) else a for a in argv]
+    assert program(rooted, cwd=str(tmp_path)) == expected
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40), max_size=5))
+def test_arguments_that_are_neither_files_nor_modules_are_never_shown(arguments: list[str]) -> None:
+    shown = program(["node", *(f"--{a}" for a in arguments)], cwd="/nonexistent")
+    assert shown == "node"
+
+
+def test_no_process_is_left_behind(tmp_path: Path) -> None:
+    with served(tmp_path) as server:
+        pass
+    assert server.process.returncode == -signal.SIGKILL
+    shutil.rmtree(tmp_path)
+    deadline = time.monotonic() + 2
+    while at(server.port, Listeners().scan([])) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not at(server.port, Listeners().scan([]))

@@ -1,0 +1,224 @@
+"""What one look at repositories on disk finds."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from router.model import Kept, Memory, Override, Repository, WorktreeId
+from router.observe import survey
+from router.routes.plan import plan
+from router.store import joined
+from tests.fakes import listener, worktree
+
+
+def run(place: Path, *args: str | Path) -> None:
+    subprocess.run(["git", *args], cwd=place, capture_output=True, check=True)
+
+
+def made(path: Path) -> Path:
+    path.mkdir()
+    run(path, "init", "-q")
+    run(path, "commit", "-q", "--allow-empty", "-m", "first")
+    run(path, "worktree", "add", "-q", "-b", "feature/x", path.parent / f"{path.name}.x")
+    return path
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A repository with one worktree beside it."""
+    return made(tmp_path.resolve() / "shop")
+
+
+def one(shop: Path, *before: Repository) -> Repository:
+    [found] = survey.repositories([str(shop / ".git")], before=before)
+    return found
+
+
+def test_a_repository_has_its_name_its_place_and_its_worktrees(shop: Path) -> None:
+    found = one(shop)
+    assert (found.name, found.path, found.common_dir) == ("shop", str(shop), str(shop / ".git"))
+    assert [(w.branch, w.main) for w in found.worktrees] == [("main", True), ("feature/x", False)]
+    assert found.problems == ()
+
+
+def test_each_worktree_has_what_its_own_files_declare(shop: Path) -> None:
+    (shop / ".env").write_text("PORT=3000")
+    (shop.parent / "shop.x" / ".env").write_text("PORT=3001")
+    assert [[d.port for d in w.declared] for w in one(shop).worktrees] == [[3000], [3001]]
+
+
+def test_a_file_that_cannot_be_read_is_its_worktrees_own_problem(shop: Path) -> None:
+    (shop.parent / "shop.x" / ".env").mkdir()
+    assert [[p.kind for p in w.problems] for w in one(shop).worktrees] == [[], ["unreadable-file"]]
+
+
+def test_a_missing_directory_is_not_read(shop: Path) -> None:
+    (shop.parent / "shop.x").rename(shop.parent / "elsewhere")
+    [_, missing] = one(shop).worktrees
+    assert not missing.present
+    assert survey.roots([one(shop)]) == (str(shop),)
+
+
+def test_a_worktree_that_git_is_making_is_watched_and_nobodys_root_yet(shop: Path) -> None:
+    admin = shop / ".git" / "worktrees" / "shop.x"
+    (admin / "locked").write_text("initializing")
+    os.utime(admin / "commondir")
+    found = one(shop)
+    assert survey.roots([found]) == (str(shop),)
+    assert f"{admin}/locked" in survey.watched([found]).files
+
+
+def test_a_worktree_that_git_does_not_list_yet_is_watched(shop: Path) -> None:
+    admin = shop / ".git" / "worktrees" / "begun"
+    admin.mkdir()
+    found = one(shop)
+    assert [Path(worktree.path).name for worktree in found.worktrees] == ["shop", "shop.x"]
+    watched = survey.watched([found])
+    assert str(admin) in watched.directories
+    assert f"{admin}/gitdir" in watched.files
+
+
+def test_router_toml_of_the_main_checkout_counts(shop: Path) -> None:
+    (shop / "router.toml").write_text(
+        'callback_paths = ["/cb"]\n[services.docs]\nenv = ["DOCS_PORT"]\n[worktrees."feature/x"]\nhide = true'
+    )
+    (shop.parent / "shop.x" / ".env").write_text("DOCS_PORT=4000")
+    found = one(shop)
+    assert found.callback_paths == ("/cb",)
+    assert [service.name for service in found.services] == ["web", "api", "docs"]
+    assert found.overrides == {"feature/x": Override(hide=True)}
+    assert [d.port for d in found.worktrees[1].declared] == [4000]
+
+
+def test_folder_copies_beside_the_main_checkout_are_worktrees_named_by_their_directories(shop: Path) -> None:
+    (shop / "router.toml").write_text('[copies]\nglob = "../shop-*"\n')
+    for name in ("shop-2", "shop-3"):
+        (shop.parent / name).mkdir()
+    (shop.parent / "shop-3" / ".env").write_text("PORT=4003\n")
+    (shop.parent / "shop-file").write_text("")
+    (shop.parent / "shop-link").symlink_to("/")
+    found = one(shop)
+    routes = plan(survey.observed((found,), (), reserved=frozenset()), Memory()).table.routes
+    assert [(r.name, r.services[0].source, r.worktree.detached) for r in routes] == [
+        ("feature-x", "hash", False), ("main", "hash", False), ("shop-2", "hash", False), ("shop-3", "env:.env", False),
+    ]  # fmt: skip
+    assert f"{shop.parent}/" in survey.watched([found]).files
+
+
+@pytest.mark.parametrize(
+    "glob", ["/*", "../*", "../../x-*", "../**", "x-*", "../a/b-*", "../shop-**", "../..", "../.", "../a b*"]
+)
+def test_a_pattern_that_could_match_anything_else_than_copies_is_refused(shop: Path, glob: str) -> None:
+    (shop / "router.toml").write_text(f'[copies]\nglob = "{glob}"\n')
+    found = one(shop)
+    assert "copies.glob" in found.problems[0].message
+    assert len(found.worktrees) == 2
+
+
+def test_router_toml_of_another_worktree_does_not_count(shop: Path) -> None:
+    (shop.parent / "shop.x" / "router.toml").write_text('callback_paths = ["/cb"]')
+    assert one(shop).callback_paths == ()
+
+
+def test_in_a_bare_repository_the_default_branch_s_worktree_has_the_router_toml(shop: Path) -> None:
+    project = shop.parent / "project"
+    run(shop.parent, "clone", "-q", "--bare", shop, project / ".bare")
+    run(project / ".bare", "worktree", "add", "-q", project / "main", "main")
+    (project / "main" / "router.toml").write_text('callback_paths = ["/cb"]')
+    [found] = survey.repositories([str(project / ".bare")])
+    assert found.callback_paths == ("/cb",)
+    assert found.path == str(project / "main")
+
+
+@pytest.mark.parametrize("content", ["a = = 1", "services = 3", "[" * 9000, "a\x00", "\x1b[31m = 1"])
+def test_a_router_toml_that_cannot_be_used_is_told_and_leaves_the_defaults(shop: Path, content: str) -> None:
+    (shop / "router.toml").write_text(content)
+    found = one(shop)
+    [problem] = found.problems
+    assert problem.kind == "unreadable-file"
+    assert str(shop / "router.toml") in problem.message
+    assert problem.message.isprintable()
+    assert [service.name for service in found.services] == ["web", "api"]
+
+
+def test_a_directory_called_router_toml_is_told(shop: Path) -> None:
+    (shop / "router.toml").mkdir()
+    assert "not a regular file" in one(shop).problems[0].message
+
+
+def test_a_repository_that_does_not_answer_stays_as_it_was(shop: Path) -> None:
+    before = one(shop)
+    (shop / ".git" / "HEAD").rename(shop / ".git" / "HEAD.away")
+    found = one(shop, before)
+    assert found.worktrees == before.worktrees
+    assert [p.kind for p in found.problems] == ["unreadable-file"]
+    assert one(shop, found) == found
+    (shop / ".git" / "HEAD.away").rename(shop / ".git" / "HEAD")
+    assert one(shop, found) == before
+
+
+def test_the_last_reason_why_it_does_not_answer_is_the_one_that_is_told(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = one(shop)
+    (shop / ".git" / "HEAD").unlink()
+    found = one(shop, before)
+    monkeypatch.setenv("PATH", "")
+    [problem] = one(shop, found).problems
+    assert "git is not installed" in problem.message
+
+
+def test_one_repository_that_does_not_answer_leaves_the_others_alone(shop: Path) -> None:
+    blog = made(shop.parent / "blog")
+    (shop / ".git" / "HEAD").unlink()
+    found = survey.repositories([str(shop / ".git"), str(blog / ".git")])
+    assert [len(repository.worktrees) for repository in found] == [0, 2]
+
+
+def test_a_repository_that_is_gone_is_left_out(tmp_path: Path) -> None:
+    assert survey.repositories([str(tmp_path / "nothing"), f"/{'a' * 300}"]) == ()
+
+
+def test_the_routers_own_listeners_are_nobodys(shop: Path) -> None:
+    tree = worktree("x")
+    seen = survey.observed((), (listener(8080, tree), listener(3000, tree)), reserved=frozenset({8080}))
+    assert [found.port for found in seen.listeners] == [3000]
+
+
+def test_what_is_watched_is_all_that_tells_of_a_change(shop: Path) -> None:
+    watched = survey.watched([one(shop)])
+    admin = f"{shop}/.git/worktrees/shop.x"
+    assert watched.directories == (
+        f"{shop}/.git", f"{shop}/.git/worktrees", admin, str(shop), f"{shop.parent}/shop.x",
+    )  # fmt: skip
+    for file in (f"{admin}/HEAD", f"{admin}/gitdir", f"{admin}/locked", f"{shop}/.git/HEAD", f"{shop}/.git/worktrees/",
+                 f"{shop}/.env.local", f"{shop.parent}/shop.x/mise.toml", f"{shop}/router.toml"):  # fmt: skip
+        assert file in watched.files
+
+
+def test_the_reftables_of_a_repository_are_watched(shop: Path) -> None:
+    for place in (shop / ".git", shop / ".git" / "worktrees" / "shop.x"):
+        (place / "reftable").mkdir()
+    watched = survey.watched([one(shop)])
+    assert {f"{shop}/.git/reftable", f"{shop}/.git/worktrees/shop.x/reftable"} < set(watched.directories)
+
+
+def test_a_repository_joins_once(tmp_path: Path) -> None:
+    memory = joined(joined(Memory(), tmp_path), tmp_path)
+    assert memory.repositories == (str(tmp_path),)
+
+
+def test_no_file_of_the_repository_is_written(shop: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in shop.rglob("*")}
+    one(shop)
+    assert {path: path.stat().st_mtime_ns for path in shop.rglob("*")} == before
+
+
+def test_what_is_gone_from_the_disk_is_no_longer_remembered(shop: Path) -> None:
+    common = str(shop / ".git")
+    admins = (shop / ".git" / "worktrees").iterdir()
+    there = [Kept(WorktreeId(common, admin, 1), "x", "x", "x") for admin in ("", "copy:x", *(a.name for a in admins))]
+    gone = [Kept(WorktreeId(common, "gone", 1), "y", "y", "y"), Kept(WorktreeId("/no/.git", "", 1), "z", "z", "z")]
+    assert survey.living(Memory((), (*there, *gone))) == Memory((), tuple(there))

@@ -1,0 +1,275 @@
+"""Texts in, texts out: what a tool's file has of its own stays, byte for byte, and twice is once."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.blocks import parts
+from router.errors import FileError
+from router.tools.edits import CREATE, POST_CREATE, TOOLS, Change, Facts, changes, diff
+
+FACTS = Facts(8080, "http://localhost:8080/auth/callback", ("node_modules",))
+URL = "http://{{ branch | sanitize | lower | replace('_', '-') | replace('.', '-') }}.localhost:8080"
+SETTINGS, WT = ".claude/settings.json", ".config/wt.toml"
+
+
+def made(tool: str, texts: Mapping[str, str] | None = None, facts: Facts = FACTS) -> dict[str, str]:
+    """Return the texts after a tool was set up, and see that doing it again changes nothing."""
+    before: dict[str, str | None] = {**dict.fromkeys(TOOLS[tool].files), **(texts or {})}
+    found, _ = changes((tool,), before, facts)
+    after = {**before, **{change.path: change.after for change in found}}
+    assert changes((tool,), after, facts)[0] == ()
+    return {path: text for path, text in after.items() if text is not None}
+
+
+def notes(tool: str, texts: dict[str, str]) -> tuple[str, ...]:
+    return changes((tool,), {**dict.fromkeys(TOOLS[tool].files), **texts}, FACTS)[1]
+
+
+def inserted(before: str, after: str) -> bool:
+    """Tell whether all of a text is still there, in order, line by line."""
+    left = iter(after.splitlines())
+    return all(any(line == other for other in left) for line in before.splitlines())
+
+
+# Claude Code
+
+
+def test_claude_gets_both_hooks_and_what_they_make_is_ignored() -> None:
+    texts = made("claude")
+    hooks = json.loads(texts[SETTINGS])["hooks"]
+    assert {event: entry[0]["hooks"][0]["command"] for event, entry in hooks.items()} == {
+        "WorktreeCreate": "router hook worktree-create",
+        "WorktreeRemove": "router hook worktree-remove",
+    }
+    assert texts[".gitignore"].splitlines()[1:-1] == ["/.claude/worktrees/", "/.env.local", "/node_modules"]
+
+
+ODD = '{\r\n\t"b" : 1 ,"a":[ 1,2 ],\r\n\t"hooks": {"Stop": [ ]}, "é": "\\u00e9"\r\n}'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{}", '{\n  "hooks": '),
+        ('{"a": 1}', '{"a": 1, "hooks": {'),
+        ('{\n    "a": 1\n}\n', '{\n    "a": 1,\n    "hooks": {\n        "WorktreeCreate": [\n            {'),
+        ('{\n "hooks": {\n }\n}\n', '{\n "hooks": {\n  "WorktreeCreate": [\n   {\n'),
+        ('\ufeff{"a": 1}', '\ufeff{"a": 1, "hooks": {'),
+        (ODD, '{\r\n\t"b" : 1 ,"a":[ 1,2 ],\r\n\t"hooks": {"Stop": [ ], "WorktreeCreate": [{"hooks": [{"type"'),
+    ],
+)
+def test_settings_keep_their_layout(before: str, after: str) -> None:
+    assert made("claude", {SETTINGS: before})[SETTINGS].startswith(after)
+
+
+def test_settings_with_other_hooks_keep_them() -> None:
+    text = made("claude", {SETTINGS: ODD})[SETTINGS]
+    assert text.endswith('}, "é": "\\u00e9"\r\n}')
+    assert list(json.loads(text)) == ["b", "a", "hooks", "é"]
+
+
+def test_another_hook_that_removes_stays_beside_ours() -> None:
+    before = json.dumps({"hooks": {"WorktreeRemove": [{"hooks": [{"type": "command", "command": "mine"}]}]}}, indent=4)
+    text = made("claude", {SETTINGS: before})[SETTINGS]
+    assert [entry["hooks"][0]["command"] for entry in json.loads(text)["hooks"]["WorktreeRemove"]] == [
+        "mine", "router hook worktree-remove",
+    ]  # fmt: skip
+
+
+def test_another_hook_that_makes_worktrees_is_an_error() -> None:
+    before = json.dumps({"hooks": {"WorktreeCreate": [{"hooks": [{"type": "command", "command": "mine"}]}]}})
+    with pytest.raises(FileError, match=r"\.claude/settings\.json is not changed: it has a WorktreeCreate hook"):
+        made("claude", {SETTINGS: before})
+
+
+def test_our_hook_with_a_path_in_front_is_ours() -> None:
+    command = f"/opt/bin/{CREATE}"
+    before = json.dumps({"hooks": {"WorktreeCreate": [{"hooks": [{"type": "command", "command": command}]}]}})
+    assert CREATE not in made("claude", {SETTINGS: before})[SETTINGS].replace(command, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{\n  // mine\n  "a": 1\n}', '{"a": 1,}', "[]", "{} {}", '{"hooks": 1}', '{"hooks": {"WorktreeCreate": {}}}',
+     "[" * 90_000, '{"hooks": {}, "hooks": {}}'],
+)  # fmt: skip
+def test_settings_that_are_no_plain_json_are_an_error(text: str) -> None:
+    with pytest.raises(FileError, match=r"^\.claude/settings\.json is not changed: "):
+        made("claude", {SETTINGS: text})
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+layouts = st.sampled_from(
+    [{"indent": None}, {"indent": 1}, {"indent": 4}, {"indent": "\t"}, {"separators": (",", ":")}]
+)
+
+
+@given(st.dictionaries(st.text(max_size=6), values, max_size=4), values, layouts, st.sampled_from(["\n", "\r\n"]))
+def test_any_settings_say_what_they_said_and_the_hooks(
+    rest: dict[str, object], other: object, layout: dict[str, object], end: str
+) -> None:
+    settings = {**rest, "hooks": {"Stop": other}}
+    before = json.dumps(settings, **layout).replace("\n", end) + end  # type: ignore[arg-type]
+    after = made("claude", {SETTINGS: before})[SETTINGS]
+    hooks = {"Stop": other, **json.loads(made("claude")[SETTINGS])["hooks"]}
+    assert json.loads(after) == {**settings, "hooks": hooks}
+    assert "\r\n" not in after or "\n" not in after.replace("\r\n", "")
+
+
+# Worktrunk
+
+
+def test_worktrunk_gets_its_hook_in_block_form_and_the_url() -> None:
+    said = tomllib.loads(made("worktrunk")[WT])
+    assert said == {"pre-start": [{"router": POST_CREATE}], "list": {"url": URL}}
+    assert tomllib.loads(made("worktrunk", facts=Facts(80, ""))[WT])["list"]["url"].endswith("}}.localhost")
+
+
+@pytest.mark.parametrize(
+    ("before", "start"),
+    [
+        ('# mine\npre-start = "npm ci"  # slow\n\n[list]\nfull = true # yes\n',
+         [{"router": POST_CREATE}, {"command": "npm ci"}]),
+        ('[pre-start]\n  a = "b" # c\n\n[post-start]\nx="y"', {"a": "b", "router": POST_CREATE}),
+        ('[[pre-start]]\na = "b"\n\n# next\n[[pre-start]]\nc = "d"\n[merge]\nsquash=false\n',
+         [{"a": "b"}, {"c": "d"}, {"router": POST_CREATE}]),
+        ('pre-start = [{a = "b"}]\n', [{"a": "b"}, {"router": POST_CREATE}]),
+        ("list.full = true\r\n# windows\r\n", [{"router": POST_CREATE}]),
+        ("list = { full = true } # x", [{"router": POST_CREATE}]),
+        ('[post-start] # only\n"q r" = "s"', [{"router": POST_CREATE}]),
+    ],
+)  # fmt: skip
+def test_worktrunk_s_file_keeps_what_it_has(before: str, start: object) -> None:
+    after = made("worktrunk", {WT: before})[WT]
+    old, said = tomllib.loads(before), tomllib.loads(after)
+    assert said.pop("pre-start") == start
+    assert said.pop("list") == {**old.pop("list", {}), "url": URL}
+    old.pop("pre-start", None)
+    assert said == old
+    for comment in ("# mine", "# slow", "# yes", "# c", "# next", "# windows", "# x", "# only"):
+        assert (comment in before) == (comment in after)
+    assert ("\r\n" in before) == ("\r\n" in after)
+    kept = [line for line in before.splitlines() if "pre-start =" not in line and not line.startswith("list = {")]
+    assert inserted("\n".join(kept), after)
+
+
+def test_a_hook_or_a_url_of_the_user_s_own_stays() -> None:
+    before = f'[post-create]\nx = "{POST_CREATE} # mine"\n[list]\nurl = "http://{{{{ branch | hash_port }}}}"\n'
+    assert made("worktrunk", {WT: before})[WT] == before
+    told = f"{WT} has a `[list] url` of its own, which stays; the router's is {URL}"
+    assert notes("worktrunk", {WT: before}) == (told,)
+
+
+def test_the_older_name_of_a_hook_is_kept_where_it_is_used() -> None:
+    said = tomllib.loads(made("worktrunk", {WT: '[pre-create]\na = "b"\n'})[WT])
+    assert said["pre-create"] == {"a": "b", "router": POST_CREATE}
+    assert "pre-start" not in said
+
+
+@pytest.mark.parametrize(
+    "text", ["a = ", "[list]\n[list]\n", "list = 1\n", "[[list]]\n", "pre-start = 1\n", "a" + ".a" * 200]
+)
+def test_a_toml_file_that_cannot_be_changed_is_an_error(text: str) -> None:
+    with pytest.raises(FileError, match=r"^\.config/wt\.toml is not changed: "):
+        made("worktrunk", {WT: text})
+
+
+# mise
+
+
+def test_mise_gets_what_all_worktrees_share_and_their_own_file_is_ignored() -> None:
+    texts = made("mise")
+    assert tomllib.loads(texts["mise.toml"]) == {"env": {"OAUTH_REDIRECT_URI": FACTS.redirect_uri}}
+    assert "/.mise.local.toml\n" in texts[".gitignore"]
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        '[tools]\nnode = "22"   # lts\n\n[env]\n  # ports\n  A = 1\n\n[tasks.dev]\nrun = "x"\n',
+        'env.A = 1\n[tools]\nnode = "22"\n',
+        '[env]\n_.file = ".env"\n[tools]\n',
+        "# nothing\n",
+        "env = {A = 1}\n",
+        '[env.B]\nvalue = "x"\n',
+    ],
+)
+def test_mise_s_file_keeps_what_it_has(before: str) -> None:
+    said = tomllib.loads(made("mise", {"mise.toml": before})["mise.toml"])
+    assert said.pop("env") == {**tomllib.loads(before).get("env", {}), "OAUTH_REDIRECT_URI": FACTS.redirect_uri}
+    assert said == {key: value for key, value in tomllib.loads(before).items() if key != "env"}
+
+
+def test_mise_s_file_of_another_name_is_used() -> None:
+    assert set(made("mise", {".mise.toml": "[tools]\n"})) == {".mise.toml", ".gitignore"}
+
+
+def test_a_redirect_uri_of_the_user_s_own_stays() -> None:
+    before = '[env]\nOAUTH_REDIRECT_URI = "https://x.example"\n'
+    assert made("mise", {"mise.toml": before})["mise.toml"] == before
+
+
+# direnv, agents, .gitignore
+
+
+def test_direnv_asks_router_env_in_a_block_of_its_own() -> None:
+    text = made("direnv", {".envrc": "use node"})[".envrc"]
+    assert text.startswith("use node\n# >>> worktree-router >>>")
+    assert 'eval "$(router env)"' in text
+
+
+def test_agents_get_a_section_in_both_files() -> None:
+    texts = made("agents", {"AGENTS.md": "# Rules\r\n\r\nBe kind.\r\n", "CLAUDE.md": "Hello"})
+    assert texts["AGENTS.md"].startswith("# Rules\r\n\r\nBe kind.\r\n\r\n<!-- >>> worktree-router >>>")
+    assert texts["AGENTS.md"].count("\n") == texts["AGENTS.md"].count("\r\n")
+    assert texts["CLAUDE.md"].startswith("Hello\n\n<!-- >>>")
+
+
+def test_a_file_that_includes_the_other_is_left() -> None:
+    assert made("agents", {"CLAUDE.md": "@AGENTS.md\n"})["CLAUDE.md"] == "@AGENTS.md\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "added"),
+    [
+        ("", ["/.claude/worktrees/", "/.env.local", "/node_modules"]),
+        ("node_modules/\n.claude/worktrees\n*.local\n", ["/node_modules"]),
+        (".env*\n!.env.example\n/node_modules", ["/.claude/worktrees/", "/.env.local", "/node_modules"]),
+        ("# .env.local\n", ["/.claude/worktrees/", "/.env.local", "/node_modules"]),
+    ],
+)
+def test_only_what_is_not_ignored_yet_is_added(before: str, added: list[str]) -> None:
+    text = made("claude", {".gitignore": before})[".gitignore"]
+    assert text.startswith(before)
+    assert parts(text).block == "".join(f"{line}\n" for line in added)
+
+
+def test_tools_share_one_block_of_gitignore() -> None:
+    texts: dict[str, str | None] = dict.fromkeys(path for tool in TOOLS.values() for path in tool.files)
+    found, _ = changes(tuple(TOOLS), texts, FACTS)
+    ignored = next(change.after for change in found if change.path == ".gitignore")
+    assert ignored.splitlines()[1:-1] == ["/.mise.local.toml", "/.env.local", "/.claude/worktrees/", "/node_modules"]
+
+
+def test_torn_marks_are_an_error_that_names_the_file() -> None:
+    with pytest.raises(FileError, match=r"^\.envrc is not changed: .* torn"):
+        made("direnv", {".envrc": "# >>> worktree-router >>> x\n"})
+
+
+# The diff
+
+
+def test_a_diff_can_be_applied_by_patch() -> None:
+    assert diff(Change("a b", None, "x\n")) == "--- /dev/null\n+++ b/a b\n@@ -0,0 +1 @@\n+x\n"
+    assert diff(Change("f", "x", "x\ny")) == (
+        "--- a/f\n+++ b/f\n@@ -1 +1,2 @@\n-x\n\\ No newline at end of file\n+x\n+y\n\\ No newline at end of file\n"
+    )

@@ -1,0 +1,164 @@
+"""Signatures of files, and which events are worth a look."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from watchdog.events import FileModifiedEvent, FileMovedEvent
+
+from router.watcher.events import MOST, Wake, Watch, signature
+
+
+def test_the_same_files_have_the_same_signature(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    files = [str(tmp_path / "a"), str(tmp_path / "nothing")]
+    assert signature(files) == signature(files)
+
+
+@pytest.mark.parametrize("change", ["write", "replace", "touch", "remove"])
+def test_every_change_of_a_file_shows(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "a"
+    path.write_text("a")
+    before = signature([str(path)])
+    if change == "write":
+        path.write_text("aa")
+    elif change == "replace":
+        (tmp_path / "b").write_text("a")
+        os.utime(tmp_path / "b", ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+        (tmp_path / "b").replace(path)
+    elif change == "touch":
+        os.utime(path, ns=(1, 1))
+    else:
+        path.unlink()
+    assert signature([str(path)]) != before
+
+
+def test_a_directory_counts_by_itself_and_not_by_what_is_in_it(tmp_path: Path) -> None:
+    before = signature([str(tmp_path)])
+    (tmp_path / "a").write_text("a")
+    assert signature([str(tmp_path)]) == before
+
+
+def test_with_a_slash_a_directory_counts_by_its_entries(tmp_path: Path) -> None:
+    before = signature([f"{tmp_path}/"])
+    (tmp_path / "a").write_text("a")
+    os.utime(tmp_path, ns=(2, 2))
+    assert signature([f"{tmp_path}/"]) != before
+
+
+def test_a_directory_that_was_made_anew_is_another(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    before = signature([str(tmp_path / "a")])
+    (tmp_path / "a").rename(tmp_path / "b")
+    (tmp_path / "a").mkdir()
+    assert signature([str(tmp_path / "a")]) != before
+
+
+def test_a_path_that_cannot_be_asked_is_nothing(tmp_path: Path) -> None:
+    assert signature([f"{tmp_path}/{'a' * 300}", "\0", f"{__file__}/below"]) == (None, None, None)
+
+
+# Events
+
+
+@pytest.fixture
+def woken() -> Iterator[tuple[Watch, threading.Event]]:
+    event = threading.Event()
+    watch = Watch(event.set)
+    watch.start()
+    yield watch, event
+    watch.close()
+
+
+@pytest.mark.parametrize("name", ["HEAD", "gitdir", "locked", ".env.local", "worktrees", "router.toml"])
+def test_an_event_of_what_matters_wakes(name: str) -> None:
+    event = threading.Event()
+    Watch(event.set).dispatch(FileModifiedEvent(f"/r/.git/{name}"))
+    assert event.is_set()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["index", "index.lock", "HEAD.lock", "ORIG_HEAD", "COMMIT_EDITMSG", "FETCH_HEAD", "packed-refs", ".env~", "a.swp"],
+)
+def test_an_event_of_commits_fetches_and_editors_wakes_nobody(name: str) -> None:
+    event = threading.Event()
+    Watch(event.set).dispatch(FileModifiedEvent(f"/r/.git/{name}"))
+    assert not event.is_set()
+
+
+def test_a_lock_that_becomes_head_wakes() -> None:
+    event = threading.Event()
+    Watch(event.set).dispatch(FileMovedEvent("/r/.git/HEAD.lock", "/r/.git/HEAD"))
+    assert event.is_set()
+
+
+def test_a_change_in_a_followed_directory_wakes(tmp_path: Path, woken: tuple[Watch, threading.Event]) -> None:
+    watch, event = woken
+    watch.follow([str(tmp_path), str(tmp_path / "nothing")])
+    (tmp_path / "HEAD").write_text("x")
+    assert event.wait(5)
+
+
+def test_reading_in_a_followed_directory_wakes_nobody(tmp_path: Path, woken: tuple[Watch, threading.Event]) -> None:
+    watch, event = woken
+    (tmp_path / "HEAD").write_text("x")
+    watch.follow([str(tmp_path)])
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["x"]
+    assert not event.wait(0.2)
+
+
+def test_a_directory_that_is_followed_no_more_wakes_nobody(
+    tmp_path: Path, woken: tuple[Watch, threading.Event]
+) -> None:
+    watch, event = woken
+    watch.follow([str(tmp_path)])
+    watch.follow([])
+    (tmp_path / "HEAD").write_text("x")
+    assert not event.wait(0.2)
+
+
+def test_a_directory_that_was_made_anew_is_followed_anew(tmp_path: Path, woken: tuple[Watch, threading.Event]) -> None:
+    watch, event = woken
+    place = tmp_path / "worktrees"
+    place.mkdir()
+    watch.follow([str(place)])
+    place.rename(tmp_path / "away")
+    place.mkdir()
+    watch.follow([str(place)])
+    time.sleep(0.1)
+    event.clear()
+    (place / "x").mkdir()
+    assert event.wait(5)
+
+
+def test_what_is_beyond_the_limit_is_left_to_the_signatures(tmp_path: Path) -> None:
+    followed = Watch(lambda: None)
+    for number in range(MOST + 2):
+        (tmp_path / str(number)).mkdir()
+    followed.follow([str(tmp_path / str(number)) for number in range(MOST + 2)])
+    assert len(followed._followed) == MOST
+
+
+# Waking
+
+
+def test_who_is_woken_before_waiting_does_not_wait() -> None:
+    wake = Wake()
+    wake.set()
+    wake.set()
+    assert wake.wait(5)
+    assert not wake.wait(0)
+    wake.close()
+
+
+def test_a_thousand_calls_are_one() -> None:
+    wake = Wake()
+    for _ in range(100_000):
+        wake.set()
+    assert wake.wait(0)
+    assert not wake.wait(0)
+    wake.close()

@@ -76,10 +76,10 @@ def _caddy() -> Iterator[tuple[Running, RouteTable]]:
     app = free_port()
     routes = [route(f"feature-{n}", service("web", app), service("api", 20000 + n)) for n in range(WORKTREES)]
     with ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        caddy = stack.enter_context(running(table(*routes), place))
+        destination = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        caddy = stack.enter_context(running(table(*routes), destination))
         login = f"redir /login {_AUTHORIZE.format(port=caddy.site.port)}\n\trespond ok"
-        stack.enter_context(server(place / "server", app, login))
+        stack.enter_context(server(destination / "server", app, login))
         _load(caddy, table(*routes), assets.templates())
         yield caddy, table(*routes)
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-Made = TypeVar("Made")
+Built = TypeVar("Built")
 
 
-def made(kind: type[Made], values: object) -> Made:
+def build(kind: type[Built], values: object) -> Built:
     """Return an instance of a dataclass with these values; ValueError names what is missing or of another type."""
     if not isinstance(values, Mapping):
         raise ValueError(f"{kind.__name__} is no object")
@@ -40,7 +40,7 @@ def _plain(hint: Any) -> frozenset[Any]:
 def _value(hint: Any, value: object, name: str) -> Any:
     inner = get_args(hint)
     if is_dataclass(hint) and isinstance(hint, type):
-        return made(hint, value)
+        return build(hint, value)
     if get_origin(hint) is tuple and isinstance(value, list):
         return tuple(_each(inner[0], each, name) for each in value)
     if get_origin(hint) is Mapping and isinstance(value, dict):

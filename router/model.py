@@ -111,7 +111,8 @@ class Worktree:
 
     `branch` is the short name (`feature/x`), also while a rebase or bisect has HEAD detached; None where
     nothing but a commit is checked out, and for a folder copy. `present` is whether its directory is there, `made`
-    whether `git worktree add` is done with it.
+    whether `git worktree add` is done with it. `same_as` is the path of another worktree that this one's path really
+    leads to (a link, a wrong `gitdir`): that one is the true owner.
     """
 
     id: WorktreeId
@@ -121,6 +122,7 @@ class Worktree:
     detached: bool = False
     present: bool = True
     made: bool = True
+    same_as: str | None = None
     declared: tuple[Declaration, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -158,7 +160,9 @@ class Listener:
     `address` is the literal to dial (`127.0.0.1` or `::1`), whatever the socket is bound to; `loopback_only`
     tells a socket that a container cannot reach. `worktree` is the path of the deepest worktree that the
     owning process (or an ancestor of it) works in, None where that is not known. `serves` is what one
-    request found: `html`, `http`, or None where nobody asked or nothing was understood.
+    request found: `html`, `http`, or None where nobody asked or nothing was understood. `uid` is the user who
+    owns the socket, None where the system does not say; `shared` is whether sockets of two owners take connections
+    on this address and port (SO_REUSEPORT), so that either may answer.
     """
 
     port: int
@@ -169,6 +173,8 @@ class Listener:
     program: str | None = None
     tls: bool = False
     serves: str | None = None
+    uid: int | None = None
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,21 +189,27 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Everything one look found. `reserved` are ports that no worktree may have (the router's own)."""
+    """Everything one look found.
+
+    `reserved` are ports that no worktree may have (the router's own), `now` is when it was looked, in seconds since
+    the epoch, `uid` the user whom the router runs as: other users' sockets are never routed to, but for root's.
+    """
 
     repositories: tuple[Repository, ...]
     listeners: tuple[Listener, ...] = ()
     containers: tuple[Container, ...] = ()
     reserved: frozenset[int] = frozenset()
+    now: float = 0.0
+    uid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class KeptService:
+class RememberedService:
     """What is remembered of one service of a worktree.
 
     `port` is where it was last routed, by `source`; `address` and `tls` are those of the last server seen there.
     `declared` is the port its files named then: another one there means that the memory is out of date. `assigned` is
-    the port that its strategy once gave it, by `rule`; `given` the one that the worktree's environment has.
+    the port that its strategy once gave it, by `rule`; `env_port` the one that the worktree's environment has.
     """
 
     port: int
@@ -208,25 +220,43 @@ class KeptService:
     declared: int | None = None
     assigned: int | None = None
     rule: str = "hash"
-    given: int | None = None
+    env_port: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RememberedWorktree:
     """What is remembered of one worktree: the label given out, for which branch and wish, and its services.
 
-    `repository` is its repository's name as it was when `project` and `scope` were given out, see `Own`.
+    `repository` is its repository's name as it was when `project` and `scope` were given out; `path` and `aliases`
+    are those of the last pass that routed it.
     """
 
     id: WorktreeId
     label: str
     branch: str | None
     wanted: str
-    services: Mapping[str, KeptService] = field(default_factory=dict)
+    services: Mapping[str, RememberedService] = field(default_factory=dict)
     repository: str = ""
     index: int | None = None
     project: str = ""
     scope: str = ""
+    path: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GoneWorktree:
+    """What is remembered of a worktree that is gone: whose processes may be left, and whose names are not free yet.
+
+    `names` are its label and aliases, `since` is when it was first seen to be gone, in seconds since the epoch.
+    """
+
+    common_dir: str
+    path: str
+    repository: str
+    branch: str | None
+    names: tuple[str, ...]
+    since: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +264,8 @@ class Memory:
     """What must survive between passes and restarts."""
 
     repositories: tuple[str, ...] = ()
-    worktrees: tuple[Kept, ...] = ()
+    worktrees: tuple[RememberedWorktree, ...] = ()
+    gone: tuple[GoneWorktree, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from router.errors import RouterError
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Completed:
     """What a program said."""
 
     code: int
@@ -26,13 +26,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
-    """A process for as long as it lives: pids are given out again, a pid with its start time is not."""
+    """A process for as long as it lives: pids are stdin out again, a pid with its start time is not."""
 
     pid: int
     created: float
 
 
-def run(args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0) -> Answer:
+def run(args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0) -> Completed:
     """Run a program to its end, without input. RouterError where it cannot run or takes longer than `timeout`."""
     try:
         done = subprocess.run(
@@ -44,13 +44,13 @@ def run(args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0) -
         raise RouterError(f"{args[0]} did not answer within {timeout:.0f} s", hint="try again") from exc
     except OSError as exc:
         raise RouterError(f"{args[0]} cannot be run: {exc.strerror}", hint="") from exc
-    return Answer(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
+    return Completed(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
 
 
-def run_group(args: Sequence[str], *, env: Mapping[str, str], timeout: float, given: bytes = b"") -> Answer:
+def run_group(args: Sequence[str], *, env: Mapping[str, str], timeout: float, stdin: bytes = b"") -> Completed:
     """Run a program that starts others, in a session of its own; what ends the wait for it ends them all.
 
-    `given` is its input. An interrupt (KeyboardInterrupt) goes on its way when none of them writes any more.
+    `stdin` is its input. An interrupt (KeyboardInterrupt) goes on its way when none of them writes any more.
     RouterError where it cannot run or takes longer than `timeout` seconds.
     """
     pipe = subprocess.PIPE
@@ -60,13 +60,13 @@ def run_group(args: Sequence[str], *, env: Mapping[str, str], timeout: float, gi
         raise RouterError(f"{args[0]} cannot be run: {exc.strerror}", hint=f"install {args[0]} and try again") from exc
     with process:
         try:
-            out, err = process.communicate(given, timeout=timeout)
+            out, err = process.communicate(stdin, timeout=timeout)
         except BaseException as exc:
             _end_group(process)
             if isinstance(exc, subprocess.TimeoutExpired):
                 raise RouterError(f"{args[0]} did not end within {timeout:.0f} s", hint="try again") from exc
             raise
-    return Answer(process.returncode, out, err.decode(errors="replace").strip())
+    return Completed(process.returncode, out, err.decode(errors="replace").strip())
 
 
 def start(

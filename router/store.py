@@ -14,11 +14,11 @@ from typing import Any
 
 from router import from_json
 from router.errors import StoreError
-from router.model import Kept, Memory
+from router.model import Memory, RememberedWorktree
 from router.naming import is_label
 from router.ports import HIGHEST
 
-SCHEMA = 1
+SCHEMA = 2
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _SOURCE = re.compile(r"[a-z]+(?::[A-Za-z0-9_.-]+)?")
 _LOCK_TRIES = 10
@@ -26,7 +26,7 @@ _SOCKET_LIMIT = 100  # bytes; sun_path holds 104 on macOS, 108 on Linux, with th
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class RunningWatcher:
     """The watcher that holds the lock: its process and what it was started with."""
 
     pid: int
@@ -92,7 +92,7 @@ class Store:
         """Return what is remembered, None where there is none, or another version's, or nothing that can be read."""
         try:
             return _memory(json.loads(self.memory_file.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def remember(self, memory: Memory) -> None:
@@ -136,10 +136,10 @@ class Store:
         except OSError:
             return None
 
-    def own(self, owner: Owner) -> int | None:
+    def take_lock(self, owner: RunningWatcher) -> int | None:
         """Become the watcher: return the descriptor that holds the lock until it is closed, None where one runs."""
         descriptor = self._opened(self._lock)
-        for _ in range(_LOCK_TRIES):  # a reader in owner() holds it for an instant
+        for _ in range(_LOCK_TRIES):  # a reader in running_watcher() holds it for an instant
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
@@ -158,7 +158,7 @@ class Store:
         except OSError:
             return False
 
-    def owner(self) -> Owner | None:
+    def running_watcher(self) -> RunningWatcher | None:
         """Return the running watcher, None where none holds the lock."""
         try:
             descriptor = os.open(self._lock, os.O_RDONLY | os.O_CLOEXEC)
@@ -221,26 +221,43 @@ def check_private(directory: Path) -> None:
         directory.chmod(0o700)
 
 
-def _owner(content: bytes) -> Owner | None:
+def _owner(content: bytes) -> RunningWatcher | None:
     try:
-        owner = from_json.made(Owner, json.loads(content))
+        owner = from_json.build(RunningWatcher, json.loads(content))
     except (ValueError, RecursionError):
         return None
     return owner if owner.pid > 0 else None  # of all numbers, those below stand for many processes
 
 
 def _memory(document: Mapping[str, Any]) -> Memory:
+    if document["schema"] == 1:
+        document = _of_schema_1(document)
     if document["schema"] != SCHEMA:
         raise ValueError("another version's")
-    memory = from_json.made(Memory, {name: document[name] for name in ("repositories", "worktrees")})
+    memory = from_json.build(
+        Memory, {name: document[name] for name in ("repositories", "worktrees", "gone") if name in document}
+    )
     if not all(map(_was_given, memory.worktrees)):
         raise ValueError("nothing that was ever routed")
     return memory
 
 
-def _was_given(kept: Kept) -> bool:
+def _of_schema_1(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document that 0.1.0 wrote as this version writes it: `env_port` was called `given`."""
+    worktrees = [
+        {**worktree, "services": {name: _renamed(service) for name, service in worktree["services"].items()}}
+        for worktree in document["worktrees"]
+    ]
+    return {**document, "schema": SCHEMA, "worktrees": worktrees}
+
+
+def _renamed(service: Mapping[str, Any]) -> dict[str, Any]:
+    return {"env_port" if key == "given" else key: value for key, value in service.items()}
+
+
+def _was_given(kept: RememberedWorktree) -> bool:
     """Tell whether it can come from a route: what is remembered stands in the next Caddyfile again."""
     names = (kept.label, *kept.services, *(name for name in (kept.project, kept.scope) if name))
-    ports = [port for s in kept.services.values() for port in (s.port, s.assigned, s.given) if port is not None]
+    ports = [port for s in kept.services.values() for port in (s.port, s.assigned, s.env_port) if port is not None]
     sane = all(s.address in _LOOPBACK and _SOURCE.fullmatch(s.source) for s in kept.services.values())
     return sane and all(map(is_label, names)) and all(0 < port <= HIGHEST for port in ports)

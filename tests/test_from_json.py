@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.from_json import made
+from router.from_json import build
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ WHOLE: dict[str, Any] = {
 
 def test_every_field_is_made_and_what_is_not_declared_is_ignored() -> None:
     expected = Tree("x", Leaf(1), {"a": Leaf(2, "b")}, ("c",), 2, up=True)
-    assert made(Tree, {**WHOLE, "weight": 2, "up": True, "later": [1]}) == expected
+    assert build(Tree, {**WHOLE, "weight": 2, "up": True, "later": [1]}) == expected
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,10 @@ def test_every_field_is_made_and_what_is_not_declared_is_ignored() -> None:
 )  # fmt: skip
 def test_a_value_of_another_type_is_refused(odd: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"is not of its type|missing|no object"):
-        made(Tree, {**WHOLE, **odd})
+        build(Tree, {**WHOLE, **odd})
 
 
 @pytest.mark.parametrize("values", [None, 1, "x", [], {}])
 def test_what_is_no_object_or_lacks_something_is_refused(values: object) -> None:
     with pytest.raises(ValueError, match=r"no object|missing"):
-        made(Tree, values)
+        build(Tree, values)

@@ -117,7 +117,7 @@ def test_the_end_of_a_process_that_is_gone_is_no_work() -> None:
 
 
 def test_a_group_is_given_its_input_and_says_how_it_ended() -> None:
-    answer = proc.run_group(["sh", "-c", "cat; echo no >&2; exit 3"], env=os.environ, timeout=10, given=b"a\0b")
+    answer = proc.run_group(["sh", "-c", "cat; echo no >&2; exit 3"], env=os.environ, timeout=10, stdin=b"a\0b")
     assert (answer.code, answer.out, answer.err) == (3, b"a\0b", "no")
 
 

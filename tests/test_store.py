@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import StoreError
-from router.model import Kept, KeptService, Memory, WorktreeId
+from router.model import Memory, RememberedService, RememberedWorktree, WorktreeId
 from router.naming import label
-from router.store import Owner, Store, check_private
+from router.store import SCHEMA, RunningWatcher, Store, check_private
 
-OWNER = Owner(4711, "2026-11-21T10:00:00Z", "0.1.0", 8080, "embedded")
+OWNER = RunningWatcher(4711, "2026-11-21T10:00:00Z", "0.1.0", 8080, "embedded")
 GIT_TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.binary().map(os.fsdecode)
 
 
@@ -153,7 +153,7 @@ def test_a_file_that_cannot_be_written_is_told_and_leaves_nothing_beside_it(stor
 # What is remembered
 
 SERVICES = st.builds(
-    KeptService,
+    RememberedService,
     port=st.integers(1024, 65535),
     source=st.sampled_from(["hash", "listener", "env:.env", "container:x-web-1"]),
     address=st.sampled_from(["127.0.0.1", "::1"]),
@@ -162,10 +162,10 @@ SERVICES = st.builds(
     declared=st.none() | st.integers(1024, 65535),
     assigned=st.none() | st.integers(1024, 65535),
     rule=st.sampled_from(["hash", "index:8000", "free:5173"]),
-    given=st.none() | st.integers(1024, 65535),
+    env_port=st.none() | st.integers(1024, 65535),
 )
 WORKTREES = st.builds(
-    Kept,
+    RememberedWorktree,
     id=st.builds(WorktreeId, GIT_TEXT, GIT_TEXT, st.integers(0, 2**63)),
     label=GIT_TEXT.map(label),
     branch=st.none() | GIT_TEXT,
@@ -193,18 +193,18 @@ def test_at_first_nothing_is_remembered(store: Store) -> None:
     assert not store.memory_file.with_suffix(".json.old").exists()
 
 
-KEPT = Kept(WorktreeId("/r/.git", "x", 1), "x", "x", "x", {"web": KeptService(3000, "hash")})
+KEPT = RememberedWorktree(WorktreeId("/r/.git", "x", 1), "x", "x", "x", {"web": RememberedService(3000, "hash")})
 
 
 def document(**rest: object) -> dict[str, object]:
-    return {"schema": 1, **asdict(Memory(("/r/.git",), (KEPT,))), **rest}
+    return {"schema": SCHEMA, **asdict(Memory(("/r/.git",), (KEPT,))), **rest}
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"{", b"[]", b"null", b"\xff", b"{}", b'{"schema": 1}',
-        json.dumps(document(schema=2)).encode(),
+        b"", b"{", b"[]", b"null", b"\xff", b"{}", b'{"schema": 1}', b'{"schema": 2}',
+        json.dumps(document(schema=3)).encode(),
         json.dumps(document(repositories=None)).encode(),
         json.dumps(document(worktrees=[{"label": "x"}])).encode(),
         json.dumps(document(worktrees=[{**asdict(KEPT), "label": "x }\n:80 {"}])).encode(),
@@ -212,7 +212,7 @@ def document(**rest: object) -> dict[str, object]:
         *(json.dumps(document(worktrees=[{**asdict(KEPT), "services": {"web": service}}])).encode()
           for service in ({"port": "3000", "source": "hash"}, {"port": 70_000, "source": "hash"}, {"port": 3000},
                           {"port": 3000, "source": "hash", "assigned": "3000"},
-                          {"port": 3000, "source": "hash", "given": 70_000})),
+                          {"port": 3000, "source": "hash", "env_port": 70_000})),
         *(json.dumps(document(worktrees=[{**asdict(KEPT), key: "x; rm"}])).encode() for key in ("project", "scope")),
         *(json.dumps(document(worktrees=[{**asdict(KEPT), **wrong}])).encode()
           for wrong in ({"index": "1"}, {"repository": None})),
@@ -259,22 +259,21 @@ def other(store: Store, code: str) -> subprocess.Popen[str]:
 
 
 def test_one_watcher_owns_the_directory_until_it_ends(store: Store) -> None:
-    assert store.owner() is None
-    owner = (
-        f"store = Store(Path(sys.argv[1])); lock = store.own({OWNER!r}); print('ready', flush=True); sys.stdin.read()"
-    )
+    assert store.running_watcher() is None
+    taken = f"store = Store(Path(sys.argv[1])); lock = store.take_lock({OWNER!r})"
+    owner = f"{taken}; print('ready', flush=True); sys.stdin.read()"
     with other(store, owner) as process:
-        assert store.owner() == OWNER
-        assert store.own(OWNER) is None
+        assert store.running_watcher() == OWNER
+        assert store.take_lock(OWNER) is None
         process.kill()
-    assert store.owner() is None
-    lock = store.own(OWNER)
+    assert store.running_watcher() is None
+    lock = store.take_lock(OWNER)
     assert lock is not None
     os.close(lock)
 
 
 def test_a_lock_whose_file_was_removed_is_no_longer_held(store: Store) -> None:
-    lock = store.own(OWNER)
+    lock = store.take_lock(OWNER)
     assert lock is not None
     assert store.holds(lock)
     (store.directory / "watcher.lock").unlink()
@@ -283,10 +282,10 @@ def test_a_lock_whose_file_was_removed_is_no_longer_held(store: Store) -> None:
 
 
 def test_an_owner_that_has_not_yet_written_its_name_is_none(store: Store) -> None:
-    lock = store.own(OWNER)
+    lock = store.take_lock(OWNER)
     assert lock is not None
     os.ftruncate(lock, 0)
-    assert store.owner() is None
+    assert store.running_watcher() is None
     os.close(lock)
 
 
@@ -294,7 +293,7 @@ def test_an_owner_that_has_not_yet_written_its_name_is_none(store: Store) -> Non
 def test_a_lock_that_cannot_be_opened_is_told(store: Store, name: str) -> None:
     (store.directory / name).mkdir()
     with pytest.raises(StoreError, match="cannot be written"), store.changing():
-        store.own(OWNER)
+        store.take_lock(OWNER)
 
 
 def test_changes_wait_for_each_other(store: Store) -> None:

@@ -29,7 +29,7 @@ _ENCODED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """Where a live name leads.
 
     `origin` is that of the very name, service or alias, where a tagged state goes; `home` is the worktree's own, where
@@ -85,9 +85,9 @@ def _pattern(path: str, *, slash: str) -> str:
     return f"{exact}(?:{slash}{PATH_SEGMENT})+{slash}?" if path.endswith("/*") else exact
 
 
-def places(table: RouteTable, *, port: int, target: str = "host") -> dict[str, Place]:
+def destinations(table: RouteTable, *, port: int, target: str = "host") -> dict[str, Destination]:
     """Return every name that a state or a tag can carry and where it leads; `target` is ROUTER_CALLBACK_TARGET."""
-    return {key: place for route in table.routes for key, place in _places(route, port, target)}
+    return {key: destination for route in table.routes for key, destination in _destinations(route, port, target)}
 
 
 def home(route: Route, *, port: int, target: str) -> str:
@@ -95,24 +95,25 @@ def home(route: Route, *, port: int, target: str) -> str:
     return origin(f"{route.name}.localhost", port) if target == "host" else f"http://localhost:{route.services[0].port}"
 
 
-def _places(route: Route, port: int, target: str) -> Iterator[tuple[str, Place]]:
+def _destinations(route: Route, port: int, target: str) -> Iterator[tuple[str, Destination]]:
     # The dev server's own port strips no tag: a tagged state goes to the host in either case
     there = home(route, port=port, target=target)
     for name in route.names:
         for service in route.services:
             own = origin(service_host(name, service.name), port)
             if service.name == "web":
-                yield name, Place(route.name, own, there)
+                yield name, Destination(route.name, own, there)
             else:
                 one_label = origin(f"{name}--{service.name}.localhost", port)
-                yield f"{name}--{service.name}", Place(route.name, own, there)
-                yield f"{name}---{service.name}", Place(route.name, one_label, there)
+                yield f"{name}--{service.name}", Destination(route.name, own, there)
+                yield f"{name}---{service.name}", Destination(route.name, one_label, there)
 
 
-def decide(request: Request, *, paths: Iterable[str], live: Mapping[str, Place]) -> Decision | None:
+def decide(request: Request, *, paths: Iterable[str], live: Mapping[str, Destination]) -> Decision | None:
     """Return what is answered to a request at `localhost`, None where its path is no callback.
 
-    `live` are the names of `places`. The rules R1 to R15 are those of the OAuth research, RFC 9700 among their sources.
+    `live` are the names of `destinations`. The rules R1 to R15 are those of the OAuth research, RFC 9700 among their
+    sources.
     """
     match = re.fullmatch(rf"(/\.router/relay)?({path_pattern(paths)})", request.path)
     if match is None:
@@ -147,23 +148,23 @@ def _refused(request: Request, *, relayed: bool) -> tuple[int, str] | None:
     return next(((status, why) for failed, status, why in checks if failed), None)
 
 
-def _routed(state: str, live: Mapping[str, Place], *, status: int, rest: str) -> Decision:
+def _routed(state: str, live: Mapping[str, Destination], *, status: int, rest: str) -> Decision:
     if len(state) > MAX_STATE:
         return Decision(404, "chooser", f"the state is longer than {MAX_STATE} characters")
     tag = _TAGGED.fullmatch(state)
     if tag:
         # The name that the sign-in began on, service and alias included: its cookies are there
-        place, rule = live.get(tag[1]), f"the tag WT1.{tag[1]} names the host that the sign-in began on"
-        if place is None:
+        destination, rule = live.get(tag[1]), f"the tag WT1.{tag[1]} names the host that the sign-in began on"
+        if destination is None:
             return Decision(404, "chooser", f"the tag names {tag[1]}, which is not live")
-        return Decision(status, "redirect", rule, place.label, place.origin, rest)
-    found = [(place, rule) for name, rule in _candidates(state) if (place := live.get(name))]
+        return Decision(status, "redirect", rule, destination.label, destination.origin, rest)
+    found = [(destination, rule) for name, rule in _candidates(state) if (destination := live.get(name))]
     if not found:
         return Decision(404, "chooser", "the state names no live worktree")
-    if len({place.home for place, _ in found}) > 1:
+    if len({destination.home for destination, _ in found}) > 1:
         return Decision(404, "chooser", "the state names two live worktrees")
-    place, rule = found[0]
-    return Decision(status, "redirect", rule, place.label, place.home, rest)
+    destination, rule = found[0]
+    return Decision(status, "redirect", rule, destination.label, destination.home, rest)
 
 
 def _candidates(state: str) -> Iterator[tuple[str, str]]:

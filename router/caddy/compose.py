@@ -28,7 +28,7 @@ class Compose:
         """Stop it; its configuration stays for the next time. CaddyError with what Docker said."""
         self._run("stop", "caddy")
 
-    def _run(self, verb: str, *arguments: str) -> proc.Answer:
+    def _run(self, verb: str, *arguments: str) -> proc.Completed:
         files = [part for file in self.files for part in ("--file", str(file))]
         env = {**os.environ, **self.variables}
         try:
@@ -40,6 +40,6 @@ class Compose:
         return answer
 
 
-def _failed(verb: str, answer: proc.Answer) -> CaddyError:
+def _failed(verb: str, answer: proc.Completed) -> CaddyError:
     said = answer.err.splitlines()[-1] if answer.err else f"exit status {answer.code}"
     return CaddyError(f"docker compose {verb}: {said}", hint="mend that, or see `docker compose logs caddy`")

@@ -27,7 +27,7 @@ _FIRST = "{{\n\tadmin {admin}\n\tauto_https off\n\tpersist_config off\n}}\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class CaddyRecord:
     """What the next watcher must know of a running Caddy to adopt it: `bind` names sockets inside that process."""
 
     pid: int
@@ -51,7 +51,7 @@ class Embedded:
         self._socket_path = socket_path
         self._log = log
         self._sockets: tuple[socket.socket, ...] = ()
-        self._record: Record | None = None
+        self._record: CaddyRecord | None = None
         self._version = _version()
 
     @property
@@ -135,7 +135,7 @@ class Embedded:
         """Write down at once which process it is: a watcher killed from here on leaves a Caddy that can be found."""
         identity = proc.identify(pid)
         created = identity.created if identity else time.time()
-        self._record = Record(pid, created, self.port, tuple(f"fd/{fd}" for fd in fds), self._version)
+        self._record = CaddyRecord(pid, created, self.port, tuple(f"fd/{fd}" for fd in fds), self._version)
         beside = self._directory / f"{_RECORD}.new"
         beside.write_text(json.dumps(asdict(self._record)))
         beside.replace(self._directory / _RECORD)
@@ -218,10 +218,10 @@ def _translated(exc: OSError, port: int, family: socket.AddressFamily) -> Except
     return CaddyError(f"port {port} cannot be listened on: {exc.strerror}", hint="choose another with ROUTER_PORT")
 
 
-def recorded(directory: Path) -> Record | None:
+def recorded(directory: Path) -> CaddyRecord | None:
     """Return the Caddy that runs for a state directory, None where none does."""
     try:
-        record = from_json.made(Record, json.loads((directory / _RECORD).read_text()))
+        record = from_json.build(CaddyRecord, json.loads((directory / _RECORD).read_text()))
     except (OSError, ValueError, RecursionError):
         return None
     return record if proc.alive(ProcessId(record.pid, record.created)) else None
@@ -245,7 +245,7 @@ def _remove(directory: Path, socket_path: Path) -> None:
             socket_path.parent.rmdir()
 
 
-def _end(record: Record) -> None:
+def _end(record: CaddyRecord) -> None:
     proc.end(ProcessId(record.pid, record.created), _STOP)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(record.pid, os.WNOHANG)

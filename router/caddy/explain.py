@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from router.caddy.callback_rules import Decision, Request, decide, places
+from router.caddy.callback_rules import Decision, Request, decide, destinations
 from router.errors import UsageError
 from router.model import Route, RouteTable, Service
 from router.naming import origin, service_host, shown
@@ -29,7 +29,7 @@ def explanation(what: str, table: RouteTable, *, port: int, paths: Iterable[str]
     ROUTER_CALLBACK_TARGET.
     """
     callbacks = tuple(sorted({*paths, *table.callback_paths}))
-    live = places(table, port=port, target=target)
+    live = destinations(table, port=port, target=target)
     if re.match(r"https?://", what):
         host, path, query = _parts(what)
         if host == "localhost":

@@ -53,7 +53,7 @@ def up(
 
     settings, store = opened(port=port, caddy=caddy)
     commons = [git.common_dir(path) for path in client.places(repositories or [Path.cwd()])]
-    if owner := store.owner():
+    if owner := store.running_watcher():
         document, joined = client.join(settings, store, owner, commons, take_over=take_over)
         table.print_status(document)
         say(f"the router (pid {owner.pid}) {'serves this repository now' if joined else 'already runs for this'}")

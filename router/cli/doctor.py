@@ -91,7 +91,7 @@ def _store(settings: Settings) -> Store:
 def _served(store: Store) -> "Document | None":
     """Return the status document of the running watcher, None where none runs."""
     try:
-        document = json.loads(store.read(store.status_file) or "null") if store.owner() else None
+        document = json.loads(store.read(store.status_file) or "null") if store.running_watcher() else None
     except ValueError:
         return None
     return document if isinstance(document, dict) else None

@@ -30,13 +30,13 @@ def init(
     from router.tools import init
 
     settings, _ = opened()
-    outcome = init.outcome(tools, cwd=Path.cwd(), port=settings.port, redirect_uri=settings.redirect_uris[0])
-    sys.stdout.buffer.write(outcome.text.encode("utf-8", "surrogateescape"))
-    for note in outcome.notes:
+    proposal = init.propose(tools, cwd=Path.cwd(), port=settings.port, redirect_uri=settings.redirect_uris[0])
+    sys.stdout.buffer.write(proposal.text.encode("utf-8", "surrogateescape"))
+    for note in proposal.notes:
         say(note)
     if write:
-        init.write(outcome)
-    say(outcome.summary(written=write))
+        init.write(proposal)
+    say(proposal.summary(written=write))
 
 
 @hook.command("worktree-create")

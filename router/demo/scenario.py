@@ -156,7 +156,7 @@ class Demo:
         """Start the app in the worktree of a branch, on a port or on the one that it chooses."""
         self._start(branch, "app.py", *filter(None, [str(port)]), cwd=self.folder(branch))
 
-    def router(self, *arguments: str) -> proc.Answer:
+    def router(self, *arguments: str) -> proc.Completed:
         """Run a command of the router to its end."""
         return proc.run([sys.executable, "-m", "router", *arguments], env=self._env)
 

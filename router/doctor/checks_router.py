@@ -17,7 +17,7 @@ from router.model import Listener
 from router.observe.listeners import Listeners
 from router.settings import Settings
 from router.status import Document
-from router.store import Owner, Store
+from router.store import RunningWatcher, Store
 
 _SILENCE = 15.0  # seconds without a heartbeat, of which there is one every five
 _BEAT = 1.5  # seconds in which a watcher that slept with its machine beats again
@@ -33,7 +33,7 @@ class Seen:
 
     settings: Settings
     store: Store
-    owner: Owner | None = None
+    owner: RunningWatcher | None = None
     status: Document | None = None
 
     @property
@@ -159,7 +159,7 @@ def _silence(store: Store) -> float | None:
         time.sleep(0.05)
 
 
-def _differences(owner: Owner, settings: Settings) -> Iterator[Finding]:
+def _differences(owner: RunningWatcher, settings: Settings) -> Iterator[Finding]:
     """What a command from here would take for granted and the watcher was not started with."""
     asked = {"port": settings.port, "mode": settings.caddy, "version": __version__}
     hints = {"port": f"export ROUTER_PORT={owner.port}", "mode": f"export ROUTER_CADDY={owner.mode}", "version": _ANEW}

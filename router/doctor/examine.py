@@ -91,7 +91,7 @@ def _of_the_worktrees(seen: Seen, cwd: Path) -> Iterator[Check]:
 
 def _seen(settings: Settings, store: Store, cwd: Path) -> tuple[Seen, tuple[Finding, ...]]:
     """Return what the checks start from, and what keeps the worktrees from being among it."""
-    seen = Seen(settings, store, owner=store.owner())
+    seen = Seen(settings, store, owner=store.running_watcher())
     try:
         status = _begin(partial(client.status, settings, store, cwd=cwd)).result(_STATUS_PATIENCE)
     except NotARepositoryError:

@@ -44,8 +44,8 @@ class Leak:
     def __str__(self) -> str:
         """Return the sentence that tells it; passwords of a URL stay untold."""
         listed = self.said.variable in _LISTS
-        value = "…" if listed else _told(self.said.value)
-        here = "" if self.instead is None or listed else f"; here it is {_told(self.instead) or 'empty'}"
+        value = "…" if listed else _masked(self.said.value)
+        here = "" if self.instead is None or listed else f"; here it is {_masked(self.instead) or 'empty'}"
         return f"{self.said.variable}={value} in {self.said.source} is the {self.what} of {self.owner}{here}"
 
 
@@ -216,6 +216,6 @@ def _what(variable: str) -> str:
     return kinds.get(variable) or ("port" if _PORT.fullmatch(variable) else "value")
 
 
-def _told(value: str) -> str:
+def _masked(value: str) -> str:
     """Return a value fit for a line of output, without the password of a URL."""
     return shown(re.sub(r"(://[^:/@\s]*:)[^@/\s]*@", r"\1…@", value))[:200]

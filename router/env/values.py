@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from router.errors import TemplateValueError
-from router.model import Kept, Repository, Worktree
+from router.model import RememberedWorktree, Repository, Worktree
 from router.naming import origin, service_host, shown
 from router.ports import hash_port
 
@@ -31,13 +31,15 @@ class Environment:
     values: Mapping[str, str]
 
 
-def environment(repository: Repository, worktree: Worktree, kept: Kept, *, port: int, redirect_uri: str) -> Environment:
+def environment(
+    repository: Repository, worktree: Worktree, kept: RememberedWorktree, *, port: int, redirect_uri: str
+) -> Environment:
     """Return the environment of a worktree, without what `router.toml` adds.
 
     `kept` is what is remembered of it, which has every port and name that was given out; `port` the router's own,
     `redirect_uri` the one registered with the identity provider.
     """
-    ports = {spec.name: given for spec in repository.services if (given := _given(kept, spec.name))}
+    ports = {spec.name: found for spec in repository.services if (found := _env_port(kept, spec.name))}
     urls = {service: origin(service_host(kept.label, service), port) for service in ports}
     database, vhost = database_name(kept.project), f"/{kept.scope}"
     prefix = f"{kept.scope}:" if kept.scope else ""
@@ -122,6 +124,6 @@ def _service(plain: Environment, name: str) -> ServiceValue:
     return ServiceValue(plain.urls[name], service_host(plain.name, name), plain.ports[name])
 
 
-def _given(kept: Kept, service: str) -> int | None:
+def _env_port(kept: RememberedWorktree, service: str) -> int | None:
     known = kept.services.get(service)
-    return (known.given or known.assigned) if known else None
+    return (known.env_port or known.assigned) if known else None

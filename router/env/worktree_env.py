@@ -14,12 +14,12 @@ from router.env.leaks import Leak, Said
 from router.env.values import Environment, extended
 from router.env.values import environment as plain
 from router.errors import FileError, HiddenError, RouterError, SettingsError, TemplateValueError, UsageError
-from router.model import Kept, Memory, Repository, Worktree, WorktreeId
+from router.model import Memory, RememberedWorktree, Repository, Worktree, WorktreeId
 from router.naming import shown
 from router.observe import envfiles, git, survey
 from router.observe.listeners import Listeners
 from router.routes.labels import hidden
-from router.routes.memory import told
+from router.routes.memory import with_assignments
 from router.routes.plan import plan
 from router.settings import Settings
 from router.store import Store
@@ -30,7 +30,7 @@ _LARGEST = 1 << 16  # characters of a template file
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CurrentWorktree:
     """The worktree of a directory, the repositories that were looked at, and what is remembered of all."""
 
     repository: Repository
@@ -53,12 +53,12 @@ def write(settings: Settings, store: Store, *, cwd: Path, form: Form = "dotenv")
     `.env.local` gets the values of the worktree's template file too. Raises as `environment`, and FileError,
     BlockError or EnvironmentValueError where it cannot be written.
     """
-    settings, place, own = _own(settings, store, cwd)
-    root = Path(place.worktree.path)
+    settings, current, own = _own(settings, store, cwd)
+    root = Path(current.worktree.path)
     path = root / FILES[form]
     text = files.text(path) or ""
     if form == "dotenv":
-        values = {**_readable(own.values), **_template(root / place.repository.env_template, own.values)}
+        values = {**_readable(own.values), **_template(root / current.repository.env_template, own.values)}
         new = block.in_dotenv(text, formats.dotenv(values))
     else:
         new, _ = block.in_mise(text, own.values, name=path.name)
@@ -74,8 +74,8 @@ def is_seen_by_git(path: Path) -> bool:
 
 def leaks_at(settings: Settings, store: Store, *, cwd: Path, environ: Mapping[str, str]) -> tuple[Leak, ...]:
     """Return what in a shell's environment and in the worktree's env files is another worktree's."""
-    settings, place, own = _own(settings, store, cwd)
-    return _leaks(place, own, settings, environ=environ, covered=environ)
+    settings, current, own = _own(settings, store, cwd)
+    return _leaks(current, own, settings, environ=environ, covered=environ)
 
 
 def prepared(
@@ -85,22 +85,22 @@ def prepared(
 
     LeakError where there are any and `fix` is not asked for.
     """
-    settings, place, own = _own(settings, store, cwd)
-    found = _leaks(place, own, settings, environ=environ, covered={**environ, **own.values})
+    settings, current, own = _own(settings, store, cwd)
+    found = _leaks(current, own, settings, environ=environ, covered={**environ, **own.values})
     if not fix:
         leaks.refuse(found)
     return {**leaks.without_leaks(environ, found), **own.values}, found
 
 
-def _own(settings: Settings, store: Store, cwd: Path) -> tuple[Settings, Place, Environment]:
-    """Return the environment of the worktree of `cwd`, with its place and the settings: the running watcher's port."""
-    if owner := store.owner():
+def _own(settings: Settings, store: Store, cwd: Path) -> tuple[Settings, CurrentWorktree, Environment]:
+    """Return the settings with the running watcher's port, the worktree of `cwd`, and its environment."""
+    if owner := store.running_watcher():
         settings = settings.model_copy(update={"port": owner.port})
-    place = _place(settings, store, cwd)
-    return settings, place, _environment(settings, place)
+    current = _current_worktree(settings, store, cwd)
+    return settings, current, _environment(settings, current)
 
 
-def _place(settings: Settings, store: Store, cwd: Path) -> Place:
+def _current_worktree(settings: Settings, store: Store, cwd: Path) -> CurrentWorktree:
     """Look at what is joined and at the repository of `cwd`, and remember what that gives out."""
     joined = survey.repositories(store.memory().repositories)
     common = str(git.common_dir(cwd))
@@ -111,13 +111,13 @@ def _place(settings: Settings, store: Store, cwd: Path) -> Place:
         if not {kept.id for kept in memory.worktrees} <= _known(found, memory):  # made or removed since we looked
             found = survey.repositories(repository.common_dir for repository in found)
         observed = survey.observed(found, listeners, reserved=settings.reserved)
-        now = told(memory, plan(observed, survey.living(memory)).memory)
+        now = with_assignments(memory, plan(observed, survey.living(memory)).memory)
         if now != memory:
             store.remember(now)
     at = _at(found, cwd, common)
     if at is None:
         raise UsageError(f"{cwd} is in no worktree", hint="change into one: `git worktree list` shows them")
-    return Place(*at, found, now)
+    return CurrentWorktree(*at, found, now)
 
 
 def _known(found: Iterable[Repository], memory: Memory) -> set[WorktreeId]:
@@ -142,28 +142,28 @@ def _at(found: Iterable[Repository], cwd: Path, common: str) -> tuple[Repository
     return (deepest[1], deepest[2]) if deepest else None
 
 
-def _environment(settings: Settings, place: Place) -> Environment:
-    broken = next((p for p in place.repository.problems if p.kind == "unreadable-file"), None)
+def _environment(settings: Settings, current: CurrentWorktree) -> Environment:
+    broken = next((p for p in current.repository.problems if p.kind == "unreadable-file"), None)
     if broken:
         raise SettingsError(broken.message, hint="mend it: nothing in it counts until then")
-    kept = next((kept for kept in place.memory.worktrees if kept.id == place.worktree.id), None)
-    path = shown(place.worktree.path)
-    if hidden(place.repository, place.worktree):
+    kept = next((kept for kept in current.memory.worktrees if kept.id == current.worktree.id), None)
+    path = shown(current.worktree.path)
+    if hidden(current.repository, current.worktree):
         raise HiddenError(f"{path} has no environment: it is hidden", hint="take `hide = true` out of router.toml")
     if kept is None or not kept.project:
         raise UsageError(f"{path} has no environment: git is still making it", hint="try again in a moment")
-    own = _plain(settings, place.repository, place.worktree, kept)
+    own = _plain(settings, current.repository, current.worktree, kept)
     try:
-        return _extended(own, place.repository, place.worktree)
+        return _extended(own, current.repository, current.worktree)
     except TemplateValueError as exc:
         name, _, why = exc.message.partition(": ")
-        line = _line_of(Path(place.repository.path, repository_settings.FILE), name, exc.line)
+        line = _line_of(Path(current.repository.path, repository_settings.FILE), name, exc.line)
         raise TemplateValueError(
             f"{repository_settings.FILE}, line {line}: [env] {name}: {why}", line=line, hint=exc.hint
         ) from exc
 
 
-def _plain(settings: Settings, repository: Repository, worktree: Worktree, kept: Kept) -> Environment:
+def _plain(settings: Settings, repository: Repository, worktree: Worktree, kept: RememberedWorktree) -> Environment:
     return plain(repository, worktree, kept, port=settings.port, redirect_uri=settings.redirect_uris[0])
 
 
@@ -216,10 +216,15 @@ def _template(path: Path, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _leaks(
-    place: Place, own: Environment, settings: Settings, *, environ: Mapping[str, str], covered: Mapping[str, str]
+    current: CurrentWorktree,
+    own: Environment,
+    settings: Settings,
+    *,
+    environ: Mapping[str, str],
+    covered: Mapping[str, str],
 ) -> tuple[Leak, ...]:
     """Return the leaks; what git tracks is the same everywhere and counts only where nothing covers it."""
-    root = Path(place.worktree.path)
+    root = Path(current.worktree.path)
     strongest: dict[str, Said] = {}
     for name, value, file in envfiles.values(root):
         strongest.setdefault(name, Said(name, value, file))
@@ -232,18 +237,18 @@ def _leaks(
     ]  # fmt: skip
     in_shell = [Said(name, value, leaks.SHELL) for name, value in sorted(environ.items())]
     tools = frozenset({sys.prefix, f"{sys.prefix}/bin", os.path.dirname(sys.executable)})  # noqa: PTH120 - as it stands
-    return leaks.find_leaks(own, tuple(_others(settings, place)), [*in_shell, *in_files], tools=tools)
+    return leaks.find_leaks(own, tuple(_others(settings, current)), [*in_shell, *in_files], tools=tools)
 
 
-def _others(settings: Settings, place: Place) -> Iterator[Environment]:
+def _others(settings: Settings, current: CurrentWorktree) -> Iterator[Environment]:
     """Yield the environments of all other worktrees that were ever given one, joined or not."""
-    seen = {repository.common_dir for repository in place.found}
-    kept = {each.id: each for each in survey.living(place.memory).worktrees}
+    seen = {repository.common_dir for repository in current.found}
+    kept = {each.id: each for each in survey.living(current.memory).worktrees}
     unseen = dict.fromkeys(i.common_dir for i in kept if i.common_dir not in seen)
-    for repository in (*place.found, *survey.repositories(unseen)):
+    for repository in (*current.found, *survey.repositories(unseen)):
         for worktree in repository.worktrees:
             known = kept.get(worktree.id)
-            if known and known.project and worktree.id != place.worktree.id:
+            if known and known.project and worktree.id != current.worktree.id:
                 own = _plain(settings, repository, worktree, known)
                 try:
                     yield _extended(own, repository, worktree)

@@ -24,7 +24,7 @@ _FIX = {
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ListedWorktree:
     """One record of `git worktree list --porcelain -z`."""
 
     path: str
@@ -89,7 +89,7 @@ def worktrees(common: Path, *, now: float | None = None) -> tuple[Worktree, ...]
     return tuple(found.values())
 
 
-def parse(output: bytes) -> tuple[Record, ...]:
+def parse(output: bytes) -> tuple[ListedWorktree, ...]:
     """Return the records of `git worktree list --porcelain -z`; attributes this module does not know are ignored."""
     records = []
     for block in output.split(b"\0\0"):
@@ -98,7 +98,7 @@ def parse(output: bytes) -> tuple[Record, ...]:
         if "worktree" in fields:
             branch = fields.get("branch")
             records.append(
-                Record(
+                ListedWorktree(
                     path=fields["worktree"],
                     head=fields.get("HEAD", ""),
                     branch=branch.removeprefix("refs/heads/") if branch else None,
@@ -114,7 +114,7 @@ def name(common: Path) -> str:
     return common.parent.name if common.name in {".git", ".bare"} else common.name.removesuffix(".git")
 
 
-def _worktree(common: Path, record: Record, admin: _Admin | None, *, main: bool) -> Worktree:
+def _worktree(common: Path, record: ListedWorktree, admin: _Admin | None, *, main: bool) -> Worktree:
     directory = common / "worktrees" / admin.name if admin else common
     identity = WorktreeId(str(common), admin.name if admin else "", admin.created if admin else 0)
     attached = record.branch
@@ -125,7 +125,7 @@ def _worktree(common: Path, record: Record, admin: _Admin | None, *, main: bool)
     return Worktree(identity, record.path, branch, main=main, detached=attached is None, present=present)
 
 
-def _being_made(record: Record, admin: _Admin | None, now: float) -> bool:
+def _being_made(record: ListedWorktree, admin: _Admin | None, now: float) -> bool:
     """Tell whether `git worktree add` is at work: it locks first ("initializing" in any language), then writes HEAD.
 
     Git lists HEAD before it looks for the lock, which may be gone by then: no HEAD alone tells as much.
@@ -158,7 +158,7 @@ def _admins(common: Path) -> list[_Admin]:
     return found
 
 
-def _admin_of(record: Record, admins: Mapping[str, _Admin]) -> _Admin | None:
+def _admin_of(record: ListedWorktree, admins: Mapping[str, _Admin]) -> _Admin | None:
     """Return the administrative directory of a record; git and we may have written one path in two ways."""
     if record.path in admins:
         return admins[record.path]
@@ -191,11 +191,16 @@ def _own_common_dir(path: Path) -> Path:
     raise NotARepositoryError(f"{path} is not inside a git repository", hint="run this in one, or name one")
 
 
-def _own_records(common: Path) -> tuple[Record, ...]:
-    main = Record(str(common.parent if common.name == ".git" else common), *_head(common), bare=common.name != ".git")
+def _own_records(common: Path) -> tuple[ListedWorktree, ...]:
+    main = ListedWorktree(
+        str(common.parent if common.name == ".git" else common), *_head(common), bare=common.name != ".git"
+    )
     return (
         main,
-        *(Record(a.path, *_head(common / "worktrees" / a.name), locked=_lock(common, a)) for a in _admins(common)),
+        *(
+            ListedWorktree(a.path, *_head(common / "worktrees" / a.name), locked=_lock(common, a))
+            for a in _admins(common)
+        ),
     )
 
 
@@ -223,13 +228,13 @@ def _text(path: Path) -> str:
         return ""
 
 
-def change(place: Path, *args: str, given: bytes = b"", fine: tuple[int, ...] = (0,)) -> bytes:
+def change(place: Path, *args: str, stdin: bytes = b"", fine: tuple[int, ...] = (0,)) -> bytes:
     """Let git do what takes long or runs other programs, from a directory that exists; return what it printed.
 
-    `given` is its input. GitError where it ends with another status than those that are `fine`; on an interrupt
+    `stdin` is its input. GitError where it ends with another status than those that are `fine`; on an interrupt
     git and what it started have ended.
     """
-    return _checked(place, args, _run("-C", str(place), *args, given=given), fine)
+    return _checked(place, args, _run("-C", str(place), *args, stdin=stdin), fine)
 
 
 def _ask(place: Path, *args: str) -> bytes:
@@ -237,7 +242,7 @@ def _ask(place: Path, *args: str) -> bytes:
     return _checked(place, args, _run("-C", str(place), *args))
 
 
-def _checked(place: Path, args: Sequence[str], answer: proc.Answer, fine: tuple[int, ...] = (0,)) -> bytes:
+def _checked(place: Path, args: Sequence[str], answer: proc.Completed, fine: tuple[int, ...] = (0,)) -> bytes:
     if answer.code in fine:
         return answer.out
     reason = _reason(answer.err) or f"exit status {answer.code}"
@@ -254,12 +259,12 @@ def _reason(said: str) -> str:
     return " ".join(re.split(r"\n(?!\t)", fatal)[0].split())
 
 
-def _run(*args: str, given: bytes | None = None) -> proc.Answer:
+def _run(*args: str, stdin: bytes | None = None) -> proc.Completed:
     command, env = ["git", *args], _environment()
     try:
-        if given is None:
+        if stdin is None:
             return proc.run(command, env=env)
-        return proc.run_group(command, env=env, timeout=_PATIENCE, given=given)
+        return proc.run_group(command, env=env, timeout=_PATIENCE, stdin=stdin)
     except RouterError as exc:
         raise GitError(exc.message, hint=exc.hint) from exc
 

@@ -24,7 +24,7 @@ _INTERPRETER = re.compile(r"(python|pypy|node|nodejs|bun|deno|ruby|perl|php|java
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class Holder:
     """A process that holds a socket; `cwds` are its working directory and its ancestors', nearest first."""
 
     pid: int
@@ -43,7 +43,7 @@ class Socket:
     address: str
     port: int
     dual: bool
-    owners: tuple[Owner, ...]
+    owners: tuple[Holder, ...]
 
 
 class Listeners:
@@ -123,7 +123,7 @@ class Kernel:
                     found[inode][int(pid)] = descriptor
         return found
 
-    def _owners(self, holders: dict[int, str]) -> tuple[Owner, ...]:
+    def _owners(self, holders: dict[int, str]) -> tuple[Holder, ...]:
         owners = (_owner(pid, self._cwd, _link(f"{self._proc}/{pid}/cwd"), holders[pid]) for pid in sorted(holders))
         return tuple(_no_copies([owner for owner in owners if owner]))
 
@@ -140,14 +140,14 @@ class Processes:
         self._young = young
         self._turn = 0
         self._bound: dict[psutil.Process, set[tuple[str, int]]] = {}
-        self._owners: dict[psutil.Process, Owner] = {}
+        self._owners: dict[psutil.Process, Holder] = {}
 
     def look(self) -> tuple[Socket, ...]:
         """Return the sockets of this user's processes (of all, for root), sorted."""
         self._turn += 1
         self._bound = {process: self._ask(process) for process in psutil.process_iter()}
         self._owners = {p: owner for p, bound in self._bound.items() if bound and (owner := self._own(p))}
-        holders: dict[tuple[str, int], list[Owner]] = defaultdict(list)
+        holders: dict[tuple[str, int], list[Holder]] = defaultdict(list)
         for process, owner in self._owners.items():
             for at in self._bound[process]:
                 holders[at].append(owner)
@@ -164,7 +164,7 @@ class Processes:
             return set()
         return {(ip, at.port) for at in bound if (ip := sock_diag.MAPPED.get(at.ip, at.ip)) in sock_diag.DIALLED}
 
-    def _own(self, process: psutil.Process) -> Owner | None:
+    def _own(self, process: psutil.Process) -> Holder | None:
         known, here = self._owners.get(process), self._cwd(process)
         return known if known and known.here == here else _owner(process.pid, self._cwd, here)
 
@@ -199,7 +199,7 @@ def _scripts(arguments: Sequence[str], cwd: str) -> Iterator[str]:
             yield package[1] if package else Path(argument).name
 
 
-def _owner(pid: int, cwd: Callable[[psutil.Process], str], here: str, descriptor: str = "") -> Owner | None:
+def _owner(pid: int, cwd: Callable[[psutil.Process], str], here: str, descriptor: str = "") -> Holder | None:
     try:
         process = psutil.Process(pid)
         argv, parent = tuple(process.cmdline() or [process.name()]), process.ppid()
@@ -208,10 +208,10 @@ def _owner(pid: int, cwd: Callable[[psutil.Process], str], here: str, descriptor
     chain = [cwd(each) for each in _lineage(process)]
     # A server whose own directory was removed is nobody's: its ancestors say nothing about it
     around = tuple(filter(None, chain)) if chain[0] else ()
-    return Owner(pid, program(argv, cwd=here), around, here, descriptor, parent, argv)
+    return Holder(pid, program(argv, cwd=here), around, here, descriptor, parent, argv)
 
 
-def _no_copies(owners: Sequence[Owner]) -> list[Owner]:
+def _no_copies(owners: Sequence[Holder]) -> list[Holder]:
     """Return the owners without those that only a fork made.
 
     Between fork and exec a child holds its parent's sockets, in the directory that it is about to run something in:
@@ -257,7 +257,7 @@ def _claims(each: Socket, places: Iterable[tuple[str, str]]) -> Iterator[tuple[t
         yield (distance, *order), Listener(each.port, address, own, root, pid, name)
 
 
-def _place(owner: Owner, places: Iterable[tuple[str, str]]) -> tuple[int, str | None]:
+def _place(owner: Holder, places: Iterable[tuple[str, str]]) -> tuple[int, str | None]:
     around = ((len(prefix), root) for cwd in owner.cwds for prefix, root in places if f"{cwd}/".startswith(prefix))
     return next(around, (0, None))
 

@@ -23,7 +23,7 @@ _PATIENCE = (0.5, 2.0, 10.0)  # seconds: a framework that compiles its first pag
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """What a server answered to `GET /`: over TLS or not; a page, other HTTP, or nothing that was understood."""
 
     tls: bool = False
@@ -39,12 +39,12 @@ def connects(address: str, port: int, timeout: float = 0.2) -> bool:
         return False
 
 
-def serves(address: str, port: int, *, host: str = "localhost", timeout: float = 0.5) -> Answer:
+def serves(address: str, port: int, *, host: str = "localhost", timeout: float = 0.5) -> Reply:
     """Ask a server once for `/` as a browser would, and say what it is.
 
     `address` is a literal, `host` goes into the Host header (with the port) and the TLS server name. Takes two
     connections at most, the second one over TLS where the first was refused as plain HTTP, each at most `timeout`
-    seconds and 16 KiB. Raises nothing: who talks first, talks nonsense or says nothing is `Answer(False, None)`.
+    seconds and 16 KiB. Raises nothing: who talks first, talks nonsense or says nothing is `Reply(False, None)`.
     """
     request = f"GET / HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: text/html\r\nConnection: close\r\n\r\n".encode()
     plain = _Exchange(time.monotonic() + timeout)
@@ -52,9 +52,9 @@ def serves(address: str, port: int, *, host: str = "localhost", timeout: float =
         with _dial(address, port, timeout) as connection:
             plain.run(connection, request)
     except OSError:
-        return Answer()
+        return Reply()
     secret = _over_tls(address, port, request, host=host, timeout=timeout) if _wants_tls(plain) else None
-    return secret or Answer(kind=_kind(plain.received))
+    return secret or Reply(kind=_kind(plain.received))
 
 
 class Prober:
@@ -62,7 +62,7 @@ class Prober:
 
     def __init__(self, on_answer: Callable[[], None]) -> None:
         self._on_answer = on_answer
-        self._answers: dict[tuple[int | None, str, int], Answer] = {}
+        self._answers: dict[tuple[int | None, str, int], Reply] = {}
 
     def about(self, listeners: Iterable[Listener]) -> tuple[Listener, ...]:
         """Return the listeners with what is known of each by now; `on_answer` is called when more is known."""
@@ -70,13 +70,13 @@ class Prober:
         theirs = {_key(each): each for each in listeners if each.worktree and each.port not in NOT_DEV_PORTS}
         self._answers = {key: answer for key, answer in list(self._answers.items()) if key in theirs}
         for key in theirs.keys() - self._answers.keys():
-            self._answers[key] = Answer()
+            self._answers[key] = Reply()
             threading.Thread(target=self._ask, args=(key,), daemon=True).start()
         return tuple(self._completed(each) for each in listeners)
 
     def _completed(self, listener: Listener) -> Listener:
         answer = self._answers.get(_key(listener))
-        return replace(listener, tls=answer.tls, serves=answer.kind) if answer and answer != Answer() else listener
+        return replace(listener, tls=answer.tls, serves=answer.kind) if answer and answer != Reply() else listener
 
     def _ask(self, key: tuple[int | None, str, int]) -> None:
         for patience in _PATIENCE:
@@ -91,7 +91,7 @@ def _key(listener: Listener) -> tuple[int | None, str, int]:
     return (listener.pid, listener.address, listener.port)
 
 
-def _over_tls(address: str, port: int, request: bytes, *, host: str, timeout: float) -> Answer | None:
+def _over_tls(address: str, port: int, request: bytes, *, host: str, timeout: float) -> Reply | None:
     secret = _Exchange(time.monotonic() + timeout)
     try:
         with _dial(address, port, timeout) as connection:
@@ -100,7 +100,7 @@ def _over_tls(address: str, port: int, request: bytes, *, host: str, timeout: fl
                 secret.run(wrapped, request)
     except (OSError, ValueError):  # ValueError: a host that is no server name
         return None
-    return Answer(tls=True, kind=_kind(secret.received))
+    return Reply(tls=True, kind=_kind(secret.received))
 
 
 def _context() -> ssl.SSLContext:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from router.model import KeptService, Listener, Observed, ServiceSpec, Worktree, WorktreeId
+from router.model import Listener, Observed, RememberedService, ServiceSpec, Worktree, WorktreeId
 from router.ports import HIGHEST, LOWEST, NOT_DEV_PORTS
 from router.routes.claims import by_port, published
 
@@ -13,7 +13,7 @@ Key = tuple[WorktreeId, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class PortRequest:
     """A service of a worktree that is to have a port.
 
     `hashed` is its hash port, `index` its worktree's number, `declared` the port that its files name, `known` what is
@@ -25,7 +25,7 @@ class Want:
     hashed: int
     index: int
     declared: int | None
-    known: KeptService | None
+    known: RememberedService | None
 
     @property
     def key(self) -> Key:
@@ -51,26 +51,26 @@ class Want:
         return self.remembered or self.natural or self.spec.base or LOWEST
 
 
-def assign(wants: Sequence[Want], observed: Observed, *, elsewhere: frozenset[int]) -> dict[Key, int]:
-    """Return the assigned port of every service; `wants` are in the order of age.
+def assign(requests: Sequence[PortRequest], observed: Observed, *, elsewhere: frozenset[int]) -> dict[Key, int]:
+    """Return the assigned port of every service; `requests` are in the order of age.
 
     What is remembered stays. Then each gets the port that its strategy means, if nobody has it; the others get the
     next free one, so that nobody steps onto a port that is meant for another. Stepped over are reserved ports, those
     of `elsewhere` (repositories that nobody looks at now), those that files name for other services, those at which
     other services are found, and those that a foreign process holds.
     """
-    ground = _ground(wants, observed, elsewhere)
+    use = _port_use(requests, observed, elsewhere)
     given: dict[Key, int] = {}
     for choose in (_kept, _meant, _next):
-        for want in wants:
-            if want.key not in given and (port := choose(want, ground)):
-                given[want.key] = port
-                ground.taken.add(port)
+        for request in requests:
+            if request.key not in given and (port := choose(request, use)):
+                given[request.key] = port
+                use.taken.add(port)
     return given
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
+class _PortUse:
     """What is known of every port; `taken` grows while ports are assigned.
 
     `found` are the services, by path of the worktree and name, that are somewhere else than they were assigned.
@@ -78,72 +78,74 @@ class _Ground:
 
     reserved: frozenset[int]
     elsewhere: frozenset[int]
-    wishes: Mapping[int, frozenset[Key]]
+    declared_ports: Mapping[int, frozenset[Key]]
     found: Mapping[int, frozenset[tuple[str, str]]]
     listening: Mapping[int, tuple[Listener, ...]]
     taken: set[int]
 
-    def free(self, want: Want, port: int) -> bool:
+    def free(self, request: PortRequest, port: int) -> bool:
         """Tell whether a service may have a port that it did not have before."""
-        path, wishes = want.worktree.path, self.wishes.get(port, frozenset())
+        path, declared_ports = request.worktree.path, self.declared_ports.get(port, frozenset())
         return (
             port not in self.reserved | self.elsewhere
             and port not in self.taken
-            and wishes <= {want.key}
-            and self.found.get(port, frozenset()) <= {(path, want.spec.name)}
-            and not _foreign(self.listening.get(port, ()), want)
-            and (want.spec.ports == "hash" or port == want.natural or port not in NOT_DEV_PORTS)
+            and declared_ports <= {request.key}
+            and self.found.get(port, frozenset()) <= {(path, request.spec.name)}
+            and not _foreign(self.listening.get(port, ()), request)
+            and (request.spec.ports == "hash" or port == request.natural or port not in NOT_DEV_PORTS)
         )
 
 
-def _ground(wants: Iterable[Want], observed: Observed, elsewhere: frozenset[int]) -> _Ground:
-    wishes: dict[int, set[Key]] = defaultdict(set)
+def _port_use(requests: Iterable[PortRequest], observed: Observed, elsewhere: frozenset[int]) -> _PortUse:
+    declared_ports: dict[int, set[Key]] = defaultdict(set)
     found: dict[int, set[tuple[str, str]]] = defaultdict(set)
-    for want in wants:
-        if want.declared:
-            wishes[want.declared].add(want.key)
-        known = want.known
+    for request in requests:
+        if request.declared:
+            declared_ports[request.declared].add(request.key)
+        known = request.known
         if known and (known.port != known.assigned or known.source == "listener" or published(known.source)):
-            found[known.port].add((want.worktree.path, want.spec.name))
+            found[known.port].add((request.worktree.path, request.spec.name))
     for container in observed.containers:
         found[container.port].add((container.worktree, container.service))
-    return _Ground(
+    return _PortUse(
         reserved=observed.reserved,
         elsewhere=elsewhere,
-        wishes={port: frozenset(keys) for port, keys in wishes.items()},
+        declared_ports={port: frozenset(keys) for port, keys in declared_ports.items()},
         found={port: frozenset(services) for port, services in found.items()},
         listening=by_port(observed.listeners),
         taken=set(),
     )
 
 
-def _kept(want: Want, ground: _Ground) -> int | None:
-    port = want.remembered
-    if port is None or port in ground.reserved or port in ground.taken:
+def _kept(request: PortRequest, use: _PortUse) -> int | None:
+    port = request.remembered
+    if port is None or port in use.reserved or port in use.taken:
         return None
-    siblings = {service for of, service in ground.wishes.get(port, ()) if of == want.worktree.id} - {want.spec.name}
+    siblings = {service for of, service in use.declared_ports.get(port, ()) if of == request.worktree.id} - {
+        request.spec.name
+    }
     return None if siblings else port
 
 
-def _meant(want: Want, ground: _Ground) -> int | None:
-    port = None if want.remembered else want.natural
-    return port if port and ground.free(want, port) else None
+def _meant(request: PortRequest, use: _PortUse) -> int | None:
+    port = None if request.remembered else request.natural
+    return port if port and use.free(request, port) else None
 
 
-def _next(want: Want, ground: _Ground) -> int:
-    return next(port for port in _upward(want.start) if ground.free(want, port))
+def _next(request: PortRequest, use: _PortUse) -> int:
+    return next(port for port in _upward(request.start) if use.free(request, port))
 
 
 def _upward(start: int) -> Iterator[int]:
     return chain(range(start, HIGHEST + 1), range(LOWEST, start))
 
 
-def _foreign(listeners: Iterable[Listener], want: Want) -> bool:
+def _foreign(listeners: Iterable[Listener], request: PortRequest) -> bool:
     """Tell whether somebody else's process holds a port.
 
     A process that cannot be seen may be a container's of this very worktree, which was told its hash port.
     """
     holders = [(found.worktree, found.pid) for found in listeners]
-    if any(path == want.worktree.path for path, _ in holders):
+    if any(path == request.worktree.path for path, _ in holders):
         return False
-    return any(path or pid or want.spec.ports != "hash" for path, pid in holders)
+    return any(path or pid or request.spec.ports != "hash" for path, pid in holders)

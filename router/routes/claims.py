@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from router.model import Declaration, KeptService, Listener, Problem, Repository, ServiceSpec, Worktree
+from router.model import Declaration, Listener, Problem, RememberedService, Repository, ServiceSpec, Worktree
 from router.naming import shown
 from router.ports import HIGHEST, LOWEST, STRATEGIES
 
@@ -76,7 +76,7 @@ def inherited(repositories: Iterable[Repository]) -> Inherited:
 
 
 def candidates(
-    known: KeptService | None,
+    known: RememberedService | None,
     declared: Candidate | None,
     own: Candidate | None,
     *,
@@ -109,13 +109,15 @@ def published(source: str) -> bool:
     return source.startswith("container:")
 
 
-def last_seen(known: KeptService, declared: Candidate | None) -> bool:
+def last_seen(known: RememberedService, declared: Candidate | None) -> bool:
     """Tell whether a server was found where no file says so, and the files say the same still."""
     found_there = known.source == "listener" or published(known.source)
     return found_there and known.declared == (declared.port if declared else None)
 
 
-def _moved_away(known: KeptService | None, declared: Candidate, own: Candidate | None, listening: Listening) -> bool:
+def _moved_away(
+    known: RememberedService | None, declared: Candidate, own: Candidate | None, listening: Listening
+) -> bool:
     """Tell whether a stranger has the declared port, and the worktree's pages are elsewhere, or were when last seen.
 
     Vite takes the next port then. A process that cannot be seen is no stranger: a container's port looks like that.

@@ -10,24 +10,24 @@ from router.routes.claims import Candidate, Claim, Holders
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PortOwners:
     """Whose every port is once the claims are settled, and who declares it: paths of worktrees by port."""
 
     owners: Mapping[int, str]
     declarers: Mapping[int, frozenset[str]]
 
 
-def outcome(claims: Iterable[Claim], held: Holders) -> Outcome:
+def port_owners(claims: Iterable[Claim], held: Holders) -> PortOwners:
     """Return the outcome of claims that are settled; a port that nobody claims is whose process listens there."""
     owners, declarers = {port: min(paths) for port, paths in held.items()}, defaultdict(set)
     for claim in claims:
         owners[claim.current.port] = claim.worktree.path
         if claim.declared:
             declarers[claim.declared.port].add(claim.worktree.path)
-    return Outcome(owners, {port: frozenset(paths) for port, paths in declarers.items()})
+    return PortOwners(owners, {port: frozenset(paths) for port, paths in declarers.items()})
 
 
-def problems(claim: Claim, settled: Outcome) -> Iterator[Problem]:
+def problems(claim: Claim, settled: PortOwners) -> Iterator[Problem]:
     """Yield what is wrong with a service, once the claims are settled.
 
     All of it is read off the outcome: it is shown for as long as it lasts, and not only in the pass that moved a port.
@@ -50,7 +50,7 @@ def _collision(claim: Claim, owners: Mapping[int, str]) -> Iterator[Problem]:
             return
 
 
-def _displaced(claim: Claim, declared: Candidate, settled: Outcome) -> Iterator[Problem]:
+def _displaced(claim: Claim, declared: Candidate, settled: PortOwners) -> Iterator[Problem]:
     """Yield why a service is not where a file says: another has the port, or its own server is elsewhere.
 
     A server that moved out of the way of another is no conflict, unless both have the port in their files.

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from router.model import (
-    Kept,
-    KeptService,
     Listener,
     Memory,
     Observed,
     Problem,
+    RememberedService,
+    RememberedWorktree,
     Repository,
     ServiceSpec,
     Worktree,
@@ -17,14 +17,14 @@ from router.model import (
 )
 from router.ports import service_port
 from router.routes import claims, labels
-from router.routes.assigned import Key, Want, assign
+from router.routes.assigned import Key, PortRequest, assign
 from router.routes.claims import Candidate, Holders
 from router.routes.identity import Identity, identities
 from router.routes.labels import Aged
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DeclaredPort:
     """What files say of a service's port: the declaration that is routed, with the problems of those that are not.
 
     `own` is the one that counts for the environment, whoever listens: nothing inherited.
@@ -36,32 +36,32 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class PlanContext:
     """What every decision of one pass looks at. `elsewhere` are ports of worktrees that nobody looked at."""
 
     observed: Observed
     held: Holders
-    kept: Mapping[WorktreeId, Kept]
+    remembered: Mapping[WorktreeId, RememberedWorktree]
     listening: Mapping[int, tuple[Listener, ...]]
     aged: tuple[Aged, ...]
     repository_names: Mapping[str, str]
     labels: Mapping[WorktreeId, str]
     identities: Mapping[WorktreeId, Identity]
     elsewhere: frozenset[int]
-    wishes: Mapping[Key, Wish] = field(default_factory=dict)
+    declared_ports: Mapping[Key, DeclaredPort] = field(default_factory=dict)
     assigned: Mapping[Key, int] = field(default_factory=dict)
 
-    def known(self, worktree: Worktree, service: str) -> KeptService | None:
+    def remembered_service(self, worktree: Worktree, service: str) -> RememberedService | None:
         """Return what is remembered of a service."""
-        kept = self.kept.get(worktree.id)
-        return kept.services.get(service) if kept else None
+        known = self.remembered.get(worktree.id)
+        return known.services.get(service) if known else None
 
     def specs(self, repository: Repository, worktree: Worktree) -> tuple[ServiceSpec, ...]:
         """Return the repository's services and those that Compose gives, or gave, this worktree."""
         named = {spec.name for spec in repository.services}
         extra = {c.service for c in self.observed.containers if c.worktree == worktree.path}
-        kept = self.kept.get(worktree.id)
-        extra |= {name for name, known in kept.services.items() if claims.published(known.source)} if kept else set()
+        known = self.remembered.get(worktree.id)
+        extra |= {name for name, each in known.services.items() if claims.published(each.source)} if known else set()
         return (*repository.services, *(ServiceSpec(name) for name in sorted(extra - named)))
 
     def hash_port(self, worktree: Worktree, service: str) -> int:
@@ -69,79 +69,81 @@ class Scene:
         return service_port(service, self.labels[worktree.id] if worktree.branch is None else worktree.branch)
 
 
-def scene(observed: Observed, remembered: Memory) -> Scene:
-    """Return the scene of one pass; what is remembered of worktrees that are gone counts for nothing."""
-    kept = surviving(observed, remembered)
+def plan_context(observed: Observed, memory: Memory) -> PlanContext:
+    """Return the context of one pass; what is remembered of worktrees that are gone counts for nothing."""
+    remembered = surviving(observed, memory)
     aged = labels.by_age(observed.repositories)
-    repository_names = labels.repository_names(observed.repositories, kept.values())
-    names = labels.assign(aged, kept, repository_names)
-    bare = Scene(
+    repository_names = labels.repository_names(observed.repositories, remembered.values())
+    names = labels.assign(aged, remembered, repository_names)
+    bare = PlanContext(
         observed=observed,
         held=claims.holders(observed.listeners),
-        kept=kept,
+        remembered=remembered,
         listening=claims.by_port(observed.listeners),
         aged=aged,
         repository_names=repository_names,
         labels=names,
-        identities=identities(aged, kept, names=names, repositories=repository_names),
-        elsewhere=frozenset(_told(known for i, known in kept.items() if i not in names)),
+        identities=identities(aged, remembered, names=names, repositories=repository_names),
+        elsewhere=frozenset(_remembered_ports(known for i, known in remembered.items() if i not in names)),
     )
-    wished = replace(bare, wishes=_wishes(bare))
-    return replace(wished, assigned=assign(tuple(_wants(wished)), observed, elsewhere=bare.elsewhere))
+    with_declared = replace(bare, declared_ports=_declared_ports(bare))
+    return replace(
+        with_declared, assigned=assign(tuple(_port_requests(with_declared)), observed, elsewhere=bare.elsewhere)
+    )
 
 
-def surviving(observed: Observed, remembered: Memory) -> dict[WorktreeId, Kept]:
+def surviving(observed: Observed, memory: Memory) -> dict[WorktreeId, RememberedWorktree]:
     """Return what is remembered of worktrees that are there, only hidden or missing, or that nobody looked at."""
     looked_at = {r.common_dir for r in observed.repositories if r.worktrees}  # none: git did not answer
     worktrees = tuple(worktree for repository in observed.repositories for worktree in repository.worktrees)
     alive = {worktree.id for worktree in worktrees}
     copies = {f"{worktree.path}/.git" for worktree in worktrees if worktree.copy}  # known as repositories before
     gone = looked_at | copies
-    return {k.id: k for k in remembered.worktrees if k.id in alive or k.id.common_dir not in gone}
+    return {k.id: k for k in memory.worktrees if k.id in alive or k.id.common_dir not in gone}
 
 
-def _told(kept: Iterable[Kept]) -> Iterator[int]:
-    services = (service for known in kept for service in known.services.values())
-    yield from (port for service in services for port in (service.assigned, service.given) if port)
+def _remembered_ports(worktrees: Iterable[RememberedWorktree]) -> Iterator[int]:
+    services = (service for known in worktrees for service in known.services.values())
+    yield from (port for service in services for port in (service.assigned, service.env_port) if port)
 
 
-def _wishes(scene: Scene) -> dict[Key, Wish]:
-    inherited = claims.inherited(scene.observed.repositories)
+def _declared_ports(context: PlanContext) -> dict[Key, DeclaredPort]:
+    inherited = claims.inherited(context.observed.repositories)
     return {
-        (worktree.id, spec.name): _wish(scene, repository, worktree, spec, inherited)
-        for repository, worktree in scene.aged
-        for spec in scene.specs(repository, worktree)
+        (worktree.id, spec.name): _declared_port(context, repository, worktree, spec, inherited)
+        for repository, worktree in context.aged
+        for spec in context.specs(repository, worktree)
     }
 
 
-def _wish(
-    scene: Scene, repository: Repository, worktree: Worktree, spec: ServiceSpec, handed_down: claims.Inherited
-) -> Wish:
-    reserved = scene.observed.reserved
+def _declared_port(
+    context: PlanContext, repository: Repository, worktree: Worktree, spec: ServiceSpec, handed_down: claims.Inherited
+) -> DeclaredPort:
+    reserved = context.observed.reserved
     ruled: tuple[Problem, ...] = ()
     override = repository.overrides.get(worktree.branch) if worktree.branch else None
     if override and (port := override.ports.get(spec.name)):
         if port not in reserved:
-            return Wish(Candidate(port, "settings"), port)
+            return DeclaredPort(Candidate(port, "settings"), port)
         message = f"port {port} in router.toml is a port of the router's own"
         ruled = (Problem("bad-port", message, "write a free port into router.toml", spec.name),)
     inherited = frozenset[int]()
     if not worktree.main:
         inherited = handed_down.get((repository.common_dir, spec.name), inherited)
-    declared, wrong = claims.own_declaration(worktree, spec, inherited=inherited, reserved=reserved, held=scene.held)
+    declared, wrong = claims.own_declaration(worktree, spec, inherited=inherited, reserved=reserved, held=context.held)
     own, _ = claims.own_declaration(worktree, spec, inherited=inherited, reserved=reserved, held={})
-    return Wish(declared, own.port if own else None, (*ruled, *wrong))
+    return DeclaredPort(declared, own.port if own else None, (*ruled, *wrong))
 
 
-def _wants(scene: Scene) -> Iterator[Want]:
-    for repository, worktree in scene.aged:
-        for spec in scene.specs(repository, worktree):
-            declared = scene.wishes[worktree.id, spec.name].declared
-            yield Want(
+def _port_requests(context: PlanContext) -> Iterator[PortRequest]:
+    for repository, worktree in context.aged:
+        for spec in context.specs(repository, worktree):
+            declared = context.declared_ports[worktree.id, spec.name].declared
+            yield PortRequest(
                 worktree=worktree,
                 spec=spec,
-                hashed=scene.hash_port(worktree, spec.name),
-                index=scene.identities[worktree.id].index,
+                hashed=context.hash_port(worktree, spec.name),
+                index=context.identities[worktree.id].index,
                 declared=declared.port if declared else None,
-                known=scene.known(worktree, spec.name),
+                known=context.remembered_service(worktree, spec.name),
             )

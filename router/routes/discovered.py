@@ -10,7 +10,7 @@ from router.routes.claims import Candidate
 Choice = tuple[dict[str, Candidate], list[Problem]]
 
 
-def found(
+def discover(
     worktree: Worktree,
     specs: Sequence[ServiceSpec],
     declared: Mapping[str, Candidate | None],

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
-from router.model import Kept, Worktree, WorktreeId
+from router.model import RememberedWorktree, Worktree, WorktreeId
 from router.naming import hash3, label
 from router.routes import labels
 from router.routes.labels import Aged
@@ -23,7 +23,7 @@ class Identity:
 
 def identities(
     aged: tuple[Aged, ...],
-    kept: Mapping[WorktreeId, Kept],
+    kept: Mapping[WorktreeId, RememberedWorktree],
     *,
     names: Mapping[WorktreeId, str],
     repositories: Mapping[str, str],
@@ -60,7 +60,7 @@ def identities(
     return found
 
 
-def _indexes(aged: tuple[Aged, ...], kept: Mapping[WorktreeId, Kept]) -> dict[WorktreeId, int]:
+def _indexes(aged: tuple[Aged, ...], kept: Mapping[WorktreeId, RememberedWorktree]) -> dict[WorktreeId, int]:
     """Return each worktree's number: what is remembered, what its directory's name says, 0 for main, the next free."""
     pools = {repository.common_dir: labels.row(repository.path) or repository.common_dir for repository, _ in aged}
     taken: dict[str, set[int]] = {pool: set() for pool in pools.values()}
@@ -76,16 +76,16 @@ def _indexes(aged: tuple[Aged, ...], kept: Mapping[WorktreeId, Kept]) -> dict[Wo
     return found
 
 
-def _remembered(_worktree: Worktree, known: Kept | None, _taken: set[int]) -> int | None:
+def _remembered(_worktree: Worktree, known: RememberedWorktree | None, _taken: set[int]) -> int | None:
     return known.index if known else None
 
 
-def _named(worktree: Worktree, _known: Kept | None, _taken: set[int]) -> int | None:
+def _named(worktree: Worktree, _known: RememberedWorktree | None, _taken: set[int]) -> int | None:
     named = labels.number(worktree.path) if worktree.main or worktree.copy else None
     return 0 if named is None and worktree.main else named
 
 
-def _next(_worktree: Worktree, _known: Kept | None, taken: set[int]) -> int:
+def _next(_worktree: Worktree, _known: RememberedWorktree | None, taken: set[int]) -> int:
     return next(n for n in count(1) if n not in taken)
 
 

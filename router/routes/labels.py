@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from itertools import count
 from pathlib import PurePath
 
-from router.model import Kept, Problem, Repository, Worktree, WorktreeId
+from router.model import Problem, RememberedWorktree, Repository, Worktree, WorktreeId
 from router.naming import hash3, label, shown, suffixed
 
 Aged = tuple[Repository, Worktree]
@@ -23,7 +23,7 @@ def by_age(repositories: Iterable[Repository]) -> tuple[Aged, ...]:
     )
 
 
-def repository_names(repositories: Iterable[Repository], kept: Iterable[Kept] = ()) -> dict[str, str]:
+def repository_names(repositories: Iterable[Repository], kept: Iterable[RememberedWorktree] = ()) -> dict[str, str]:
     """Return the shown name of each repository by common directory; the later of two equal ones gets `-2`.
 
     A name once given stays, also while the repository that had it first is not looked at.
@@ -41,12 +41,14 @@ def repository_names(repositories: Iterable[Repository], kept: Iterable[Kept] = 
     return names
 
 
-def assign(aged: tuple[Aged, ...], kept: Mapping[WorktreeId, Kept], names: Mapping[str, str]) -> dict[WorktreeId, str]:
+def assign(
+    aged: tuple[Aged, ...], kept: Mapping[WorktreeId, RememberedWorktree], names: Mapping[str, str]
+) -> dict[WorktreeId, str]:
     """Return the label of every worktree.
 
     Remembered labels are given first, to worktrees whose branch is still the same; then the others choose,
     oldest first, by the rules of `contract/naming.json`. Of the checkouts of one row, those that nobody looks at now
-    keep theirs too: they were told them, and will be routed side by side.
+    keep theirs too: they were elsewhere them, and will be routed side by side.
     """
     labels: dict[WorktreeId, str] = {}
     owners: dict[str, str] = {}
@@ -55,10 +57,10 @@ def assign(aged: tuple[Aged, ...], kept: Mapping[WorktreeId, Kept], names: Mappi
         if known and known.label not in owners and _unchanged(known, repository, worktree):
             labels[worktree.id] = known.label
             owners[known.label] = repository.common_dir
-    told = _told(kept.values(), {repository.common_dir for repository, _ in aged})
+    elsewhere = _labels_elsewhere(kept.values(), {repository.common_dir for repository, _ in aged})
     for repository, worktree in aged:
         if worktree.id not in labels:
-            taken = {**told.get(row(repository.path), {}), **owners}
+            taken = {**elsewhere.get(row(repository.path), {}), **owners}
             prefix = names[repository.common_dir]
             free = next(c for c in _candidates(repository, worktree, prefix, taken) if c not in taken)
             labels[worktree.id] = free
@@ -66,14 +68,16 @@ def assign(aged: tuple[Aged, ...], kept: Mapping[WorktreeId, Kept], names: Mappi
     return labels
 
 
-def _told(kept: Iterable[Kept], looked_at: AbstractSet[str]) -> dict[str | None, dict[str, str]]:
+def _labels_elsewhere(
+    kept: Iterable[RememberedWorktree], looked_at: AbstractSet[str]
+) -> dict[str | None, dict[str, str]]:
     """Return the labels of the worktrees that nobody looks at, with their common directories, by row."""
-    told: dict[str | None, dict[str, str]] = {}
+    elsewhere: dict[str | None, dict[str, str]] = {}
     for known in kept:
         common = known.id.common_dir
         if common not in looked_at and (of := row(common.removesuffix("/.git"))):
-            told.setdefault(of, {})[known.label] = common
-    return told
+            elsewhere.setdefault(of, {})[known.label] = common
+    return elsewhere
 
 
 def number(path: str) -> int | None:
@@ -140,7 +144,7 @@ def _candidates(repository: Repository, worktree: Worktree, prefix: str, owners:
     yield from (suffixed(base, f"{suffix}-{n}") for n in count(2))
 
 
-def _unchanged(known: Kept, repository: Repository, worktree: Worktree) -> bool:
+def _unchanged(known: RememberedWorktree, repository: Repository, worktree: Worktree) -> bool:
     return known.branch == worktree.branch and known.wanted == wanted(repository, worktree)
 
 

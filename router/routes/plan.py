@@ -19,11 +19,10 @@ from router.model import (
 from router.naming import shown
 from router.routes import claims, labels
 from router.routes.claims import Candidate, Claim
-from router.routes.conflicts import Outcome, outcome, problems
-from router.routes.context import Scene
-from router.routes.context import scene as drawn
-from router.routes.discovered import found
-from router.routes.memory import kept
+from router.routes.conflicts import PortOwners, port_owners, problems
+from router.routes.context import PlanContext, plan_context
+from router.routes.discovered import discover
+from router.routes.memory import next_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,30 +33,30 @@ class Plan:
     memory: Memory
 
 
-def plan(observed: Observed, remembered: Memory) -> Plan:
+def plan(observed: Observed, memory: Memory) -> Plan:
     """Decide names and ports of every worktree. Pure: the same arguments give the same plan."""
-    scene = drawn(observed, remembered)
-    contests = {w.id: _contest(scene, repository, w, age) for age, (repository, w) in enumerate(scene.aged)}
+    context = plan_context(observed, memory)
+    contests = {w.id: _contest(context, repository, w, age) for age, (repository, w) in enumerate(context.aged)}
     every = list(chain.from_iterable(contests.values()))
-    claims.settle(every, scene.held)
-    contests = {w.id: [c for c in contests[w.id] if _stands(c, repository)] for repository, w in scene.aged}
-    routes = tuple(_routes(scene, contests, outcome(every, scene.held)))
+    claims.settle(every, context.held)
+    contests = {w.id: [c for c in contests[w.id] if _stands(c, repository)] for repository, w in context.aged}
+    routes = tuple(_routes(context, contests, port_owners(every, context.held)))
     table = RouteTable(
         routes=tuple(sorted(routes, key=lambda route: route.name)),
         callback_paths=tuple(sorted({path for r in observed.repositories for path in r.callback_paths})),
         problems=tuple(chain.from_iterable(map(_unrouted, observed.repositories))),
     )
-    return Plan(table, kept(remembered, scene, routes, contests))
+    return Plan(table, next_memory(memory, context, routes, contests))
 
 
-def _contest(scene: Scene, repository: Repository, worktree: Worktree, age: int) -> list[Claim]:
-    specs = scene.specs(repository, worktree)
-    wishes = {spec.name: scene.wishes[worktree.id, spec.name] for spec in specs}
-    declared = {name: wish.declared for name, wish in wishes.items()}
-    assigned = {spec.name: scene.assigned[worktree.id, spec.name] for spec in specs}
-    seen = {spec.name: scene.known(worktree, spec.name) for spec in specs}
+def _contest(context: PlanContext, repository: Repository, worktree: Worktree, age: int) -> list[Claim]:
+    specs = context.specs(repository, worktree)
+    declared_ports = {spec.name: context.declared_ports[worktree.id, spec.name] for spec in specs}
+    declared = {name: wish.declared for name, wish in declared_ports.items()}
+    assigned = {spec.name: context.assigned[worktree.id, spec.name] for spec in specs}
+    seen = {spec.name: context.remembered_service(worktree, spec.name) for spec in specs}
     last = {n: known.port for n, known in seen.items() if known and claims.last_seen(known, declared[n])}
-    own, unclear = found(worktree, specs, declared, scene.observed, assigned=assigned, last=last)
+    own, unclear = discover(worktree, specs, declared, context.observed, assigned=assigned, last=last)
     contest = []
     for spec in specs:
         known = seen[spec.name]
@@ -66,8 +65,8 @@ def _contest(scene: Scene, repository: Repository, worktree: Worktree, age: int)
             declared[spec.name],
             own.get(spec.name),
             assigned=Candidate(assigned[spec.name], spec.ports),
-            listening=scene.listening,
-            reserved=scene.observed.reserved,
+            listening=context.listening,
+            reserved=context.observed.reserved,
         )
         claim = Claim(
             worktree=worktree,
@@ -75,10 +74,10 @@ def _contest(scene: Scene, repository: Repository, worktree: Worktree, age: int)
             age=age,
             candidates=candidates,
             had=frozenset({known.port, known.assigned or known.port} if known else ()),
-            hashed=(assigned[spec.name], scene.hash_port(worktree, spec.name)),
+            hashed=(assigned[spec.name], context.hash_port(worktree, spec.name)),
             current=next(candidates),
             declared=declared[spec.name],
-            problems=[*wishes[spec.name].problems, *(p for p in unclear if p.service == spec.name)],
+            problems=[*declared_ports[spec.name].problems, *(p for p in unclear if p.service == spec.name)],
         )
         contest.append(claim)
     return contest
@@ -89,18 +88,18 @@ def _stands(claim: Claim, repository: Repository) -> bool:
     return claim.service in repository.services or claims.published(claim.current.source)
 
 
-def _routes(scene: Scene, contests: Mapping[WorktreeId, list[Claim]], settled: Outcome) -> Iterator[Route]:
-    aliases = labels.aliases(scene.aged, scene.labels)
-    owners = {scene.labels[worktree.id]: worktree for _, worktree in scene.aged}
-    for repository, worktree in scene.aged:
-        name, contest = scene.labels[worktree.id], contests[worktree.id]
+def _routes(context: PlanContext, contests: Mapping[WorktreeId, list[Claim]], settled: PortOwners) -> Iterator[Route]:
+    aliases = labels.aliases(context.aged, context.labels)
+    owners = {context.labels[worktree.id]: worktree for _, worktree in context.aged}
+    for repository, worktree in context.aged:
+        name, contest = context.labels[worktree.id], contests[worktree.id]
         clash = labels.collision(repository, worktree, name, owners.get(labels.wanted(repository, worktree)))
         yield Route(
             name=name,
             worktree=worktree,
-            repository=scene.repository_names[repository.common_dir],
+            repository=context.repository_names[repository.common_dir],
             aliases=aliases[worktree.id],
-            services=tuple(_service(scene, claim) for claim in contest),
+            services=tuple(_service(context, claim) for claim in contest),
             problems=(
                 *worktree.problems,
                 *((clash,) if clash else ()),
@@ -109,10 +108,10 @@ def _routes(scene: Scene, contests: Mapping[WorktreeId, list[Claim]], settled: O
         )
 
 
-def _service(scene: Scene, claim: Claim) -> Service:
+def _service(context: PlanContext, claim: Claim) -> Service:
     port, spec = claim.current.port, claim.service
-    known = scene.known(claim.worktree, spec.name)
-    listener = _live(scene.listening.get(port, ()), claim.worktree.path)
+    known = context.remembered_service(claim.worktree, spec.name)
+    listener = _live(context.listening.get(port, ()), claim.worktree.path)
     last = known if known and known.port == port else None
     return Service(
         name=spec.name,

@@ -16,10 +16,10 @@ def from_container(table: RouteTable, listeners: Iterable[Listener]) -> RouteTab
     A container comes by the address of its bridge, IPv4: it reaches what listens on all interfaces.
     """
     reached = {each.port for each in listeners if not each.loopback_only and each.address == "127.0.0.1"}
-    return replace(table, routes=tuple(_told(route, reached) for route in table.routes))
+    return replace(table, routes=tuple(_with_problems(route, reached) for route in table.routes))
 
 
-def _told(route: Route, reached: set[int]) -> Route:
+def _with_problems(route: Route, reached: set[int]) -> Route:
     problems = tuple(_unreachable(service) for service in route.services if service.up and service.port not in reached)
     return replace(route, problems=(*route.problems, *problems)) if problems else route
 

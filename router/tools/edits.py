@@ -149,11 +149,11 @@ def _with_claude_hooks(text: str) -> str:
             continue
         if not isinstance(hooks.value, dict):
             raise FileError("`hooks` in it is no object", hint="mend it")
-        text = _with_event(text, json_edit.place(text, hooks.start), event, entry, command)
+        text = _with_event(text, json_edit.object_at(text, hooks.start), event, entry, command)
     return text
 
 
-def _with_event(text: str, hooks: json_edit.Place, event: str, entry: dict[str, Any], command: str) -> str:
+def _with_event(text: str, hooks: json_edit.ObjectSpan, event: str, entry: dict[str, Any], command: str) -> str:
     there = hooks.member(event)
     if there is None:
         return json_edit.with_member(text, hooks, event, [entry])

@@ -17,7 +17,7 @@ _COMPOSE = "compose"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Proposal:
     """What `router init` found: the changes to a checkout's files, the text to print, and what to tell beside it."""
 
     root: Path
@@ -33,33 +33,33 @@ class Outcome:
         return f"written: {names}" if written else f"nothing is written yet; --write would write {names}"
 
 
-def outcome(tools: Iterable[str], *, cwd: Path, port: int, redirect_uri: str) -> Outcome:
+def propose(tools: Iterable[str], *, cwd: Path, port: int, redirect_uri: str) -> Proposal:
     """Return what setting these tools up means for the checkout of `cwd`. Nothing is written.
 
     RouterError names the file that cannot be read or changed; then none is changed.
     """
-    place = git_commands.place(cwd)
+    checkout = git_commands.checkout_at(cwd)
     asked = tuple(dict.fromkeys(tools))
     known = tuple(tool for tool in asked if tool in TOOLS)
     texts: dict[str, str | None] = {}
     for path in dict.fromkeys(path for tool in known for path in TOOLS[tool].files):
-        if not _points_to(place.root / path, [place.root / other for other in texts]):
-            _expect_inside(place.root, path)
-            texts[path] = files.text(place.root / path)
-    found, notes = changes(known, texts, Facts(port, redirect_uri, _links(place.main)))
-    report, more = _report(place.root) if _COMPOSE in asked else ("", ())
-    return Outcome(place.root, found, "".join(map(diff, found)) + report, notes + more)
+        if not _points_to(checkout.root / path, [checkout.root / other for other in texts]):
+            _expect_inside(checkout.root, path)
+            texts[path] = files.text(checkout.root / path)
+    found, notes = changes(known, texts, Facts(port, redirect_uri, _links(checkout.main)))
+    report, more = _report(checkout.root) if _COMPOSE in asked else ("", ())
+    return Proposal(checkout.root, found, "".join(map(diff, found)) + report, notes + more)
 
 
-def write(outcome: Outcome) -> None:
+def write(proposal: Proposal) -> None:
     """Write the changes, each file as one step. FileError where one cannot be written."""
-    for change in outcome.changes:
-        path = outcome.root / change.path
+    for change in proposal.changes:
+        path = proposal.root / change.path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as exc:
             raise FileError(f"{path.parent} cannot be made: {exc.strerror}", hint="mend what is there") from exc
-        _expect_inside(outcome.root, change.path)
+        _expect_inside(proposal.root, change.path)
         files.write(path, change.after)
 
 

@@ -22,7 +22,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ObjectSpan:
     """An object in a text: where its brace opens and closes, and its members."""
 
     opens: int
@@ -37,7 +37,7 @@ class Place:
         return found[0] if found else None
 
 
-def read(text: str) -> Place:
+def read(text: str) -> ObjectSpan:
     """Return the object that a JSON text is. FileError where it is something else, or has comments."""
     opens = _skip(text, 1 if text.startswith("\ufeff") else 0)
     try:
@@ -47,10 +47,10 @@ def read(text: str) -> Place:
         raise FileError(f"it is not plain JSON ({line})", hint="mend it; comments are not JSON") from exc
     if not isinstance(value, dict) or _skip(text, end) != len(text):
         raise FileError("it is not one JSON object", hint="mend it; comments are not JSON")
-    return place(text, opens)
+    return object_at(text, opens)
 
 
-def place(text: str, opens: int) -> Place:
+def object_at(text: str, opens: int) -> ObjectSpan:
     """Return the object whose brace opens there, in a text that is JSON."""
     decoder, members = json.JSONDecoder(), []
     at = _skip(text, opens + 1)
@@ -62,10 +62,10 @@ def place(text: str, opens: int) -> Place:
         at = _skip(text, end)
         if text[at] == ",":
             at = _skip(text, at + 1)
-    return Place(opens, at, tuple(members))
+    return ObjectSpan(opens, at, tuple(members))
 
 
-def with_member(text: str, where: Place, key: str, value: Any) -> str:
+def with_member(text: str, where: ObjectSpan, key: str, value: Any) -> str:
     """Return the text with one member more at the object's end."""
     if not where.members:
         outer = _indent(text, where.opens)

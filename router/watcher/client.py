@@ -18,7 +18,7 @@ from router.model import Memory
 from router.naming import shown
 from router.settings import Settings
 from router.status import Document
-from router.store import Owner, Store, joined
+from router.store import RunningWatcher, Store, joined
 
 _PATIENCE = 15.0  # seconds for a watcher to start, to take a repository in, or to end
 _POLL = 0.02
@@ -36,7 +36,7 @@ def places(paths: Iterable[Path]) -> list[Path]:
 
 def status(settings: Settings, store: Store, *, cwd: Path) -> Document:
     """Return the status document: the watcher's own where one runs, else what would be routed."""
-    if store.owner() and (document := _published(store)):
+    if store.running_watcher() and (document := _published(store)):
         return document
     from router.watcher import preview
 
@@ -64,7 +64,7 @@ def here(settings: Settings, store: Store, *, cwd: Path) -> tuple[Document, str 
 
 
 def join(
-    settings: Settings, store: Store, owner: Owner, commons: Sequence[Path], *, take_over: bool
+    settings: Settings, store: Store, owner: RunningWatcher, commons: Sequence[Path], *, take_over: bool
 ) -> tuple[Document, bool]:
     """Let the running watcher serve these repositories too.
 
@@ -131,7 +131,7 @@ def detach(store: Store, arguments: Sequence[str]) -> Document:
 
 def stop(settings: Settings, store: Store) -> bool:
     """End the watcher and the Caddy it started, or the Caddy of one that was killed; False where nothing ran."""
-    owner = store.owner()
+    owner = store.running_watcher()
     if owner is None:
         from router.caddy import modes
 
@@ -141,7 +141,7 @@ def stop(settings: Settings, store: Store) -> bool:
         return ended
     _send(owner, signal.SIGTERM)
     deadline = time.monotonic() + _PATIENCE
-    while store.owner() or proc.identify(owner.pid):
+    while store.running_watcher() or proc.identify(owner.pid):
         if time.monotonic() > deadline:
             raise RouterError(f"the watcher (pid {owner.pid}) does not end", hint=f"run `kill -9 {owner.pid}`")
         time.sleep(_POLL)
@@ -153,7 +153,7 @@ def leave(store: Store, commons: Sequence[Path]) -> None:
     with store.changing() as memory:
         left = tuple(path for path in memory.repositories if path not in set(map(str, commons)))
         store.remember(Memory(left, memory.worktrees))
-    if owner := store.owner():
+    if owner := store.running_watcher():
         _send(owner, signal.SIGUSR1)
         gone = set(map(str, commons))
         _wait_for(store, lambda d: not gone & {r["git_dir"] for r in d["repositories"]})
@@ -221,7 +221,7 @@ def _wait_for(store: Store, enough: Callable[[Mapping[str, Any]], bool]) -> dict
     raise RouterError("the watcher does not answer", hint=f"see {store.watcher_log}")
 
 
-def _send(owner: Owner, number: int) -> None:
+def _send(owner: RunningWatcher, number: int) -> None:
     try:
         os.kill(owner.pid, number)
     except OSError as exc:

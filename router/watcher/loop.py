@@ -20,7 +20,7 @@ from router.observe.survey import living
 from router.routes.memory import merged
 from router.settings import Settings
 from router.status import Frame
-from router.store import Owner, Store
+from router.store import RunningWatcher, Store
 from router.watcher.changes import changes
 from router.watcher.events import Wake
 from router.watcher.observer import Look, Observer
@@ -207,8 +207,8 @@ class Watcher:
         self._publisher.withdraw()
 
     def _own(self) -> bool:
-        owner = Owner(os.getpid(), self._since, __version__, self._settings.port, self._settings.caddy)
-        lock = self._store.own(owner)
+        owner = RunningWatcher(os.getpid(), self._since, __version__, self._settings.port, self._settings.caddy)
+        lock = self._store.take_lock(owner)
         self._lock = self._lock if lock is None else lock
         return lock is not None
 

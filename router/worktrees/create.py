@@ -14,8 +14,8 @@ from router.repository_settings import Setup
 from router.settings import Settings
 from router.store import Store
 from router.worktrees import git_commands, unsaved
-from router.worktrees.git_commands import Place
-from router.worktrees.provision import Say, furnish, setup
+from router.worktrees.git_commands import Checkout
+from router.worktrees.provision import Say, provision, setup
 
 HOME = (".claude", "worktrees")  # where Claude Code has its own
 PREFIX = "worktree-"
@@ -31,10 +31,10 @@ def create(name: str, *, cwd: Path, settings: Settings, store: Store, say: Say) 
     `router.toml` says `fetch`. A branch that is there is taken as it is. `say` is told each step. RouterError,
     or KeyboardInterrupt for a signal: then everything this call made is gone again.
     """
-    here = git_commands.place(cwd)
+    here = git_commands.checkout_at(cwd)
     path = here.main.joinpath(*HOME, _checked(here.common, name))
     wanted = setup(here.main)
-    made, branch = Place(here.common, here.main, path), f"{PREFIX}{name}"
+    made, branch = Checkout(here.common, here.main, path), f"{PREFIX}{name}"
     owned, start = False, None
     with _interruptible():
         try:
@@ -45,7 +45,7 @@ def create(name: str, *, cwd: Path, settings: Settings, store: Store, say: Say) 
                 _add(made, branch, start, say=say)
             else:
                 _expect_whole(made, say=say)
-            furnish(made, wanted, settings, store, say=say)
+            provision(made, wanted, settings, store, say=say)
         except BaseException:
             if owned:
                 _undo(made, branch, start, say=say)
@@ -55,9 +55,9 @@ def create(name: str, *, cwd: Path, settings: Settings, store: Store, say: Say) 
 
 def post_create(*, cwd: Path, settings: Settings, store: Store, say: Say) -> None:
     """Give the worktree of `cwd`, whoever made it, what it needs; what it has of its own stays."""
-    place = git_commands.place(cwd)
+    checkout = git_commands.checkout_at(cwd)
     with _interruptible():
-        furnish(place, setup(place.main), settings, store, say=say)
+        provision(checkout, setup(checkout.main), settings, store, say=say)
 
 
 def remove(path: Path, *, force: bool, say: Say) -> None:
@@ -66,26 +66,26 @@ def remove(path: Path, *, force: bool, say: Say) -> None:
     UnsavedWorkError where work would go that is nowhere else, unless `force`; a branch with such work stays then
     too. One that is gone already is fine.
     """
-    place = _place_of(path)
-    worktree = git_commands.registered(place.common, place.root)
+    checkout = _checkout_of(path)
+    worktree = git_commands.registered(checkout.common, checkout.root)
     if worktree is None:
-        if os.path.lexists(place.root):
-            raise GitError(f"{place.root} is no worktree of {place.main}", hint="see `git worktree list`")
-        say(f"{shown(str(place.root))} is gone already")
+        if os.path.lexists(checkout.root):
+            raise GitError(f"{checkout.root} is no worktree of {checkout.main}", hint="see `git worktree list`")
+        say(f"{shown(str(checkout.root))} is gone already")
         return
-    admin = git_commands.admin(place.common, worktree)
+    admin = git_commands.admin(checkout.common, worktree)
     branch = files.text(admin / _MARK)
     if not force and worktree.present:
-        if work := unsaved.work(place, admin, branch):
+        if work := unsaved.work(checkout, admin, branch):
             raise UnsavedWorkError(
-                f"{shown(str(place.root))} stays: {'; '.join(work)}",
-                hint=f"commit, push or merge it; or: router hook worktree-remove --force {shown(str(place.root))}",
+                f"{shown(str(checkout.root))} stays: {'; '.join(work)}",
+                hint=f"commit, push or merge it; or: router hook worktree-remove --force {shown(str(checkout.root))}",
             )
-        unsaved.clear(place)
-    git_commands.remove(place.common, place.root, force=force or bool(git_commands.submodules(place.root)))
-    say(f"removed {shown(str(place.root))}")
-    _drop(place, branch, say=say)
-    for parent in (place.root.parent, place.root.parent.parent):
+        unsaved.clear(checkout)
+    git_commands.remove(checkout.common, checkout.root, force=force or bool(git_commands.submodules(checkout.root)))
+    say(f"removed {shown(str(checkout.root))}")
+    _drop(checkout, branch, say=say)
+    for parent in (checkout.root.parent, checkout.root.parent.parent):
         with contextlib.suppress(OSError):  # the last one leaves no empty directory
             parent.rmdir()
 
@@ -120,17 +120,17 @@ def _claim(path: Path) -> bool:
     raise FileError(f"{path} cannot be made", hint="try again")
 
 
-def _expect_whole(place: Place, *, say: Say) -> None:
-    worktree = git_commands.registered(place.common, place.root)
-    if worktree is None or not worktree.made or place.root.is_symlink():
+def _expect_whole(checkout: Checkout, *, say: Say) -> None:
+    worktree = git_commands.registered(checkout.common, checkout.root)
+    if worktree is None or not worktree.made or checkout.root.is_symlink():
         raise GitError(
-            f"{place.root} is in the way: it is no worktree, or another call is making it",
+            f"{checkout.root} is in the way: it is no worktree, or another call is making it",
             hint="try again, choose another name, or remove that directory",
         )
-    say(f"{shown(str(place.root))} is there already and is used as it is")
+    say(f"{shown(str(checkout.root))} is there already and is used as it is")
 
 
-def _start(here: Place, wanted: Setup, *, say: Say) -> str:
+def _start(here: Checkout, wanted: Setup, *, say: Say) -> str:
     """Return the commit that a new branch begins at; without the network, what was last fetched will do."""
     if wanted.fetch:
         try:
@@ -144,7 +144,7 @@ def _start(here: Place, wanted: Setup, *, say: Say) -> str:
     return git_commands.head(here.root)
 
 
-def _add(made: Place, branch: str, start: str | None, *, say: Say) -> None:
+def _add(made: Checkout, branch: str, start: str | None, *, say: Say) -> None:
     git_commands.add(made.main, made.root, branch, start)
     if start:
         worktree = git_commands.registered(made.common, made.root)
@@ -157,7 +157,7 @@ def _add(made: Place, branch: str, start: str | None, *, say: Say) -> None:
         say(f"git does not ignore {'/'.join(HOME)}/: see `router init claude`")
 
 
-def _undo(made: Place, branch: str, start: str | None, *, say: Say) -> None:
+def _undo(made: Checkout, branch: str, start: str | None, *, say: Say) -> None:
     """Remove what this call made: the directory, git's record of it, and the branch unless it was there before."""
     _deaf()
     try:
@@ -171,30 +171,30 @@ def _undo(made: Place, branch: str, start: str | None, *, say: Say) -> None:
             parent.rmdir()
 
 
-def _drop(place: Place, branch: str | None, *, say: Say) -> None:
-    if branch is None or git_commands.tip(place.common, branch) is None:
+def _drop(checkout: Checkout, branch: str | None, *, say: Say) -> None:
+    if branch is None or git_commands.tip(checkout.common, branch) is None:
         return
-    if count := git_commands.only_on(place.common, branch):
+    if count := git_commands.only_on(checkout.common, branch):
         say(f"branch {shown(branch)} stays: {unsaved.commits(count)} on it alone")
         return
     try:
-        git_commands.drop(place.common, branch)
+        git_commands.drop(checkout.common, branch)
     except GitError as exc:
         say(f"branch {shown(branch)} stays: {shown(exc.message)}")
     else:
         say(f"removed branch {shown(branch)}")
 
 
-def _place_of(path: Path) -> Place:
+def _checkout_of(path: Path) -> Checkout:
     """Return the place of a worktree that `create` may have made. UsageError where it is another directory."""
     try:
         real = Path(os.path.realpath(path))
     except ValueError as exc:  # a zero in it, or half a character
         raise UsageError(f"{str(path)!r} is no path", hint="name the worktree to remove") from exc
     if path.is_absolute() and real.parts[-3:-1] == HOME and len(real.parts) > len(HOME) + 1:
-        main = git_commands.place(real.parents[len(HOME)])
+        main = git_commands.checkout_at(real.parents[len(HOME)])
         if main.main == real.parents[len(HOME)]:
-            return Place(main.common, main.main, real)
+            return Checkout(main.common, main.main, real)
     raise UsageError(
         f"{path} is not below the `{'/'.join(HOME)}` of a main checkout",
         hint="this removes what `router hook worktree-create` made; for others: `git worktree remove`",

@@ -21,7 +21,7 @@ _UNDER_WAY = ("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD", 
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Checkout:
     """A repository as seen from a directory: its common directory, main checkout, and the worktree one is in."""
 
     common: Path
@@ -29,7 +29,7 @@ class Place:
     root: Path
 
 
-def place(directory: Path) -> Place:
+def checkout_at(directory: Path) -> Checkout:
     """Return where a directory is. GitError where it is in no worktree, or the repository has no main checkout."""
     common = git.common_dir(directory)
     worktrees = git.worktrees(common)
@@ -39,7 +39,7 @@ def place(directory: Path) -> Place:
     if main is None or not roots:
         what = "is in no worktree" if main else "belongs to a repository without a main checkout"
         raise GitError(f"{directory} {what}", hint="run this inside a checkout of the repository")
-    return Place(common, Path(os.path.realpath(main)), max(roots, key=lambda root: len(root.parts)))
+    return Checkout(common, Path(os.path.realpath(main)), max(roots, key=lambda root: len(root.parts)))
 
 
 def registered(common: Path, path: Path) -> Worktree | None:
@@ -161,8 +161,8 @@ def included(main: Path) -> tuple[str, ...]:
 
 def ignored(checkout: Path, paths: Iterable[str]) -> tuple[str, ...]:
     """Return those of some paths, relative to a checkout, that git ignores there."""
-    given = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    return _names(git.change(checkout, "check-ignore", "--stdin", "-z", given=given, fine=(0, 1))) if given else ()
+    stdin = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    return _names(git.change(checkout, "check-ignore", "--stdin", "-z", stdin=stdin, fine=(0, 1))) if stdin else ()
 
 
 def compose_files(checkout: Path) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from router.repository_settings import FILE, Setup, read_repository_settings
 from router.settings import Settings
 from router.store import Store
 from router.worktrees import git_commands
-from router.worktrees.git_commands import Place
+from router.worktrees.git_commands import Checkout
 
 Say = Callable[[str], None]
 
@@ -29,21 +29,21 @@ def setup(main: Path) -> Setup:
         raise SettingsError(f"{path}: {exc.message}", hint="mend it; nothing was made") from exc
 
 
-def furnish(place: Place, wanted: Setup, settings: Settings, store: Store, *, say: Say) -> None:
+def provision(checkout: Checkout, wanted: Setup, settings: Settings, store: Store, *, say: Say) -> None:
     """Give a worktree what it needs; what it has of its own stays. `say` is told each step.
 
     Doing it twice is doing it once. The main checkout itself gets an env block only. RouterError says what failed.
     """
-    if place.root != place.main:
-        _copy(place, git_commands.included(place.main), say=say)
-        _copy(place, wanted.copies, say=say)
-        _link(place, wanted.link, say=say)
-        _populate(place, wanted, say=say)
-    _write_env(place.root, settings, store, say=say)
+    if checkout.root != checkout.main:
+        _copy(checkout, git_commands.included(checkout.main), say=say)
+        _copy(checkout, wanted.copies, say=say)
+        _link(checkout, wanted.link, say=say)
+        _populate(checkout, wanted, say=say)
+    _write_env(checkout.root, settings, store, say=say)
 
 
-def _copy(place: Place, paths: Iterable[str], *, say: Say) -> None:
-    for source, target in _missing(place, paths, say=say):
+def _copy(checkout: Checkout, paths: Iterable[str], *, say: Say) -> None:
+    for source, target in _missing(checkout, paths, say=say):
         beside = target.with_name(f".{target.name}.{os.getpid()}.new")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -58,12 +58,12 @@ def _copy(place: Place, paths: Iterable[str], *, say: Say) -> None:
             raise FileError(f"{source} cannot be copied: {_reason(exc)}", hint="mend it, or do not copy it") from exc
         finally:
             _clear(beside)
-        say(f"copied {shown(str(target.relative_to(place.root)))}")
+        say(f"copied {shown(str(target.relative_to(checkout.root)))}")
 
 
-def _link(place: Place, paths: Iterable[str], *, say: Say) -> None:
+def _link(checkout: Checkout, paths: Iterable[str], *, say: Say) -> None:
     linked = []
-    for source, target in _missing(place, paths, say=say):
+    for source, target in _missing(checkout, paths, say=say):
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(source, target_is_directory=source.is_dir())
@@ -71,19 +71,19 @@ def _link(place: Place, paths: Iterable[str], *, say: Say) -> None:
             continue
         except OSError as exc:
             raise FileError(f"{target} cannot be linked: {exc.strerror}", hint="mend its directory") from exc
-        linked.append(str(target.relative_to(place.root)))
+        linked.append(str(target.relative_to(checkout.root)))
         say(f"linked {shown(linked[-1])}")
-    for path in sorted({*linked} - {*git_commands.ignored(place.root, linked)}):
+    for path in sorted({*linked} - {*git_commands.ignored(checkout.root, linked)}):
         say(f"git does not ignore the link {shown(path)}, and `{shown(path)}/` is not enough: ignore `/{shown(path)}`")
 
 
-def _missing(place: Place, paths: Iterable[str], *, say: Say) -> Iterable[tuple[Path, Path]]:
+def _missing(checkout: Checkout, paths: Iterable[str], *, say: Say) -> Iterable[tuple[Path, Path]]:
     """Yield what the main checkout has and the worktree lacks, as source and target, none outside of either."""
     for path in paths:
-        source, target = place.main / path, place.root / path
+        source, target = checkout.main / path, checkout.root / path
         if os.path.lexists(target) or not os.path.lexists(source):
             continue
-        if _real(source.parent, place.main) and _real(target.parent, place.root):
+        if _real(source.parent, checkout.main) and _real(target.parent, checkout.root):
             yield source, target
         else:  # a branch may have a link where another has a directory
             say(f"left out {shown(path)}: a link leads to it")
@@ -94,19 +94,19 @@ def _real(directory: Path, root: Path) -> bool:
     return Path(os.path.realpath(directory)) == root / directory.relative_to(root)
 
 
-def _populate(place: Place, wanted: Setup, *, say: Say) -> None:
+def _populate(checkout: Checkout, wanted: Setup, *, say: Say) -> None:
     """Check out the submodules that the main checkout has. Those that would need the network want `fetch = true`.
 
     One that cannot be had is told, not an error: the worktree is of use without it.
     """
-    for path, url in git_commands.submodules(place.root).items():
-        if not (place.main / path / ".git").exists() or (place.root / path / ".git").exists():
+    for path, url in git_commands.submodules(checkout.root).items():
+        if not (checkout.main / path / ".git").exists() or (checkout.root / path / ".git").exists():
             continue
         if not wanted.fetch and not url.startswith(("/", "file:///")):
             say(f"left out the submodule {shown(path)}: it is elsewhere; `[setup] fetch = true` would fetch it")
             continue
         try:
-            git_commands.populate(place.root, path)
+            git_commands.populate(checkout.root, path)
             say(f"checked out the submodule {shown(path)}")
         except RouterError as exc:
             say(f"left out the submodule {shown(path)}: {shown(exc.message)}")

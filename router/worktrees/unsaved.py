@@ -7,12 +7,12 @@ from router.env.worktree_env import FILES
 from router.errors import BlockError
 from router.naming import shown
 from router.worktrees import git_commands
-from router.worktrees.git_commands import Place
+from router.worktrees.git_commands import Checkout
 
 _NAMED = 5
 
 
-def work(place: Place, admin: Path, branch: str | None) -> list[str]:
+def work(checkout: Checkout, admin: Path, branch: str | None) -> list[str]:
     """Return what would be lost, each as a sentence; empty where nothing would.
 
     That is: files neither committed nor ignored (`.env.local` with the router's block alone, and links into the
@@ -25,13 +25,13 @@ def work(place: Place, admin: Path, branch: str | None) -> list[str]:
         found.append(f"it is locked ({shown(lock.strip()) or 'no reason is given'})")
     if doing := git_commands.under_way(admin):
         found.append(f"a {doing} is under way")
-    changed = [name for state, name in git_commands.uncommitted(place.root) if not _ours(place, state, name)]
+    changed = [name for state, name in git_commands.uncommitted(checkout.root) if not _ours(checkout, state, name)]
     if changed:
         more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
         found.append(f"not committed: {', '.join(map(shown, changed[:_NAMED]))}{more}")
-    if count := git_commands.unmerged(place.root, besides=branch):
+    if count := git_commands.unmerged(checkout.root, besides=branch):
         found.append(f"{commits(count)} on {shown(branch or 'a detached HEAD')} alone")
-    return [*found, *_in_submodules(place.root)]
+    return [*found, *_in_submodules(checkout.root)]
 
 
 def commits(count: int) -> str:
@@ -39,19 +39,19 @@ def commits(count: int) -> str:
     return f"{count} commit{'s are' if count > 1 else ' is'}"
 
 
-def clear(place: Place) -> None:
+def clear(checkout: Checkout) -> None:
     """Remove what only the router put there and git does not ignore, so that git finds the worktree clean."""
-    for state, name in git_commands.uncommitted(place.root):
-        if _ours(place, state, name):
-            (place.root / name).unlink(missing_ok=True)
+    for state, name in git_commands.uncommitted(checkout.root):
+        if _ours(checkout, state, name):
+            (checkout.root / name).unlink(missing_ok=True)
 
 
-def _ours(place: Place, state: str, name: str) -> bool:
-    path = place.root / name
+def _ours(checkout: Checkout, state: str, name: str) -> bool:
+    path = checkout.root / name
     if state != "??":
         return False
     if path.is_symlink():
-        return path.readlink() == place.main / name
+        return path.readlink() == checkout.main / name
     if name not in FILES.values():
         return False
     try:

@@ -13,9 +13,9 @@ from router.caddy.callback_rules import (
     Decision,
     Request,
     decide,
+    destinations,
     original,
     path_pattern,
-    places,
     redirect_uri_pattern,
 )
 from router.naming import check_callback_path
@@ -23,7 +23,7 @@ from tests.fakes import route, service, table
 
 CONTRACT: dict[str, Any] = json.loads((Path(__file__).parents[1] / "contract" / "oauth-callback.json").read_text())
 PATHS = ("/auth/callback", "/complete/*")
-LIVE = places(
+LIVE = destinations(
     table(
         *(
             route(name, service("web", 14000 + i), service("api", 24000 + i), aliases=(f"alias-of-{name}",))
@@ -93,7 +93,7 @@ def test_what_only_looks_like_a_tag_is_read_as_a_state(state: str) -> None:
 
 
 def test_callbacks_to_the_dev_servers_own_port() -> None:
-    live = places(table(route("main", service("web", 14000), service("api", 24000))), port=8080, target="port")
+    live = destinations(table(route("main", service("web", 14000), service("api", 24000))), port=8080, target="port")
 
     def origin(state: str) -> str | None:
         decision = decide(Request("/auth/callback", f"state={state}"), paths=PATHS, live=live)
@@ -183,7 +183,7 @@ def test_no_redirect_uri_of_ours(text: str) -> None:
 
 
 def test_nothing_is_live_in_an_empty_table() -> None:
-    decision = decide(Request("/auth/callback", "state=main"), paths=PATHS, live=places(table(), port=8080))
+    decision = decide(Request("/auth/callback", "state=main"), paths=PATHS, live=destinations(table(), port=8080))
     assert decision is not None
     assert decision.status == 404
 
@@ -200,7 +200,7 @@ QUERIES = st.one_of(
     st.lists(st.sampled_from(PIECES), max_size=12).map("".join),
     st.text(max_size=60),
 )
-ORIGINS = {place.origin for place in LIVE.values()} | {place.home for place in LIVE.values()}
+ORIGINS = {destination.origin for destination in LIVE.values()} | {destination.home for destination in LIVE.values()}
 
 
 @given(query=QUERIES, body=QUERIES, method=st.sampled_from(["GET", "HEAD", "POST", "PUT"]), relayed=st.booleans())

@@ -15,10 +15,10 @@ import pytest
 
 from router import proc
 from router.caddy import embedded
-from router.caddy.embedded import Embedded, Record, binary, end_recorded, listening_sockets, recorded
+from router.caddy.embedded import CaddyRecord, Embedded, binary, end_recorded, listening_sockets, recorded
 from router.errors import CaddyError, PortTakenError, SettingsError
 
-RUNNING = Record(os.getpid(), 0.0, 8080, ("fd/3",), "v2.11.7")
+RUNNING = CaddyRecord(os.getpid(), 0.0, 8080, ("fd/3",), "v2.11.7")
 
 
 @contextlib.contextmanager
@@ -105,7 +105,7 @@ def test_the_caddy_of_a_watcher_that_was_killed_is_ended(tmp_path: Path) -> None
         assert identity
         record = {**vars_of(RUNNING), "pid": identity.pid, "created": identity.created}
         (tmp_path / "caddy.json").write_text(json.dumps(record))
-        assert recorded(tmp_path) == Record(**{**record, "bind": ("fd/3",)})
+        assert recorded(tmp_path) == CaddyRecord(**{**record, "bind": ("fd/3",)})
         assert end_recorded(tmp_path, tmp_path / "caddy.sock")
         assert process.poll() is not None or process.wait(5)
     assert list(tmp_path.iterdir()) == []
@@ -118,7 +118,7 @@ def adopted(directory: Path, pid: int, port: int) -> Embedded:
     )
     identity = proc.identify(pid)
     assert identity
-    record = Record(pid, identity.created, port, ("fd/3",), caddy.version)
+    record = CaddyRecord(pid, identity.created, port, ("fd/3",), caddy.version)
     (directory / "caddy.json").write_text(json.dumps(vars_of(record)))
     assert caddy.adopt()
     return caddy
@@ -138,5 +138,5 @@ def test_the_port_of_a_caddy_that_was_killed_is_waited_for(tmp_path: Path) -> No
     caddy.close()
 
 
-def vars_of(record: Record) -> dict[str, object]:
+def vars_of(record: CaddyRecord) -> dict[str, object]:
     return {name: getattr(record, name) for name in record.__dataclass_fields__}

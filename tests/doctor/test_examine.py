@@ -19,7 +19,7 @@ from router.doctor.examine import Check, examine, together
 from router.doctor.findings import Finding
 from router.errors import GitError, SettingsError
 from router.settings import Settings, load
-from router.store import Owner, Store
+from router.store import RunningWatcher, Store
 
 Make = Callable[..., Seen]
 
@@ -62,7 +62,7 @@ def seen(tmp_path: Path, free: int) -> Make:
             beat = datetime.now(UTC) - timedelta(seconds=running)
             store.write(store.site / "heartbeat", beat.isoformat())
         chosen = Settings(state_dir=store.directory, **values)
-        runs = Owner(os.getpid(), "2026-01-01", __version__, free, mode or chosen.caddy)
+        runs = RunningWatcher(os.getpid(), "2026-01-01", __version__, free, mode or chosen.caddy)
         return Seen(chosen, store, None if running is None else runs, document)
 
     return make

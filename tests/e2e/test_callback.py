@@ -225,7 +225,9 @@ def test_aliases_are_live_names(setup: Setup) -> None:
     ],
 )
 def test_r1_redirects_only_to_origins_of_the_table(setup: Setup, state: str) -> None:
-    origins = {str(o) for p in callback_rules.places(setup.table, port=setup.port).values() for o in (p.origin, p.home)}
+    origins = {
+        str(o) for p in callback_rules.destinations(setup.table, port=setup.port).values() for o in (p.origin, p.home)
+    }
     to = location(setup.call(f"code=c&state={state}"))
     assert to is None or to.removesuffix(f"/auth/callback?code=c&state={state}") in origins
 
@@ -1006,6 +1008,8 @@ REQUESTS = st.builds(
 @settings(max_examples=400, deadline=None)
 @given(request=REQUESTS)
 def test_caddy_and_the_reference_agree(setup: Setup, line: Line, request: callback_rules.Request) -> None:
-    expected = callback_rules.decide(request, paths=PATHS, live=callback_rules.places(setup.table, port=setup.port))
+    expected = callback_rules.decide(
+        request, paths=PATHS, live=callback_rules.destinations(setup.table, port=setup.port)
+    )
     assert expected is not None
     assert line.ask(request) == (expected.status, expected.origin and expected.origin + expected.rest)

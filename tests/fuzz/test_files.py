@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from router import repository_settings
 from router.caddy import embedded
 from router.errors import SettingsError
-from router.model import DEFAULT_SERVICES, Kept, KeptService, Memory, WorktreeId
+from router.model import DEFAULT_SERVICES, Memory, RememberedService, RememberedWorktree, WorktreeId
 from router.naming import check_callback_path, is_label
 from router.observe.envfiles import declarations
-from router.observe.git import Record, parse
+from router.observe.git import ListedWorktree, parse
 from router.ports import parse_port
 from router.routes.plan import plan
-from router.store import Owner, Store
+from router.store import SCHEMA, RunningWatcher, Store
 from tests.fakes import observed, worktree
 
 # What git prints
@@ -30,7 +30,7 @@ from tests.fakes import observed, worktree
 RAW = st.binary(min_size=1, max_size=30).map(lambda raw: raw.replace(b"\0", b"").decode(errors="surrogateescape"))
 TEXT = RAW.filter(bool)
 RECORDS = st.builds(
-    Record,
+    ListedWorktree,
     path=TEXT.map(lambda text: f"/{text}"),
     head=st.text(st.sampled_from("0123456789abcdef"), min_size=40, max_size=40),
     branch=st.none() | TEXT,
@@ -40,7 +40,7 @@ RECORDS = st.builds(
 UNKNOWN = st.sampled_from(["", "prunable gitdir file points to non-existent location", "shiny", "shiny new"])
 
 
-def printed(record: Record, unknown: str) -> bytes:
+def printed(record: ListedWorktree, unknown: str) -> bytes:
     """Return a record as `git worktree list --porcelain -z` prints it, with an attribute of another version's."""
     lines = [f"worktree {record.path}", f"HEAD {record.head}", "bare" if record.bare else "", unknown]
     lines += [f"branch refs/heads/{record.branch}" if record.branch else "detached"]
@@ -49,7 +49,7 @@ def printed(record: Record, unknown: str) -> bytes:
 
 
 @given(st.lists(st.tuples(RECORDS, UNKNOWN), max_size=4))
-def test_what_git_prints_is_what_is_read(records: list[tuple[Record, str]]) -> None:
+def test_what_git_prints_is_what_is_read(records: list[tuple[ListedWorktree, str]]) -> None:
     output = b"".join(printed(record, unknown) for record, unknown in records)
     assert parse(output) == tuple(record for record, _ in records)
 
@@ -169,10 +169,14 @@ def usable(ask: Callable[[], repository_settings.RepositorySettings]) -> None:
 
 # What was remembered, and who says that it runs
 
-KEPT = Kept(
-    WorktreeId("/r/.git", "x", 1), "x", "x", "x", {"web": KeptService(3000, "hash"), "api": KeptService(4, "listener")}
+KEPT = RememberedWorktree(
+    WorktreeId("/r/.git", "x", 1),
+    "x",
+    "x",
+    "x",
+    {"web": RememberedService(3000, "hash"), "api": RememberedService(4, "listener")},
 )
-MEMORY = {"schema": 1, **json.loads(json.dumps(asdict(Memory(("/r/.git",), (KEPT,)))))}
+MEMORY = {"schema": SCHEMA, **json.loads(json.dumps(asdict(Memory(("/r/.git",), (KEPT,)))))}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
@@ -180,10 +184,10 @@ JSON = st.recursive(
 )
 
 
-def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def destinations(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return the way to everything inside a JSON value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [at, *(way for key, each in items for way in places(each, (*at, key)))]
+    return [at, *(way for key, each in items for way in destinations(each, (*at, key)))]
 
 
 def changed(value: Any, way: tuple[Any, ...], new: Any) -> Any:
@@ -200,9 +204,9 @@ def changed(value: Any, way: tuple[Any, ...], new: Any) -> Any:
 
 @st.composite
 def spoiled(draw: st.DrawFn, value: Any) -> Any:
-    """A value of JSON with something else at one or two places."""
+    """A value of JSON with something else at one or two destinations."""
     for _ in range(draw(st.integers(1, 2))):
-        way = draw(st.sampled_from(places(value)))
+        way = draw(st.sampled_from(destinations(value)))
         value = changed(value, way, draw(st.just(...) if way else JSON) if draw(st.booleans()) and way else draw(JSON))
     return value
 
@@ -233,17 +237,17 @@ def test_a_memory_that_nests_without_end_is_none(tmp_path: Path, text: str | byt
     assert embedded.recorded(store.directory) is None
 
 
-OWNER = {**asdict(Owner(4711, "2026", "0.1.0", 8080, "embedded"))}
+OWNER = {**asdict(RunningWatcher(4711, "2026", "0.1.0", 8080, "embedded"))}
 
 
 @given(spoiled(OWNER) | JSON)
 def test_a_spoiled_lock_names_a_process_or_nobody(tmp_path_factory: pytest.TempPathFactory, document: Any) -> None:
     store = opened(tmp_path_factory)
-    lock = store.own(Owner(1, "", "", 1, "embedded"))
+    lock = store.take_lock(RunningWatcher(1, "", "", 1, "embedded"))
     assert lock is not None
     try:
         (store.directory / "watcher.lock").write_text(json.dumps(document))
-        owner = store.owner()
+        owner = store.running_watcher()
         assert owner is None or (type(owner.pid) is int and owner.pid > 0 and isinstance(owner.mode, str))
     finally:
         os.close(lock)

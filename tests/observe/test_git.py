@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from router.errors import GitError, NotARepositoryError
 from router.model import Worktree
 from router.observe import git
-from router.observe.git import Record, parse
+from router.observe.git import ListedWorktree, parse
 
 
 def run(place: Path, *args: str | bytes) -> str:
@@ -66,7 +66,9 @@ LISTED = (
 
 def test_records_are_read() -> None:
     assert parse(LISTED) == (
-        Record("/r/main", "0705", "other"), Record("/r/wt-d", "0705"), Record("/r/wt-o", "0000", "orph"),
+        ListedWorktree("/r/main", "0705", "other"),
+        ListedWorktree("/r/wt-d", "0705"),
+        ListedWorktree("/r/wt-o", "0000", "orph"),
     )  # fmt: skip
 
 
@@ -78,7 +80,7 @@ def test_a_bare_record_and_locks_with_and_without_a_reason_are_read() -> None:
 
 
 def test_attributes_of_a_later_git_are_ignored() -> None:
-    assert parse(b"worktree /a\0HEAD 1\0shiny new thing\0prunable gone\0\0") == (Record("/a", "1"),)
+    assert parse(b"worktree /a\0HEAD 1\0shiny new thing\0prunable gone\0\0") == (ListedWorktree("/a", "1"),)
 
 
 def test_paths_keep_their_newlines_and_bytes() -> None:

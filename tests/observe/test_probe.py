@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from router.observe.probe import Answer, _dial, connects, serves
+from router.observe.probe import Reply, _dial, connects, serves
 
 HTML = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<!doctype html>"
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}"
-NOTHING = Answer(tls=False, kind=None)
+NOTHING = Reply(tls=False, kind=None)
 
 # For these tests alone: CN=localhost, signed by itself, valid until 2126.
 CERTIFICATE = """\
@@ -77,7 +77,7 @@ def answering(*parts: bytes, pause: float = 0.0) -> Callable[[socket.socket], No
     return serve
 
 
-def asked(serve: Callable[[socket.socket], None], *, timeout: float = 2.0) -> Answer:
+def asked(serve: Callable[[socket.socket], None], *, timeout: float = 2.0) -> Reply:
     with server(serve) as port:
         return serves("127.0.0.1", port, timeout=timeout)
 
@@ -115,7 +115,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     ],
 )
 def test_the_answer_says_what_a_browser_would_see(parts: list[bytes], kind: str) -> None:
-    assert asked(answering(*parts)) == Answer(tls=False, kind=kind)  # type: ignore[arg-type]
+    assert asked(answering(*parts)) == Reply(tls=False, kind=kind)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_who_dribbles_for_ever_is_cut_off_by_the_clock() -> None:
             time.sleep(0.02)
 
     before = time.monotonic()
-    assert asked(serve, timeout=0.2) == Answer(kind="http")
+    assert asked(serve, timeout=0.2) == Reply(kind="http")
     assert time.monotonic() - before < 1
 
 
@@ -163,7 +163,7 @@ def test_who_streams_for_ever_is_cut_off_by_the_size() -> None:
             sent[0] += connection.send(b"x" * 4096)
 
     before = time.monotonic()
-    assert asked(serve, timeout=5) == Answer(kind="html")
+    assert asked(serve, timeout=5) == Reply(kind="html")
     assert time.monotonic() - before < 2
 
 
@@ -208,7 +208,7 @@ def test_a_tls_server_is_asked_over_tls(context: ssl.SSLContext, refusal: str, a
             wrapped.recv(4096)
             wrapped.sendall(answer)
 
-    assert asked(serve) == Answer(tls=True, kind="html" if answer is HTML else "http")
+    assert asked(serve) == Reply(tls=True, kind="html" if answer is HTML else "http")
 
 
 def test_an_alert_is_a_tls_server_even_if_it_says_no_more(context: ssl.SSLContext) -> None:
@@ -220,7 +220,7 @@ def test_an_alert_is_a_tls_server_even_if_it_says_no_more(context: ssl.SSLContex
             connection.recv(4096)
             connection.sendall(b"\x15\x03\x01\x00\x02\x02\x0a")
 
-    assert asked(serve) == Answer(tls=True, kind=None)
+    assert asked(serve) == Reply(tls=True, kind=None)
 
 
 def test_a_handshake_that_never_ends_costs_no_more_than_two_timeouts() -> None:
@@ -253,7 +253,7 @@ def test_connects_in_both_families() -> None:
     with server6:
         assert connects("::1", server6.getsockname()[1])
     with server(answering(HTML), "::1") as port:
-        assert serves("::1", port) == Answer(kind="html")
+        assert serves("::1", port) == Reply(kind="html")
 
 
 def test_a_socket_that_connected_to_itself_is_no_server(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from router.model import Kept, Memory, Override, Repository, WorktreeId
+from router.model import Memory, Override, RememberedWorktree, Repository, WorktreeId
 from router.observe import survey
 from router.routes.plan import plan
 from router.store import joined
@@ -219,6 +219,12 @@ def test_no_file_of_the_repository_is_written(shop: Path) -> None:
 def test_what_is_gone_from_the_disk_is_no_longer_remembered(shop: Path) -> None:
     common = str(shop / ".git")
     admins = (shop / ".git" / "worktrees").iterdir()
-    there = [Kept(WorktreeId(common, admin, 1), "x", "x", "x") for admin in ("", "copy:x", *(a.name for a in admins))]
-    gone = [Kept(WorktreeId(common, "gone", 1), "y", "y", "y"), Kept(WorktreeId("/no/.git", "", 1), "z", "z", "z")]
+    there = [
+        RememberedWorktree(WorktreeId(common, admin, 1), "x", "x", "x")
+        for admin in ("", "copy:x", *(a.name for a in admins))
+    ]
+    gone = [
+        RememberedWorktree(WorktreeId(common, "gone", 1), "y", "y", "y"),
+        RememberedWorktree(WorktreeId("/no/.git", "", 1), "z", "z", "z"),
+    ]
     assert survey.living(Memory((), (*there, *gone))) == Memory((), tuple(there))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from router.model import Container, Memory, Observed, Override, Repository, ServiceSpec, Worktree
 from router.ports import service_port
-from router.routes.memory import merged, told
+from router.routes.memory import merged, with_assignments
 from router.routes.plan import plan
 from tests.fakes import declared, listener, observed, repository, worktree
 from tests.routes.test_plan import COLLIDING, after, kinds, observations, web
@@ -21,7 +21,7 @@ FREE = (ServiceSpec("web", WEB, ports="free", base=5173),)
 
 def given_out(memory: Memory, service: str = "web") -> dict[str, int | None]:
     """Return the port that each worktree's environment gives, by label."""
-    return {kept.label: kept.services[service].given for kept in memory.worktrees}
+    return {kept.label: kept.services[service].env_port for kept in memory.worktrees}
 
 
 def assigned(memory: Memory, service: str = "web") -> dict[str, int | None]:
@@ -52,7 +52,7 @@ def test_the_main_checkout_has_the_base_ports_and_the_others_follow_by_age() -> 
 def test_the_number_of_a_folder_is_that_of_its_ports() -> None:
     memory = after(observed(clone(1), clone(3), clone(2)))
     assert sorted(given_out(memory, "api").values(), key=int) == [8001, 8002, 8003]
-    assert {k.index: k.services["web"].given for k in memory.worktrees} == {1: 5174, 2: 5175, 3: 5176}
+    assert {k.index: k.services["web"].env_port for k in memory.worktrees} == {1: 5174, 2: 5175, 3: 5176}
 
 
 def test_a_copy_has_the_number_of_its_folder() -> None:
@@ -185,7 +185,7 @@ def test_reserved_ports_are_stepped_over() -> None:
 def test_what_another_repository_was_told_is_stepped_over_though_nobody_looks_at_it() -> None:
     memory = after(observed(by(FREE, worktree("main", common="/a/.git"))))
     memory = plan(observed(by(FREE, worktree("main", common="/b/.git"))), memory).memory
-    assert [k.services["web"].given for k in memory.worktrees] == [5173, 5174]
+    assert [k.services["web"].env_port for k in memory.worktrees] == [5173, 5174]
 
 
 # What changes a port, and what does not
@@ -250,7 +250,7 @@ def test_a_second_service_of_ones_own_that_declares_the_assigned_port_moves_it()
     memory = after(observed(worktree("x")))
     seen = observed(worktree("x", declared(service_port("web", "x"), service="api")))
     [kept] = plan(seen, memory).memory.worktrees
-    assert {name: s.given for name, s in kept.services.items()} == {
+    assert {name: s.env_port for name, s in kept.services.items()} == {
         "web": service_port("web", "x") + 1, "api": service_port("web", "x"),
     }  # fmt: skip
 
@@ -296,7 +296,7 @@ def _specs() -> st.SearchStrategy[Iterable[ServiceSpec]]:
 def _told(memory: Memory, seen: Observed) -> list[int | None]:
     """Return every port given; a worktree's own services may share one that its files declare."""
     alive = {w.id for r in seen.repositories for w in r.worktrees}
-    return [port for k in memory.worktrees if k.id in alive for port in {s.given for s in k.services.values()}]
+    return [port for k in memory.worktrees if k.id in alive for port in {s.env_port for s in k.services.values()}]
 
 
 @given(st.lists(strategic(), min_size=1, max_size=3))
@@ -349,7 +349,7 @@ def test_what_has_left_does_not_come_back() -> None:
 def test_a_command_forgets_nothing_that_the_watcher_saw() -> None:
     tree = worktree("x")
     seen = after(observed(tree, listener(4000, tree, program="next")))
-    looked = told(seen, plan(observed(tree), seen).memory)
+    looked = with_assignments(seen, plan(observed(tree), seen).memory)
     [service] = [k.services["web"] for k in looked.worktrees]
     assert (service.port, service.source, service.program) == (4000, "listener", "next")
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from router.model import Kept, Memory, Repository, Worktree
+from router.model import Memory, RememberedWorktree, Repository, Worktree
 from router.routes.plan import plan
 from tests.fakes import observed, repository, worktree
 
 
-def kept(*repositories: Repository, memory: Memory | None = None) -> dict[str, Kept]:
+def kept(*repositories: Repository, memory: Memory | None = None) -> dict[str, RememberedWorktree]:
     """Return what is remembered of each worktree by path."""
     planned = plan(observed(*repositories), memory or Memory())
     paths = {route.worktree.id: route.worktree.path for route in planned.table.routes}

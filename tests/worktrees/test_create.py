@@ -15,8 +15,8 @@ from router.store import Store
 from router.worktrees import create
 
 
-def git(place: Path, *args: str | Path) -> str:
-    done = subprocess.run(["git", *map(str, args)], cwd=place, capture_output=True, text=True, check=False)
+def git(checkout: Path, *args: str | Path) -> str:
+    done = subprocess.run(["git", *map(str, args)], cwd=checkout, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -50,13 +50,13 @@ class Shop:
         return branches, [w.splitlines()[0] for w in worktrees], (self.path / ".claude" / "worktrees").exists()
 
 
-def commit(place: Path, files: dict[str, str]) -> str:
+def commit(checkout: Path, files: dict[str, str]) -> str:
     for name, text in files.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_text(text)
-    git(place, "add", "--force", "--", *files)
-    git(place, "commit", "-q", "--allow-empty", "-m", "more")
-    return git(place, "rev-parse", "HEAD")
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(text)
+    git(checkout, "add", "--force", "--", *files)
+    git(checkout, "commit", "-q", "--allow-empty", "-m", "more")
+    return git(checkout, "rev-parse", "HEAD")
 
 
 IGNORED = "node_modules\n.env*\n.mise.local.toml\n.venv/\n/.claude/worktrees/\n*.key\n"

@@ -234,9 +234,8 @@ def _memory(document: Mapping[str, Any]) -> Memory:
         document = _of_schema_1(document)
     if document["schema"] != SCHEMA:
         raise ValueError("another version's")
-    memory = from_json.build(
-        Memory, {name: document[name] for name in ("repositories", "worktrees", "gone") if name in document}
-    )
+    known = {"repositories": document["repositories"], "worktrees": document["worktrees"]}
+    memory = from_json.build(Memory, {**known, "gone": document.get("gone", [])})
     if not all(map(_was_given, memory.worktrees)):
         raise ValueError("nothing that was ever routed")
     return memory

@@ -51,6 +51,11 @@ def origin(host: str, port: int) -> str:
     return f"http://{host}" if port == 80 else f"http://{host}:{port}"  # noqa: PLR2004
 
 
+def host_port(address: str, port: int) -> str:
+    """Return `address:port` as a URL and Caddy write it: an IPv6 literal in brackets (RFC 3986 section 3.2.2)."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 def service_host(name: str, service: str) -> str:
     """Return the host of a worktree's service; `web` has the worktree's own."""
     return f"{name}.localhost" if service == "web" else f"{service}.{name}.localhost"

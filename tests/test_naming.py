@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.naming import hash3, is_label, label, origin, service_host, shown, suffixed
+from router.naming import hash3, host_port, is_label, label, origin, service_host, shown, suffixed
 
 CONTRACT = json.loads((Path(__file__).parent / "contract" / "naming.json").read_text())
 FROM_GIT = st.text() | st.binary().map(lambda data: data.decode("utf-8", "surrogateescape"))
@@ -96,3 +96,9 @@ def test_shown_keeps_letters_of_every_script_and_encodes_what_cannot_be_seen() -
 @given(FROM_GIT.filter(_scalar))
 def test_what_is_shown_is_printable(text: str) -> None:
     assert shown(text).isprintable()
+
+
+def test_an_ipv6_literal_has_brackets_in_front_of_a_port() -> None:
+    assert host_port("::1", 3000) == "[::1]:3000"
+    assert host_port("127.0.0.1", 3000) == "127.0.0.1:3000"
+    assert host_port("host.docker.internal", 80) == "host.docker.internal:80"

@@ -9,7 +9,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from router.caddy import callback_rules
 from router.errors import SettingsError
 from router.model import Route, RouteTable, Service
-from router.naming import origin
+from router.naming import host_port, origin
 
 MARK = "# Made by worktree-router from the route table; changes here are overwritten."
 
@@ -147,9 +147,8 @@ def _rows(table: RouteTable, services: Sequence[str], site: Site) -> Iterator[Ro
 def _cell(service: Service | None, site: Site) -> Cell:
     if service is None:
         return Cell("", "")
-    address = site.upstream_host or service.address
-    host = f"[{address}]" if ":" in address else address
-    return Cell(f"{'https/' if service.tls else ''}{host}:{service.port}", quoted(service.source))
+    dial = host_port(site.upstream_host or service.address, service.port)
+    return Cell(f"https/{dial}" if service.tls else dial, quoted(service.source))
 
 
 def _mounted(route: Route) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 from router.caddy.callback_rules import Decision, Request, decide, destinations
 from router.errors import UsageError
 from router.model import Route, RouteTable, Service
-from router.naming import origin, service_host, shown
+from router.naming import host_port, origin, service_host, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +116,9 @@ def _mounted(route: Route, path: str) -> Service | None:
 
 
 def _target(route: Route, service: Service, rule: str, port: int) -> tuple[str, ...]:
-    address = f"[{service.address}]" if ":" in service.address else service.address
     state = "up" if service.up else "down: the starting page is shown"
     return (
-        f"to {address}:{service.port}, the {service.name} of {route.name} ({state})",
+        f"to {host_port(service.address, service.port)}, the {service.name} of {route.name} ({state})",
         f"rule: {rule}",
         f"port from {service.source}; {origin(service_host(route.name, service.name), port)}",
     )

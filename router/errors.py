@@ -47,7 +47,11 @@ class StoreError(RouterError):
 
 
 class FileError(RouterError):
-    """A file of the user's cannot be read or written, or is no file of its own."""
+    """A file cannot be read or written, or is not what it should be; `reason` says why, without its name."""
+
+    def __init__(self, message: str, *, hint: str = "", reason: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason or message
 
 
 class BlockError(RouterError):

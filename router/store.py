@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from router import from_json
-from router.errors import StoreError
+from router import files, from_json
+from router.errors import FileError, StoreError
 from router.model import Memory, RememberedWorktree
 from router.naming import is_label
 from router.ports import HIGHEST
@@ -22,6 +22,7 @@ SCHEMA = 2
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _SOURCE = re.compile(r"[a-z]+(?::[A-Za-z0-9_.-]+)?")
 _LOCK_TRIES = 10
+_LARGEST = 64 << 20  # bytes of a file in the state directory
 _SOCKET_LIMIT = 100  # bytes; sun_path holds 104 on macOS, 108 on Linux, with the closing zero
 
 
@@ -91,13 +92,13 @@ class Store:
     def remembered(self) -> Memory | None:
         """Return what is remembered, None where there is none, or another version's, or nothing that can be read."""
         try:
-            return _memory(json.loads(self.memory_file.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return _memory(json.loads(self.read(self.memory_file) or ""))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def remember(self, memory: Memory) -> None:
         """Write what is remembered."""
-        self.write(self.memory_file, json.dumps({"schema": SCHEMA, **asdict(memory)}, indent=1))
+        self.write(self.memory_file, json.dumps({"schema": SCHEMA, **asdict(memory)}, indent=1), durable=True)
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[Memory]:
@@ -112,16 +113,16 @@ class Store:
                     self.memory_file.replace(self.memory_file.with_suffix(".json.old"))
             yield memory or Memory()
 
-    def write(self, path: Path, text: str) -> None:
-        """Replace a file's text as one step, so that a reader sees the old or the new. StoreError says why not."""
-        beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    def write(self, path: Path, text: str, *, durable: bool = False) -> None:
+        """Replace a file's text as one step, so that a reader sees the old or the new. StoreError says why not.
+
+        With `durable` a power loss leaves the one or the other too.
+        """
         try:
-            beside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            beside.write_text(text, encoding="utf-8", errors="surrogateescape")
-            beside.replace(path)
-        except OSError as exc:
-            beside.unlink(missing_ok=True)
-            raise self._failed("be written", exc) from exc
+            files.make_private_directory(path.parent)
+            files.replace(path, text, durable=durable)
+        except FileError as exc:
+            raise self._failed("be written", exc.reason) from exc
 
     def write_if_new(self, path: Path, text: str, *, mark: str) -> None:
         """Write a file's text where it is another than the one there; a file that lacks the mark is left alone."""
@@ -130,11 +131,12 @@ class Store:
             self.write(path, text)
 
     def read(self, path: Path) -> str | None:
-        """Return a file's text, None where there is none."""
+        """Return a file's text, None where there is none that can be read."""
         try:
-            return path.read_text(encoding="utf-8", errors="surrogateescape")
-        except OSError:
+            content = files.read_bounded(path, limit=_LARGEST)
+        except FileError:
             return None
+        return None if content is None else content.decode("utf-8", "surrogateescape")
 
     def take_lock(self, owner: RunningWatcher) -> int | None:
         """Become the watcher: return the descriptor that holds the lock until it is closed, None where one runs."""
@@ -185,22 +187,23 @@ class Store:
         try:
             return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
-            raise self._failed("be written", exc) from exc
+            raise self._failed("be written", exc.strerror or str(exc)) from exc
 
     def _make_private(self, directory: Path) -> None:
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.make_private_directory(directory)
             check_private(directory)
-        except OSError as exc:
+        except (FileError, OSError) as exc:
+            reason = exc.reason if isinstance(exc, FileError) else exc.strerror or exc
             raise StoreError(
-                f"{directory} cannot be used: {exc.strerror or exc}",
-                hint="mend its permissions or remove it, or choose another state directory with ROUTER_STATE_DIR",
+                f"{directory} cannot be used: {reason}",
+                hint="fix its permissions or remove it, or choose another state directory with ROUTER_STATE_DIR",
             ) from exc
 
-    def _failed(self, what: str, exc: OSError) -> StoreError:
+    def _failed(self, what: str, reason: str) -> StoreError:
         return StoreError(
-            f"the state directory {self.directory} cannot {what}: {exc.strerror or exc}",
-            hint="make room or mend its permissions, or choose another with ROUTER_STATE_DIR",
+            f"the state directory {self.directory} cannot {what}: {reason}",
+            hint="make room or fix its permissions, or choose another with ROUTER_STATE_DIR",
         )
 
 

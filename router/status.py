@@ -1,7 +1,7 @@
 """The one document that `status --json`, the table, the dashboard and `url` all show (schema 1 of the design)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from router import __version__
@@ -11,28 +11,60 @@ from router.naming import origin, service_host, shown
 
 SCHEMA = 1
 Document = Mapping[str, Any]
+_SOURCES = {"hash": "default", "index": "by number", "free": "next free", "settings": "router.toml"}
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherStatus:
+    """The document's `watcher`; pid and `since` (UTC, as `2026-11-21T10:00:00Z`) are None where none runs."""
+
+    running: bool
+    pid: int | None = None
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaddyStatus:
+    """The document's `caddy`, with the same keys whether a watcher runs or not; None is what nobody knows.
+
+    `mode` is how Caddy runs (`embedded`, `external`, `compose`) and `admin` the address of its admin API. `in_sync`
+    is whether it serves what the watcher loaded last, `loads` how many configurations it took from that watcher.
+    `adopted` (taken over from an earlier watcher) and `restarts` are known of an embedded Caddy only.
+    """
+
+    running: bool
+    mode: str
+    admin: str
+    pid: int | None = None
+    version: str | None = None
+    in_sync: bool | None = None
+    loads: int | None = None
+    last_load_ms: float | None = None
+    last_error: str | None = None
+    adopted: bool | None = None
+    restarts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What stands around the worktrees in the document."""
+    """The parts of the document around the worktrees; `problems` are those of no single worktree."""
 
     port: int
     redirect_uris: tuple[str, ...]
-    watcher: Mapping[str, Any]
-    caddy: Mapping[str, Any]
+    watcher: WatcherStatus
+    caddy: CaddyStatus
     repositories: tuple[Repository, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
 def document(table: RouteTable, frame: Frame) -> dict[str, Any]:
-    """Return the status document: plain values, ready for JSON."""
+    """Return the status document: plain values, ready to be written as JSON."""
     return {
         "schema": SCHEMA,
         "version": __version__,
         "origin": origin("localhost", frame.port),
-        "watcher": dict(frame.watcher),
-        "caddy": dict(frame.caddy),
+        "watcher": asdict(frame.watcher),
+        "caddy": asdict(frame.caddy),
         "oauth": {"redirect_uris": _redirect_uris(table, frame)},
         "repositories": [{"path": _text(r.path), "git_dir": _text(r.common_dir)} for r in frame.repositories],
         "worktrees": [_worktree(route, frame.port) for route in table.routes],
@@ -41,7 +73,7 @@ def document(table: RouteTable, frame: Frame) -> dict[str, Any]:
 
 
 def _redirect_uris(table: RouteTable, frame: Frame) -> list[str]:
-    """Return the machine's redirect URIs and those that the repositories add."""
+    """Return the machine's redirect URIs, then those that repositories add."""
     own = origin("localhost", frame.port)
     return list(dict.fromkeys([*frame.redirect_uris, *(f"{own}{path}" for path in table.callback_paths)]))
 
@@ -85,8 +117,22 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 
 def _text(text: str | None) -> str | None:
-    """Return text that any JSON reader takes: what git gave in another encoding is percent-encoded."""
+    """Return text that any JSON reader accepts: bytes that are not UTF-8 are percent-encoded."""
     return None if text is None else shown(text) if not text.isprintable() else text
+
+
+def source_text(source: str, program: str | None = None) -> str:
+    """Return a port's `source` as people read it; `program` is the one that listens, where it is known.
+
+    `mise:.mise.local.toml` is the name of the file, `listener` becomes `vite (found)`, `hash` becomes `default`.
+    The dashboard has its own copy, `sourceText` in `dashboard.js`; a test runs both over the same cases.
+    """
+    kind, _, name = source.partition(":")
+    if kind == "listener":
+        return f"{program} (found)" if program else "found"
+    if kind == "container":
+        return f"container {name}"
+    return name or _SOURCES.get(kind, kind)
 
 
 def problems(status: Document) -> list[dict[str, Any]]:
@@ -96,18 +142,21 @@ def problems(status: Document) -> list[dict[str, Any]]:
 
 
 def find(status: Document, name: str) -> Document:
-    """Return the worktree of that label, else alias, else branch; UnknownNameError lists those there are."""
+    """Return the worktree with that label, else alias, else branch. UnknownNameError lists the labels there are."""
     for names in (lambda w: [w["name"]], lambda w: w["aliases"], lambda w: [w["branch"]]):
         for worktree in status["worktrees"]:
             if name in names(worktree):
                 return dict(worktree)
-    known = ", ".join(w["name"] for w in status["worktrees"]) or "none"
-    raise UnknownNameError(f"no worktree is called {shown(name)!r}", hint=f"there are: {known}")
+    labels = ", ".join(w["name"] for w in status["worktrees"])
+    hint = f"choose one of: {labels}" if labels else "no worktree is routed: run `router up` in a repository"
+    raise UnknownNameError(f"no worktree is called {shown(name)!r}", hint=hint)
 
 
 def find_service(worktree: Document, name: str) -> Document:
-    """Return a service of a worktree; UnknownNameError lists those there are."""
+    """Return a service of a worktree. UnknownNameError lists those it has."""
     if name in worktree["services"]:
         return dict(worktree["services"][name])
-    known = ", ".join(worktree["services"])
-    raise UnknownNameError(f"{worktree['name']} has no service {shown(name)!r}", hint=f"it has: {known}")
+    services = ", ".join(worktree["services"])
+    raise UnknownNameError(
+        f"the worktree {worktree['name']} has no service {shown(name)!r}", hint=f"choose one of: {services}"
+    )

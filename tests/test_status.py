@@ -1,23 +1,21 @@
-"""The status document and what people see of it."""
+"""The status document, the same whether a watcher wrote it or a command, and how to ask it."""
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from router import __version__
-from router.cli import table as shown_table
 from router.errors import UnknownNameError
 from router.model import ERROR_KINDS, Problem, RouteTable, Worktree, WorktreeId
-from router.status import Frame, find, find_service, problems
+from router.status import CaddyStatus, Frame, WatcherStatus, find, find_service, problems, source_text
 from router.status import document as build
-from router.watcher.changes import changes
 from tests.fakes import repository, route, service, table, worktree
 
-KINDS = json.loads((Path(__file__).parent / "contract" / "problems.json").read_text())["kinds"]
+HERE = Path(__file__).parent
+SOURCES = json.loads((HERE / "port_sources.json").read_text())
+KINDS = json.loads((HERE / "contract" / "problems.json").read_text())["kinds"]
 X = route(
     "feature-x",
     service("web", 14315, source="mise:.mise.local.toml", pid=999, program="vite"),
@@ -25,22 +23,17 @@ X = route(
     aliases=("shop-feature-x",),
     problems=(Problem("moved-port", "web moved", "do nothing", "web"),),
 )
+CADDY = CaddyStatus(running=True, mode="embedded", admin="unix//s")
 TABLE = table(X, route("main"), problems=(Problem("missing-directory", "gone", "prune"),))
 
 
 def document(found: RouteTable = TABLE, **rest: Any) -> dict[str, Any]:
     frame = {
         "port": 8080, "redirect_uris": ("http://localhost:8080/auth/callback",),
-        "watcher": {"running": True, "pid": 4711, "since": "2026-11-21T10:00:00Z"}, "caddy": {"running": True}, **rest,
+        "watcher": WatcherStatus(running=True, pid=4711, since="2026-11-21T10:00:00Z"),
+        "caddy": CADDY, **rest,
     }  # fmt: skip
     return build(found, Frame(**frame))
-
-
-def shown(status: dict[str, Any]) -> str:
-    """Return the table and its notes as a terminal of 200 columns shows them, without colours."""
-    out = io.StringIO()
-    Console(file=out, width=200, force_terminal=True, color_system=None).print(shown_table.renderable(status))
-    return out.getvalue()
 
 
 # The document
@@ -52,6 +45,19 @@ def test_the_document_has_the_shape_of_schema_1() -> None:
     assert (status["schema"], status["version"], status["origin"]) == (1, __version__, "http://localhost:8080")
     assert status["oauth"] == {"redirect_uris": ["http://localhost:8080/auth/callback"]}
     assert json.loads(json.dumps(status)) == status
+
+
+def test_the_part_about_caddy_has_the_same_keys_with_a_watcher_and_without() -> None:
+    watched = CaddyStatus(True, "embedded", "unix//s", pid=4712, version="v2.11.7", in_sync=True, loads=12,
+                          last_load_ms=9.1, adopted=False, restarts=0)  # fmt: skip
+    found, preview = document(caddy=watched)["caddy"], document()["caddy"]
+    assert found == {
+        "running": True, "mode": "embedded", "admin": "unix//s", "pid": 4712, "version": "v2.11.7", "in_sync": True,
+        "loads": 12, "last_load_ms": 9.1, "last_error": None, "adopted": False, "restarts": 0,
+    }  # fmt: skip
+    assert preview.keys() == found.keys()
+    assert (preview["in_sync"], preview["loads"], preview["pid"]) == (None, None, None)
+    assert document(watcher=WatcherStatus(running=False))["watcher"] == {"running": False, "pid": None, "since": None}
 
 
 def test_a_repositorys_callback_paths_are_to_be_registered_too() -> None:
@@ -90,7 +96,7 @@ def test_a_repository_without_worktrees_is_in_the_document() -> None:
 
 def test_names_that_are_no_text_are_encoded() -> None:
     hostile = Worktree(WorktreeId("/r/.git", "x", 1), "/r/new\nline\udcff", "caf\udce9\x1b[31m")
-    found = build(table(route("x", worktree=hostile)), Frame(8080, (), {}, {}))["worktrees"][0]
+    found = build(table(route("x", worktree=hostile)), Frame(8080, (), WatcherStatus(running=False), CADDY))["worktrees"][0]
     assert found["path"] == "/r/new%0Aline%FF"
     assert found["branch"] == "caf%E9%1B[31m"
     json.dumps(found, ensure_ascii=False).encode()
@@ -102,12 +108,17 @@ def test_the_kinds_and_severities_are_those_of_the_contract() -> None:
         assert Problem(each["kind"], "", "").severity == each["severity"]
 
 
-def test_every_problem_is_told_with_the_name_of_its_worktree() -> None:
+def test_every_problem_has_the_name_of_its_worktree() -> None:
     down = Problem("watcher-down", "no watcher runs", "run `router up`")
     found = problems(document(problems=(down,)))
     assert [(p["name"], p["kind"]) for p in found] == [
         (None, "watcher-down"), (None, "missing-directory"), ("feature-x", "moved-port"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SOURCES, ids=lambda case: case["source"])
+def test_where_a_port_comes_from_reads_without_a_manual(case: dict[str, Any]) -> None:
+    assert source_text(case["source"], case["program"]) == case["text"]
 
 
 # Asking it
@@ -128,91 +139,16 @@ def test_a_label_counts_before_somebody_elses_branch() -> None:
     assert find(found, "b")["name"] == "b"
 
 
-@pytest.mark.parametrize(("found", "hint"), [(TABLE, "feature-x, main"), (table(), "none")])
-def test_an_unknown_name_is_told_with_those_there_are(found: RouteTable, hint: str) -> None:
+@pytest.mark.parametrize(("found", "hint"), [(TABLE, "feature-x, main"), (table(), "no worktree is routed")])
+def test_an_unknown_name_is_refused_with_the_names_there_are(found: RouteTable, hint: str) -> None:
     with pytest.raises(UnknownNameError, match="no worktree is called '%1B'") as caught:
         find(document(found), "\x1b")
     assert hint in caught.value.hint
 
 
-def test_an_unknown_service_is_told_with_those_there_are() -> None:
+def test_an_unknown_service_is_refused_with_the_services_there_are() -> None:
     found = find(document(), "feature-x")
     assert find_service(found, "api")["port"] == 13315
     with pytest.raises(UnknownNameError, match="feature-x has no service 'docs'") as caught:
         find_service(found, "docs")
     assert "web, api" in caught.value.hint
-
-
-# Changes
-
-
-def test_each_change_of_a_route_is_a_line() -> None:
-    before = table(route("a", service("web", 3000)), route("b", service("web", 4000)), route("same"))
-    after = table(route("a", service("web", 3001)), route("c", service("web", 5000, address="::1")), route("same"))
-    assert list(changes(before, after, 8080)) == [
-        "~ http://a.localhost:8080 → 127.0.0.1:3001 (hash) (was 127.0.0.1:3000 (hash))",
-        "- http://b.localhost:8080",
-        "+ http://c.localhost:8080 → [::1]:5000 (hash)",
-    ]
-
-
-def test_a_service_that_nobody_declared_or_started_is_no_news() -> None:
-    quiet = route("a", service("web", 3000), service("api", 4000, up=False))
-    assert len(list(changes(table(), table(quiet), 8080))) == 1
-
-
-# The table
-
-
-def test_the_table_has_a_line_for_each_service_worth_one() -> None:
-    lines = shown(document()).splitlines()
-    assert lines[0].split() == ["NAME", "URL", "BRANCH", "PORT", "SOURCE"]
-    assert lines[1].split() == [
-        "feature-x", "http://feature-x.localhost:8080", "feature-x", "14315", "mise:.mise.local.toml",
-        "up", "vite", "999",
-    ]  # fmt: skip
-    assert lines[2].split()[0] == "main"
-
-
-def test_problems_stand_below_the_table_with_what_to_do() -> None:
-    text = shown(document())
-    assert "warning: gone [missing-directory]" in text
-    assert "→ prune" in text
-    assert "warning: feature-x: web moved [moved-port]" in text
-
-
-@pytest.mark.parametrize("branch", ["[red]x[/red]", "[/]", "[link=http://x]y[/link]", ":bug:", "[bold"])
-def test_a_branch_is_never_markup(branch: str, capsys: pytest.CaptureFixture[str]) -> None:
-    problem = Problem("bad-port", f"of {branch}", f"mend {branch}")
-    hostile = document(table(route("x", worktree=worktree(branch), problems=(problem,))))
-    assert branch in shown(hostile)
-    shown_table.print_status(hostile)
-    out, err = capsys.readouterr()
-    assert branch in out
-    assert f"of {branch}" in err
-    assert f"mend {branch}" in err
-
-
-def test_a_terminal_gets_no_control_characters() -> None:
-    hostile = Worktree(WorktreeId("/r/.git", "x", 1), "/r/\x1b]0;title\x07", "\x1b[2J\udcff")
-    assert "\x1b" not in shown(document(table(route("x", worktree=hostile))))
-
-
-def test_several_repositories_are_grouped() -> None:
-    found = table(route("a", repository="shop"), route("b", repository="blog"), route("c", repository="shop"))
-    lines = [line.split()[0] for line in shown(document(found)).splitlines()]
-    assert lines[1:] == ["blog", "b", "shop", "a", "c"]
-
-
-def test_without_a_worktree_it_says_so() -> None:
-    assert "no worktree is routed" in shown(document(table()))
-
-
-def test_a_detached_worktree_is_told() -> None:
-    assert "(detached)" in shown(document(table(route("x", worktree=worktree(None)))))
-
-
-def test_machines_get_one_line_a_service_however_long(capsys: pytest.CaptureFixture[str]) -> None:
-    long = document(table(route("x", worktree=worktree("b" * 200))))
-    shown_table.print_status(long)
-    assert len(capsys.readouterr().out.splitlines()) == 2

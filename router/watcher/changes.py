@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from router.model import RouteTable, Service
 from router.naming import origin, service_host
 from router.ports import STRATEGIES
+from router.status import source_text
 
 
 def changes(before: RouteTable, after: RouteTable, port: int) -> Iterator[str]:
@@ -22,7 +23,7 @@ def changes(before: RouteTable, after: RouteTable, port: int) -> Iterator[str]:
 
 def _targets(table: RouteTable) -> dict[str, str]:
     return {
-        service_host(route.name, service.name): f"{_literal(service.address)}:{service.port} ({service.source})"
+        service_host(route.name, service.name): f"{_literal(service.address)}:{service.port} ({source_text(service.source)})"
         for route in table.routes
         for service in _telling(route.services)
     }

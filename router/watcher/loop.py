@@ -19,7 +19,7 @@ from router.model import Memory, RouteTable
 from router.observe.survey import living
 from router.routes.memory import merged
 from router.settings import Settings
-from router.status import Frame
+from router.status import CaddyStatus, Frame, WatcherStatus
 from router.store import RunningWatcher, Store
 from router.watcher.changes import changes
 from router.watcher.events import Wake
@@ -226,16 +226,16 @@ class Watcher:
             port=self._settings.port,
             redirect_uris=self._settings.redirect_uris,
             repositories=self._observer.repositories,
-            watcher={"running": True, "pid": os.getpid(), "since": self._since},
-            caddy={
+            watcher=WatcherStatus(running=True, pid=os.getpid(), since=self._since),
+            caddy=CaddyStatus(
                 **self._caddy.facts,
-                "mode": self._settings.caddy,
-                "admin": self._admin.address,
-                "in_sync": outcome.in_sync,
-                "loads": outcome.loads,
-                "last_load_ms": outcome.last_load_ms,
-                "last_error": outcome.last_error,
-            },
+                mode=self._settings.caddy,
+                admin=self._admin.address,
+                in_sync=outcome.in_sync,
+                loads=outcome.loads,
+                last_load_ms=outcome.last_load_ms,
+                last_error=outcome.last_error,
+            ),
             problems=outcome.problems,
         )
         return status.document(outcome.table, frame)

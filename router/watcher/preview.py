@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from router import status
 from router.caddy import assets, caddyfile, modes
@@ -14,7 +13,7 @@ from router.observe import git, survey
 from router.observe.listeners import Listeners
 from router.routes.plan import Plan, plan
 from router.settings import Settings
-from router.status import Frame
+from router.status import CaddyStatus, Frame, WatcherStatus
 from router.store import Store
 
 
@@ -38,7 +37,7 @@ def without_watcher(settings: Settings, store: Store, commons: Iterable[str]) ->
         port=settings.port,
         redirect_uris=settings.redirect_uris,
         repositories=found,
-        watcher={"running": False, "pid": None, "since": None},
+        watcher=WatcherStatus(running=False),
         caddy=_caddy(settings, store),
         problems=(down,),
     )
@@ -58,9 +57,12 @@ def rendered(settings: Settings, store: Store, *, cwd: Path, sites: bool = False
     return caddyfile.render(planned.table, site, templates=assets.templates(), name=template)
 
 
-def _caddy(settings: Settings, store: Store) -> dict[str, Any]:
+def _caddy(settings: Settings, store: Store) -> CaddyStatus:
+    address = modes.admin_address(settings, store)
     if settings.caddy == "embedded":
-        found = recorded(store.directory)
-        return {"running": found is not None, "pid": found.pid if found else None, "mode": settings.caddy}
+        left = recorded(store.directory)
+        if left is None:
+            return CaddyStatus(running=False, mode=settings.caddy, admin=address)
+        return CaddyStatus(running=True, mode=settings.caddy, admin=address, pid=left.pid, version=left.version)
     with closing(modes.admin(settings, store)) as client:
-        return {"running": client.answers(), "pid": None, "mode": settings.caddy, "admin": client.address}
+        return CaddyStatus(running=client.answers(), mode=settings.caddy, admin=address)

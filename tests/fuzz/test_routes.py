@@ -19,7 +19,7 @@ from router.errors import RouterError
 from router.model import Memory, Observed, Problem, RouteTable
 from router.naming import is_label
 from router.routes.plan import plan
-from router.status import Frame
+from router.status import CaddyStatus, Frame, WatcherStatus
 from router.store import Store
 from tests.caddy.test_caddyfile import hostile_tables
 from tests.fakes import SITE
@@ -89,7 +89,9 @@ PROBLEMS = st.lists(
 @part(0.5)
 @given(hostile_tables(), PROBLEMS)
 def test_the_document_is_json_that_any_reader_takes(table: RouteTable, problems: list[Problem]) -> None:
-    frame = Frame(8080, ("http://localhost:8080/auth/callback",), {}, {}, problems=tuple(problems))
+    caddy = CaddyStatus(running=True, mode="embedded", admin="unix//s")
+    frame = Frame(8080, ("http://localhost:8080/auth/callback",), WatcherStatus(running=False), caddy,
+                  problems=tuple(problems))  # fmt: skip
     document = status.document(table, frame)
     text = json.dumps(document, allow_nan=False, ensure_ascii=False)
     assert json.loads(text) == document

@@ -96,7 +96,7 @@ def test_a_repository_without_worktrees_is_in_the_document() -> None:
 
 def test_names_that_are_no_text_are_encoded() -> None:
     hostile = Worktree(WorktreeId("/r/.git", "x", 1), "/r/new\nline\udcff", "caf\udce9\x1b[31m")
-    found = build(table(route("x", worktree=hostile)), Frame(8080, (), WatcherStatus(running=False), CADDY))["worktrees"][0]
+    found = document(table(route("x", worktree=hostile)))["worktrees"][0]
     assert found["path"] == "/r/new%0Aline%FF"
     assert found["branch"] == "caf%E9%1B[31m"
     json.dumps(found, ensure_ascii=False).encode()

@@ -23,10 +23,14 @@ def changes(before: RouteTable, after: RouteTable, port: int) -> Iterator[str]:
 
 def _targets(table: RouteTable) -> dict[str, str]:
     return {
-        service_host(route.name, service.name): f"{_literal(service.address)}:{service.port} ({source_text(service.source)})"
+        service_host(route.name, service.name): _target(service)
         for route in table.routes
         for service in _telling(route.services)
     }
+
+
+def _target(service: Service) -> str:
+    return f"{_literal(service.address)}:{service.port} ({source_text(service.source)})"
 
 
 def _literal(address: str) -> str:

@@ -162,7 +162,8 @@ class Listener:
     owning process (or an ancestor of it) works in, None where that is not known. `serves` is what one
     request found: `html`, `http`, or None where nobody asked or nothing was understood. `uid` is the user who
     owns the socket, None where the system does not say; `shared` is whether sockets of two owners take connections
-    on this address and port (SO_REUSEPORT), so that either may answer.
+    on this address and port (SO_REUSEPORT), so that either may answer. `directory` is where the owning process works,
+    None where that cannot be seen.
     """
 
     port: int
@@ -175,6 +176,7 @@ class Listener:
     serves: str | None = None
     uid: int | None = None
     shared: bool = False
+    directory: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +227,9 @@ class RememberedService:
 
 @dataclass(frozen=True, slots=True)
 class RememberedWorktree:
-    """What is remembered of one worktree: the label given out, for which branch and wish, and its services.
+    """What is remembered of one worktree: its label, for which branch, and its services.
 
+    `wanted` is the label that its branch asked for, empty where another worktree has been given the label since.
     `repository` is its repository's name as it was when `project` and `scope` were given out; `path` and `aliases`
     are those of the last pass that routed it.
     """
@@ -248,10 +251,11 @@ class RememberedWorktree:
 class GoneWorktree:
     """What is remembered of a worktree that is gone: whose processes may be left, and whose names are not free yet.
 
-    `names` are its label and aliases, `since` is when it was first seen to be gone, in seconds since the epoch.
+    `path` is where it was (empty in what 0.1.0 remembered), `names` are its label and aliases without those that another
+    worktree has been given since, `since` is when it was first seen to be gone, in seconds since the epoch.
     """
 
-    common_dir: str
+    id: WorktreeId
     path: str
     repository: str
     branch: str | None
@@ -270,7 +274,11 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service of a routed worktree: where requests for it go, and why there."""
+    """A service of a routed worktree: where requests for it go, and why there.
+
+    It is `blocked` where another user's socket has its port, or one that two owners share: then requests for it lead
+    nowhere, as whoever answers there would get this worktree's cookies and codes.
+    """
 
     name: str
     port: int
@@ -282,6 +290,7 @@ class Service:
     tls: bool = False
     path: str | None = None
     strip_path: bool = False
+    blocked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

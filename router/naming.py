@@ -1,5 +1,6 @@
 """Host labels and host names, as `contract/naming.json` has them."""
 
+import functools
 import re
 import unicodedata
 from urllib.parse import quote
@@ -11,6 +12,7 @@ _MASK = 0xFFFFFFFFFFFFFFFF
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
+@functools.lru_cache(maxsize=8192)  # every pass asks again for every branch and directory
 def label(text: str) -> str:
     """Return the host label of a branch or directory name; always a valid one, never containing `--`."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()

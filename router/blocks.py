@@ -1,4 +1,4 @@
-"""A block of the router's own inside a file that is somebody else's, between two lines that mark it."""
+"""The router's own block in a file of somebody else's, between two lines that mark it."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ _END = "<<< worktree-router <<<"
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """How a kind of file writes a comment of one line."""
+    """How one kind of file writes a comment of one line."""
 
     opens: str
     closes: str = ""
@@ -22,7 +22,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A text around its block; `block` is None where it has none."""
+    """A text in three parts: before, in and after its block; `block` is None where it has none."""
 
     before: str
     block: str | None
@@ -35,33 +35,33 @@ END = HASH(_END)
 
 
 def parts(text: str, comment: Comment = HASH) -> Parts:
-    """Return what stands before, in and behind the block. BlockError where its marks are torn."""
+    """Return what stands before, in and after the block. BlockError where its marks are damaged."""
     lines = text.splitlines(keepends=True)
-    begins = [place for place, line in enumerate(lines) if line.startswith(comment.opens + _BEGIN)]
-    ends = [place for place, line in enumerate(lines) if line.rstrip("\r\n") == comment(_END)]
+    begins = [index for index, line in enumerate(lines) if line.startswith(comment.opens + _BEGIN)]
+    ends = [index for index, line in enumerate(lines) if line.rstrip("\r\n") == comment(_END)]
     if not begins and not ends:
         return Parts(text, None, "")
     if len(begins) != 1 or len(ends) != 1 or ends[0] < begins[0]:
         raise BlockError(
-            "the lines that mark the router's block are torn", hint="remove what is left of the block and try again"
+            "the lines that mark the router's block are damaged", hint="remove what is left of the block and try again"
         )
     before, block, after = lines[: begins[0]], lines[begins[0] + 1 : ends[0]], lines[ends[0] + 1 :]
     return Parts("".join(before), "".join(block), "".join(after))
 
 
 def with_block(text: str, block: str, *, maker: str, comment: Comment = HASH) -> str:
-    """Return a text with this block, in the place of the one it had, else at its end; every other byte as it was.
+    """Return a text with this block in place of the one it had, else at its end; every other byte stays.
 
-    `block` is whole lines, `maker` the command that makes it, `comment` how the file writes one.
-    BlockError where the marks are torn.
+    `block` is whole lines, `maker` the command that writes it, `comment` how the file writes comments.
+    BlockError where the marks are damaged.
     """
-    found = parts(text, comment)
-    glue = "\n" if found.before and not found.before.endswith("\n") else ""
-    begin = comment(f"{_BEGIN} made by `{maker}`; what stands between these lines is overwritten")
-    return f"{found.before}{glue}{begin}\n{block}{comment(_END)}\n{found.after}"
+    around = parts(text, comment)
+    glue = "\n" if around.before and not around.before.endswith("\n") else ""
+    begin = comment(f"{_BEGIN} written by `{maker}`; changes between these lines are overwritten")
+    return f"{around.before}{glue}{begin}\n{block}{comment(_END)}\n{around.after}"
 
 
 def without_block(text: str, comment: Comment = HASH) -> str:
-    """Return a text without its block. BlockError where the marks are torn."""
-    found = parts(text, comment)
-    return found.before + found.after
+    """Return a text without its block. BlockError where the marks are damaged."""
+    around = parts(text, comment)
+    return around.before + around.after

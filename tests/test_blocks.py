@@ -12,7 +12,7 @@ text = st.text(alphabet="ab#=\r\n\x0b\x85 é\udcff", max_size=60)
 
 def test_a_text_without_a_block_gets_one_at_its_end() -> None:
     made = with_block("A=1", "PORT=1\n", maker="router env --write")
-    assert made.startswith("A=1\n# >>> worktree-router >>> made by `router env --write`;")
+    assert made.startswith("A=1\n# >>> worktree-router >>> written by `router env --write`;")
     assert made.endswith(f"\nPORT=1\n{END}\n")
 
 
@@ -31,7 +31,7 @@ def test_what_stands_around_a_block_stays(before: str, after: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "torn",
+    "damaged",
     [
         END,
         "# >>> worktree-router >>> x\n",
@@ -39,16 +39,16 @@ def test_what_stands_around_a_block_stays(before: str, after: str) -> None:
         f"{with_block('', '', maker='m')}{END}\n",
     ],
 )
-def test_torn_marks_are_an_error(torn: str) -> None:
+def test_damaged_marks_are_an_error(damaged: str) -> None:
     with pytest.raises(BlockError):
-        with_block(torn, "X=1\n", maker="m")
+        with_block(damaged, "X=1\n", maker="m")
 
 
 def test_in_markdown_the_marks_are_comments_of_html() -> None:
     text = "# Title\n\n# >>> worktree-router >>> a heading\n"
     made = with_block(text, "## Section\n", maker="router init agents", comment=HTML)
     begin, *rest = made.removeprefix(text).splitlines()
-    assert begin.startswith("<!-- >>> worktree-router >>> made by `router init agents`; ")
+    assert begin.startswith("<!-- >>> worktree-router >>> written by `router init agents`; ")
     assert begin.endswith(" -->")
     assert rest == ["## Section", "<!-- <<< worktree-router <<< -->"]
     assert parts(made, HTML).block == "## Section\n"

@@ -52,7 +52,7 @@ def test_what_is_no_host_name_never_gets_in(name: str, file: Path) -> None:
 
 def test_the_block_has_each_host_on_both_addresses() -> None:
     begin, *lines, end = hosts.block(HOSTS).splitlines()
-    assert "made by `router hosts sync`" in begin
+    assert "written by `router hosts sync`" in begin
     assert lines == [f"{address} {host}" for host in HOSTS for address in ("127.0.0.1", "::1")]
     assert end == END
 

@@ -45,7 +45,7 @@ def test_a_flag_counts_before_a_variable_before_the_file(config: Path, monkeypat
     assert load(port=8003).port == 8003
 
 
-def test_a_flag_that_was_not_given_is_none() -> None:
+def test_a_flag_without_a_value_counts_as_absent() -> None:
     assert load(port=None, caddy=None) == load()
 
 
@@ -58,7 +58,7 @@ def test_callback_paths_are_a_json_list(monkeypatch: pytest.MonkeyPatch) -> None
     assert load().callback_paths == ("/auth/callback", "/api/auth/callback/*")
 
 
-def test_callback_paths_that_are_no_json_are_told_with_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_callback_paths_that_are_no_json_are_reported_with_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROUTER_CALLBACK_PATHS", "/auth/callback")
     error = refused()
     assert "callback_paths" in error.message
@@ -71,7 +71,7 @@ def test_there_is_one_callback_path_at_least(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("path", ["auth", "/auth/../x", "/.router/relay", "/a b", "/*/x", "/a?b", "/{x}", ""])
-def test_a_path_that_is_none_is_told(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_is_none_is_reported(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROUTER_CALLBACK_PATHS", f'["{path}"]')
     assert "callback_paths" in refused().message
 
@@ -80,7 +80,7 @@ def test_a_path_that_is_none_is_told(path: str, monkeypatch: pytest.MonkeyPatch)
     ("name", "value"),
     [("PORT", "0"), ("PORT", "65536"), ("PORT", "http"), ("CADDY", "nginx"), ("CALLBACK_TARGET", "path")],
 )
-def test_a_bad_value_is_told_with_its_name_and_every_place_to_set_it(
+def test_a_bad_value_is_reported_with_its_name_and_every_place_to_set_it(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"ROUTER_{name}", value)
@@ -91,16 +91,16 @@ def test_a_bad_value_is_told_with_its_name_and_every_place_to_set_it(
     assert error.exit_code == 1
 
 
-def test_a_bad_flag_is_told(config: Path) -> None:
+def test_a_bad_flag_is_reported(config: Path) -> None:
     assert "the setting port cannot be 70000" in refused(port=70000).message
 
 
-def test_an_unknown_setting_in_the_file_is_told(config: Path) -> None:
+def test_an_unknown_setting_in_the_file_is_reported(config: Path) -> None:
     config.write_text("prot = 8001")
     assert "prot" in refused().message
 
 
-def test_a_file_that_is_not_toml_is_told_with_its_line(config: Path) -> None:
+def test_a_file_that_is_not_toml_is_reported_with_its_line(config: Path) -> None:
     config.write_text("a = 1\nport = = 3")
     error = refused()
     assert str(config) in error.message
@@ -129,7 +129,7 @@ def test_the_state_directory_is_the_same_from_everywhere(
     assert load().state_dir == tmp_path / "state"
 
 
-def test_a_home_that_nobody_has_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_nobody_has_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROUTER_STATE_DIR", "~nobody-has-this-name/state")
     assert "no such home" in refused().message
 
@@ -163,7 +163,7 @@ def test_services_are_added_and_changed() -> None:
     assert found["web"].env == ()
 
 
-def test_worktrees_are_named_hidden_and_given_ports() -> None:
+def test_worktrees_may_have_names_and_ports_and_be_hidden() -> None:
     text = '[worktrees."feature/x"]\nname = "shop"\nports = { web = 4000 }\n[worktrees.y]\nhide = true\n'
     assert read_repository_settings(text).overrides() == {
         "feature/x": Override("shop", False, {"web": 4000}),
@@ -200,13 +200,13 @@ def test_worktrees_are_named_hidden_and_given_ports() -> None:
         ("a = " + "[" * 9000, "not TOML: it nests too deep"),
     ],
 )
-def test_a_wrong_value_is_told_with_its_field(text: str, field: str) -> None:
+def test_a_wrong_value_is_reported_with_its_field(text: str, field: str) -> None:
     with pytest.raises(SettingsError) as caught:
         read_repository_settings(text)
     assert caught.value.message.startswith(field)
 
 
-def test_every_wrong_field_is_told() -> None:
+def test_every_wrong_field_is_reported() -> None:
     with pytest.raises(SettingsError, match=r"services: .*; worktrees: "):
         read_repository_settings("services = 3\nworktrees = 4")
 
@@ -246,7 +246,7 @@ def test_a_service_has_a_strategy_and_a_base() -> None:
         ("env = 3", "env"),
     ],
 )
-def test_an_environment_that_cannot_be_is_told_with_its_place(text: str, message: str) -> None:
+def test_an_environment_that_cannot_be_is_reported_with_its_place(text: str, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
         read_repository_settings(text)
     assert message in caught.value.message

@@ -34,18 +34,18 @@ def env(
     check: Annotated[bool, typer.Option("--check", help="Exit 1 where a value is another worktree's.")] = False,
 ) -> None:
     """Print the environment of the current directory's worktree: its own ports, names and URLs."""
-    from router.env import leaks, worktree_env
+    from router.env import env_files, leaks, worktree_env
 
     settings, store = opened()
     if write:
-        path = worktree_env.write(settings, store, cwd=Path.cwd(), form=_of_file(form))
-        seen = worktree_env.is_seen_by_git(path)
+        path = env_files.write(settings, store, cwd=Path.cwd(), form=_of_file(form))
+        seen = env_files.is_seen_by_git(path)
         say(f"wrote {path}{'; git does not ignore it: add it to .gitignore' if seen else ''}")
     elif check:
-        leaks.refuse(worktree_env.leaks_at(settings, store, cwd=Path.cwd(), environ=os.environ))
+        leaks.refuse(worktree_env.leaked_values(settings, store, cwd=Path.cwd(), environ=os.environ))
         say("nothing here is another worktree's")
     else:
-        _print(form or Format.shell, worktree_env.environment(settings, store, cwd=Path.cwd()).values)
+        _print(form or Format.shell, worktree_env.resolve(settings, store, cwd=Path.cwd()).environment.values)
 
 
 @app.command(context_settings={"allow_interspersed_args": False})
@@ -57,7 +57,7 @@ def run(
     from router.env import worktree_env
 
     settings, store = opened()
-    environ, replaced = worktree_env.prepared(settings, store, cwd=Path.cwd(), environ=os.environ, fix=fix)
+    environ, replaced = worktree_env.command_environment(settings, store, cwd=Path.cwd(), environ=os.environ, fix=fix)
     for leak in replaced:
         say(f"replaced: {leak}")
     _become(command, environ)

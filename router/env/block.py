@@ -1,4 +1,4 @@
-"""Where the router's block of variables stands in a worktree's env or mise file, without a change to the rest."""
+"""The router's block of variables in a worktree's env or mise file; the rest of the file stays as it is."""
 
 import re
 from collections.abc import Mapping
@@ -6,34 +6,35 @@ from typing import Any
 
 from router.blocks import parts, with_block, without_block
 from router.env.formats import mise
-from router.errors import BlockError, FileError
+from router.errors import FileError
 from router.toml_reader import read_toml
 
 MAKER = "router env --write"
 _HEADER = re.compile(r"^[ \t]*\[[ \t]*(?:env|\"env\"|'env')[ \t]*\][ \t]*(?:#.*)?\r?\n?$")
-_OWN_HEADER = "[env]\n"
+_ENV_HEADER = "[env]\n"
 
 
 def in_dotenv(text: str, lines: str) -> str:
-    """Return a dotenv file with these lines as its block. BlockError where its marks are torn."""
+    """Return a dotenv file with these lines as its block. BlockError where the block's marks are damaged."""
     return with_block(text, lines, maker=MAKER)
 
 
-def in_mise(text: str, values: Mapping[str, str], *, name: str) -> tuple[str, tuple[str, ...]]:
-    """Return a mise file with these values in its `[env]` table, and the variables that the file itself sets.
+def in_mise(text: str, values: Mapping[str, str], *, name: str) -> str:
+    """Return a mise file with these values in a block of its `[env]` table.
 
-    Those stay as they are: TOML takes no key twice. A table that is there gets the block below its header, else the
-    block brings its own. FileError, with the file's `name`, where the file is no TOML or writes `env` otherwise.
+    Variables that the file itself sets stay as they are: TOML allows no key twice. An existing `[env]` table gets the
+    block below its header, else the block has a header of its own. FileError, with the file's `name`, where the file
+    is not TOML or says `env` in another way.
     """
-    before = _parsed(text, name)
-    old = parts(text)
+    document = _parsed(text, name)
+    old_block = parts(text).block
     rest = without_block(text)
-    outside = _without(before, _keys(old.block or "", name))
-    theirs = tuple(key for key in values if key in _env(outside))
-    block = mise({key: value for key, value in values.items() if key not in theirs})
-    for candidate in (_in_place(text, old.block, block), _below_header(rest, block), _at_end(rest, block)):
-        if candidate is not None and _says(candidate, outside, {k: v for k, v in values.items() if k not in theirs}):
-            return candidate, theirs
+    outside = _without(document, _keys(old_block or "", name))
+    in_block = {key: value for key, value in values.items() if key not in _env(outside)}
+    block = mise(in_block)
+    for candidate in (_in_place(text, old_block, block), _below_header(rest, block), _at_end(rest, block)):
+        if candidate is not None and _is_complete(candidate, outside, in_block):
+            return candidate
     raise FileError(
         f"{name} says env in a way that leaves no place for a block", hint="write its variables below a line [env]"
     )
@@ -42,12 +43,12 @@ def in_mise(text: str, values: Mapping[str, str], *, name: str) -> tuple[str, tu
 def _in_place(text: str, old: str | None, block: str) -> str | None:
     if old is None:
         return None
-    return with_block(text, (_OWN_HEADER if old.startswith(_OWN_HEADER) else "") + block, maker=MAKER)
+    return with_block(text, (_ENV_HEADER if old.startswith(_ENV_HEADER) else "") + block, maker=MAKER)
 
 
 def _below_header(rest: str, block: str) -> str | None:
     lines = rest.splitlines(keepends=True)
-    headers = [place for place, line in enumerate(lines) if _HEADER.match(line)]
+    headers = [index for index, line in enumerate(lines) if _HEADER.match(line)]
     if not headers:
         return None
     cut = headers[0] + 1
@@ -55,41 +56,39 @@ def _below_header(rest: str, block: str) -> str | None:
 
 
 def _at_end(rest: str, block: str) -> str:
-    return with_block(rest, _OWN_HEADER + block, maker=MAKER)
+    return with_block(rest, _ENV_HEADER + block, maker=MAKER)
 
 
-def _says(candidate: str, outside: Mapping[str, Any], own: Mapping[str, str]) -> bool:
-    """Tell whether a file says what it said before, and our variables besides."""
+def _is_complete(candidate: str, outside: Mapping[str, Any], in_block: Mapping[str, str]) -> bool:
+    """Tell whether a file has all that it had before, and the block's variables as well."""
     try:
-        said = read_toml(candidate)
+        document = read_toml(candidate)
     except ValueError:
         return False
-    return own.keys() <= _env(said).keys() and _without(said, own) == dict(outside)
+    return in_block.keys() <= _env(document).keys() and _without(document, in_block) == dict(outside)
 
 
 def _without(document: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document without these variables; a table of none is as good as no table."""
+    """Return a document without these variables; an empty `[env]` table counts as no table."""
     env = {key: value for key, value in _env(document).items() if key not in keys}
     rest = {key: value for key, value in document.items() if key != "env"}
     return {**rest, "env": env} if env else rest
 
 
 def _keys(block: str, name: str) -> Mapping[str, Any]:
-    text = block if block.startswith(_OWN_HEADER) else _OWN_HEADER + block
+    text = block if block.startswith(_ENV_HEADER) else _ENV_HEADER + block
     return _env(_parsed(text, name))
 
 
 def _env(document: Mapping[str, Any]) -> Mapping[str, Any]:
     env = document.get("env", {})
     if not isinstance(env, dict):
-        raise FileError("[env] is not a table", hint="mend that file")
+        raise FileError("[env] is not a table", hint="fix that file")
     return env
 
 
 def _parsed(text: str, name: str) -> dict[str, Any]:
     try:
         return read_toml(text)
-    except BlockError:
-        raise
     except ValueError as exc:
-        raise FileError(f"{name} is not TOML: {exc}", hint="mend it, then try again") from exc
+        raise FileError(f"{name} is not TOML: {exc}", hint="fix it, then try again") from exc

@@ -1,4 +1,4 @@
-"""A worktree's environment as text that others read: shells, dotenv readers, JSON, mise."""
+"""A worktree's environment as text that other programs read: shells, dotenv readers, JSON, mise."""
 
 import json
 import re
@@ -7,21 +7,25 @@ from collections.abc import Mapping
 from router.errors import EnvironmentValueError
 
 _BARE = re.compile(r"[A-Za-z0-9_./:@%+,-]*", re.ASCII)
-_EXPANDED = re.compile(r"\$[A-Za-z_{]")  # dotenv-expand, Compose and python-dotenv: not alike, with no common escape
+# dotenv-expand, Compose and python-dotenv expand this differently, and share no way to escape it
+_EXPANDED = re.compile(r"\$[A-Za-z_{]")
 _TEMPLATE = re.compile(r"\{(?=[{%#])")
 
 
 def shell(values: Mapping[str, str]) -> str:
     """Return lines that bash, zsh, dash and fish evaluate alike: `eval "$(router env)"`, `router env | source`.
 
-    Each line ends in a semicolon, as fish's `eval (router env)` joins lines by spaces. ValueError for a NUL.
+    Each line ends in a semicolon, because fish's `eval (router env)` joins lines with spaces. EnvironmentValueError
+    for a NUL.
     """
     return "".join(_exported(name, value) for name, value in values.items())
 
 
 def dotenv(values: Mapping[str, str]) -> str:
-    """Return lines that python-dotenv, Compose and Vite read alike. EnvironmentValueError where no way to write a
-    value has one meaning for all of them."""
+    """Return lines that python-dotenv, Compose and Vite read alike.
+
+    EnvironmentValueError where no way to write a value means the same to all of them.
+    """
     return "".join(f"{name}={_dotenv_value(name, value)}\n" for name, value in values.items())
 
 
@@ -31,7 +35,7 @@ def as_json(values: Mapping[str, str]) -> str:
 
 
 def mise(values: Mapping[str, str]) -> str:
-    """Return the lines of a mise file's `[env]` table; nothing in a value is a template or a reference to mise."""
+    """Return the lines of a mise file's `[env]` table; mise takes every value literally, never as a template."""
     return "".join(f"{name} = {_mise_value(value)}\n" for name, value in values.items())
 
 
@@ -45,10 +49,10 @@ def _exported(name: str, value: str) -> str:
 def _quoted(value: str) -> str:
     """Return a word for every shell: in single quotes, with quotes and backslashes outside them.
 
-    fish reads backslashes inside single quotes, the others do not; outside all read `\\'` and `\\\\` alike.
+    fish interprets backslashes inside single quotes, the others do not; outside, all read `\\'` and `\\\\` alike.
     """
     if "\0" in value:
-        raise EnvironmentValueError("a variable cannot hold a NUL", hint="mend the value in router.toml")
+        raise EnvironmentValueError("a variable cannot hold a NUL", hint="fix the value in router.toml")
     return "'" + value.replace("\\", "\0").replace("'", "'\\''").replace("\0", "'\\\\'") + "'"
 
 

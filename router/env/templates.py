@@ -1,7 +1,7 @@
 """Templates of values: Jinja expressions in `router.toml`, `$NAME` in a worktree's template file.
 
-Agents write both. Only a few kinds of expression are let through, none that loops, calls or looks behind a value, so
-that no template takes more time or room than its own length allows.
+Agents write both. Only a few kinds of expression are allowed, none that loops, calls or reads an object's internals,
+so that no template takes more time or memory than its own length allows.
 """
 
 import re
@@ -18,8 +18,8 @@ from router.naming import hash3
 from router.ports import hash_port
 
 LONGEST = 4096  # characters of a template, and of what comes out of it
-_DEEPEST = 40  # nodes below each other; Python's own compiler gives up not far beyond
-_PLAIN = (
+_DEEPEST = 40  # nodes below each other; Python's own compiler fails not far beyond
+_ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Const, nodes.Concat, nodes.Add, nodes.Sub, nodes.Mul,
     nodes.FloorDiv, nodes.Mod, nodes.Neg, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.CondExpr,
     nodes.If, nodes.Getattr, nodes.Name, nodes.Filter, nodes.Call,
@@ -28,26 +28,26 @@ _REFERENCE = re.compile(r"\$(?:(\$)|([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z
 
 
 class _Engine(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, with numbers only where an operator could make much of little."""
+    """Jinja's sandbox, whose operators take only numbers where text could grow without bound."""
 
     intercepted_binops = frozenset({"*", "%", "+", "-", "//"})
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Do what the operator does with numbers; `~` is there for text."""
+        """Apply the operator to numbers; text is joined with `~`."""
         if not (isinstance(left, int) and isinstance(right, int)):
             raise TypeError(f"{operator} takes numbers; text is joined with ~")
         return super().call_binop(context, operator, left, right)
 
 
 def _replace(text: object, old: str, new: str) -> str:
-    plain = str(text)
-    if len(plain) + plain.count(old) * len(new) > LONGEST:
+    original = str(text)
+    if len(original) + original.count(old) * len(new) > LONGEST:
         raise ValueError("the text becomes too long")
-    return plain.replace(old, new)
+    return original.replace(old, new)
 
 
-def _default(value: Any, instead: Any = "") -> Any:
-    return instead if isinstance(value, StrictUndefined) else value
+def _default(value: Any, fallback: Any = "") -> Any:
+    return fallback if isinstance(value, StrictUndefined) else value
 
 
 def _int(value: object) -> int:
@@ -95,7 +95,7 @@ def filled(text: str, names: Mapping[str, Any]) -> str:
     _check(tree, names)
     try:
         value = _ENGINE.from_string(tree).render(names)
-    except Exception as exc:  # whatever a wrong type or number comes to in there
+    except Exception as exc:  # whatever a wrong type or number raises in there
         raise TemplateValueError(str(exc), line=_line(exc.__traceback__)) from exc
     if len(value) > LONGEST:
         raise TemplateValueError(f"its value is longer than {LONGEST} characters", line=1)
@@ -103,17 +103,19 @@ def filled(text: str, names: Mapping[str, Any]) -> str:
 
 
 def substituted(text: str, values: Mapping[str, str]) -> str:
-    """Return text with `$NAME` and `${NAME}` filled in, and `$$` as `$`; any other `$` stays. KeyError names the one
-    that is unknown."""
-    return _REFERENCE.sub(lambda found: "$" if found[1] else values[found[2] or found[3]], text)
+    """Return text with `$NAME` and `${NAME}` filled in, and `$$` as `$`; any other `$` stays.
+
+    KeyError names a variable that is unknown.
+    """
+    return _REFERENCE.sub(lambda match: "$" if match[1] else values[match[2] or match[3]], text)
 
 
 def _check(tree: nodes.Template, names: Mapping[str, Any]) -> None:
-    for node, parent, depth in _every(tree):
+    for node, parent, depth in _walk(tree):
         if depth > _DEEPEST:
             raise TemplateValueError("it nests too deep", line=node.lineno)
-        if not isinstance(node, _PLAIN):
-            raise TemplateValueError(f"{_kind(node)} is not for values", line=node.lineno)
+        if not isinstance(node, _ALLOWED):
+            raise TemplateValueError(f"{_kind(node)} is not allowed in a value", line=node.lineno)
         if problem := _unknown(node, parent, names):
             raise TemplateValueError(problem, line=node.lineno)
 
@@ -126,25 +128,25 @@ def _unknown(node: nodes.Node, parent: nodes.Node, names: Mapping[str, Any]) -> 
         return f"{node.name} is called: {node.name}('…')"
     if isinstance(node, nodes.Filter) and node.name not in FILTERS:
         return f"there is no filter {node.name!r}"
-    if isinstance(node, nodes.Call) and not _plain_call(node, names):
+    if isinstance(node, nodes.Call) and not _allowed_call(node, names):
         return "only hash_port('…') and service('…') can be called"
     if isinstance(node, nodes.Getattr) and not isinstance(node.node, nodes.Call):
-        return f"only service('…') has attributes, not what .{node.attr} is asked of"
+        return f"only service('…') has attributes such as .{node.attr}"
     return None
 
 
-def _plain_call(node: nodes.Call, names: Mapping[str, Any]) -> bool:
-    known = isinstance(node.node, nodes.Name) and callable(names.get(node.node.name))
-    return known and not (node.kwargs or node.dyn_args or node.dyn_kwargs)
+def _allowed_call(node: nodes.Call, names: Mapping[str, Any]) -> bool:
+    is_function = isinstance(node.node, nodes.Name) and callable(names.get(node.node.name))
+    return is_function and not (node.kwargs or node.dyn_args or node.dyn_kwargs)
 
 
-def _every(tree: nodes.Node) -> Iterator[tuple[nodes.Node, nodes.Node, int]]:
+def _walk(tree: nodes.Node) -> Iterator[tuple[nodes.Node, nodes.Node, int]]:
     """Yield every node with the one above it and its depth, without recursion."""
-    waiting = [(tree, tree, 0)]
-    while waiting:
-        node, parent, depth = waiting.pop()
+    pending = [(tree, tree, 0)]
+    while pending:
+        node, parent, depth = pending.pop()
         yield node, parent, depth
-        waiting.extend((child, node, depth + 1) for child in node.iter_child_nodes())
+        pending.extend((child, node, depth + 1) for child in node.iter_child_nodes())
 
 
 def _kind(node: nodes.Node) -> str:
@@ -152,7 +154,7 @@ def _kind(node: nodes.Node) -> str:
 
 
 def _line(trace: TracebackType | None) -> int:
-    """Return the line of the template in which something was raised; Jinja names the frames of a template so."""
+    """Return the line of the template in which an exception was raised; Jinja calls its frames `<template>`."""
     line = 1
     while trace:
         if trace.tb_frame.f_code.co_filename == "<template>":

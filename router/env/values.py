@@ -1,4 +1,4 @@
-"""What one worktree's app is told: its own names, ports and URLs, none of which another live worktree has."""
+"""The environment of one worktree: its own names, ports and URLs, none of which another live worktree has."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,10 +11,10 @@ from router.ports import hash_port
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The environment of one worktree: what it is called, and the values of its variables in order.
+    """The environment of one worktree: its label as `name`, and the values of its variables in order.
 
-    `ports` are its services' ports by service, `index` its number among the worktrees of its repository. What is its
-    alone in shared servers: `database`, `vhost`, `prefix` (of Redis keys) and `project` (of Compose).
+    `ports` are its services' ports by service, `index` its number among the worktrees of its repository. What only it
+    uses in shared servers: `database`, `vhost`, `prefix` (of Redis keys) and `project` (of Compose).
     """
 
     path: str
@@ -31,62 +31,64 @@ class Environment:
     values: Mapping[str, str]
 
 
-def environment(
-    repository: Repository, worktree: Worktree, kept: RememberedWorktree, *, port: int, redirect_uri: str
+def base_environment(
+    repository: Repository, worktree: Worktree, remembered: RememberedWorktree, *, port: int, redirect_uri: str
 ) -> Environment:
     """Return the environment of a worktree, without what `router.toml` adds.
 
-    `kept` is what is remembered of it, which has every port and name that was given out; `port` the router's own,
-    `redirect_uri` the one registered with the identity provider.
+    `remembered` has every port and name that the worktree was given; `port` is the router's own, `redirect_uri` the
+    one registered with the identity provider.
     """
-    ports = {spec.name: found for spec in repository.services if (found := _env_port(kept, spec.name))}
-    urls = {service: origin(service_host(kept.label, service), port) for service in ports}
-    database, vhost = database_name(kept.project), f"/{kept.scope}"
-    prefix = f"{kept.scope}:" if kept.scope else ""
+    assigned = {spec.name: _env_port(remembered, spec.name) for spec in repository.services}
+    ports = {service: service_port for service, service_port in assigned.items() if service_port}
+    urls = {service: origin(service_host(remembered.label, service), port) for service in ports}
+    database, vhost = database_name(remembered.project), f"/{remembered.scope}"
+    prefix = f"{remembered.scope}:" if remembered.scope else ""
     values = {
-        "FEATURE": kept.label,
-        "WORKTREE_NAME": kept.label,
+        "FEATURE": remembered.label,
+        "WORKTREE_NAME": remembered.label,
         "WORKTREE_BRANCH": shown(worktree.branch or ""),
         "WORKTREE_URL": urls.get("web", ""),
         "WORKTREE_API_URL": urls.get("api", ""),
         **{variable: str(ports[service]) for variable, service in port_variables(repository) if service in ports},
         "OAUTH_REDIRECT_URI": redirect_uri,
-        "OAUTH_STATE": kept.label,
+        "OAUTH_STATE": remembered.label,
         "DATABASE_NAME": database,
         "RABBITMQ_VHOST": vhost,
         "REDIS_KEY_PREFIX": prefix,
-        "COMPOSE_PROJECT_NAME": kept.project,
+        "COMPOSE_PROJECT_NAME": remembered.project,
     }
     return Environment(
-        path=worktree.path, name=kept.label, repository=kept.repository, main=worktree.main, index=kept.index or 0,
-        ports=ports, urls=urls, database=database, vhost=vhost, prefix=prefix, project=kept.project, values=values,
+        path=worktree.path, name=remembered.label, repository=remembered.repository, main=worktree.main,
+        index=remembered.index or 0, ports=ports, urls=urls, database=database, vhost=vhost, prefix=prefix,
+        project=remembered.project, values=values,
     )  # fmt: skip
 
 
-def extended(plain: Environment, templates: Mapping[str, str], *, branch: str | None) -> Environment:
+def with_templates(base: Environment, templates: Mapping[str, str], *, branch: str | None) -> Environment:
     """Return an environment with the values of these templates, in their order: each may use those before it.
 
     TemplateValueError says variable and line.
     """
     from router.env.templates import filled  # Jinja takes longer to import than all else; most have no templates
 
-    values = dict(plain.values)
-    known = {
-        "name": plain.name,
+    values = dict(base.values)
+    names = {
+        "name": base.name,
         "branch": branch or "",
-        "repository": plain.repository,
-        "main": plain.main,
-        "index": plain.index,
+        "repository": base.repository,
+        "main": base.main,
+        "index": base.index,
         "hash_port": lambda text: hash_port(str(text)),
-        "service": lambda name: _service(plain, str(name)),
+        "service": lambda name: _service(base, str(name)),
     }
-    for name, text in templates.items():
+    for variable, template in templates.items():
         try:
-            values[name] = filled(text, {**values, **known})
+            values[variable] = filled(template, {**values, **names})
         except TemplateValueError as exc:
-            hint = f"there are {', '.join(sorted({**values, **known}))}"
-            raise TemplateValueError(f"{name}: {exc.message}", line=exc.line, hint=hint) from exc
-    return replace(plain, values=values)
+            hint = f"there are {', '.join(sorted({**values, **names}))}"
+            raise TemplateValueError(f"{variable}: {exc.message}", line=exc.line, hint=hint) from exc
+    return replace(base, values=values)
 
 
 def port_variables(repository: Repository) -> tuple[tuple[str, str], ...]:
@@ -98,8 +100,8 @@ def port_variables(repository: Repository) -> tuple[tuple[str, str], ...]:
 def database_name(project: str) -> str:
     """Return the name of a project's database: letters, digits and `_`, no digit first, at most 63 bytes.
 
-    PostgreSQL cuts longer ones without an error, so that two would meet in one database. Two projects never share a
-    name: a project has single hyphens and no `_`.
+    PostgreSQL cuts longer ones without an error, so that two projects would share one database. Two projects never
+    share a name: a project has single hyphens and no `_`.
     """
     name = project.replace("-", "_")
     return f"_{name}" if name[:1].isdigit() else name
@@ -107,7 +109,7 @@ def database_name(project: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ServiceValue:
-    """What a template learns of a service; written out it is its URL."""
+    """What `service('…')` returns in a template; as text it is the service's URL."""
 
     url: str
     host: str
@@ -118,12 +120,13 @@ class ServiceValue:
         return self.url
 
 
-def _service(plain: Environment, name: str) -> ServiceValue:
-    if name not in plain.ports:
-        raise ValueError(f"there is no service {name!r}; there are {', '.join(plain.ports)}")
-    return ServiceValue(plain.urls[name], service_host(plain.name, name), plain.ports[name])
+def _service(base: Environment, name: str) -> ServiceValue:
+    if name not in base.ports:
+        raise ValueError(f"there is no service {name!r}; there are {', '.join(base.ports)}")
+    return ServiceValue(base.urls[name], service_host(base.name, name), base.ports[name])
 
 
-def _env_port(kept: RememberedWorktree, service: str) -> int | None:
-    known = kept.services.get(service)
-    return (known.env_port or known.assigned) if known else None
+def _env_port(remembered: RememberedWorktree, service: str) -> int | None:
+    """Return the port of a service as the environment has it: the one remembered for it, else the assigned one."""
+    port = remembered.services.get(service)
+    return (port.env_port or port.assigned) if port else None

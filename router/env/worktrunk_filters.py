@@ -4,11 +4,11 @@ import re
 
 from router.naming import hash3
 
-_LONGEST = 44  # characters of `sanitize_db` in front of `_` and the hash
+_LONGEST = 44  # characters of `sanitize_db` before `_` and the hash
 
 
 def sanitize(text: str) -> str:
-    """Return text with `-` for `/` and `\\`, as a directory's name; nothing else is changed."""
+    """Return text with `-` for `/` and `\\`, for use as a directory's name; nothing else is changed."""
     return text.replace("/", "-").replace("\\", "-")
 
 

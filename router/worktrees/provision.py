@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from router import files
-from router.env import worktree_env
+from router.env import env_files
 from router.errors import FileError, HiddenError, RouterError, SettingsError
 from router.naming import shown
 from router.observe.envfiles import MISE_PROJECT_FILES
@@ -115,12 +115,12 @@ def _populate(checkout: Checkout, wanted: Setup, *, say: Say) -> None:
 def _write_env(root: Path, settings: Settings, store: Store, *, say: Say) -> None:
     """Write the env block: dev servers and Compose wrappers read `.env.local`, mise its own file where it is used."""
     try:
-        written = [worktree_env.write(settings, store, cwd=root)]
+        written = [env_files.write(settings, store, cwd=root)]
     except HiddenError as exc:
         say(f"left out the worktree's own values: {exc.message}")
         return
     if any((root / name).is_file() for name in MISE_PROJECT_FILES):
-        written.append(worktree_env.write(settings, store, cwd=root, form="mise"))
+        written.append(env_files.write(settings, store, cwd=root, form="mise"))
     say(f"wrote the worktree's own values into {', '.join(path.name for path in written)}")
 
 

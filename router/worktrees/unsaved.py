@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from router import blocks, files
-from router.env.worktree_env import FILES
+from router.env.env_files import FILES
 from router.errors import BlockError
 from router.naming import shown
 from router.worktrees import git_commands

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.e2e
 HERE = Path(__file__).parent
 NODE = HERE / "node_modules"
 SCRIPTS = sysconfig.get_path("scripts")
-SHARED = {"WORKTREE_BRANCH", "OAUTH_REDIRECT_URI"}  # what two worktrees may have alike
+SHARED = {"WORKTREE_BRANCH", "OAUTH_REDIRECT_URI"}  # what two worktrees may share
 SERVE = 'exec python3 -m http.server --bind 127.0.0.1 "$PORT"'
 
 DJANGO = """
@@ -62,9 +62,9 @@ services:
 
 def env(router: Router, path: Path) -> dict[str, str]:
     """Return the environment that `router env` prints in a worktree."""
-    said = router.run("env", "--format", "json", cwd=path)
-    assert said.code == 0, said.err
-    return dict(json.loads(said.out))
+    result = router.run("env", "--format", "json", cwd=path)
+    assert result.code == 0, result.err
+    return dict(json.loads(result.out))
 
 
 def shell(router: Router) -> dict[str, str]:
@@ -73,7 +73,7 @@ def shell(router: Router) -> dict[str, str]:
 
 
 def in_shell(router: Router, path: Path, *lines: str, name: str = "bash") -> subprocess.CompletedProcess[str]:
-    """Run lines in a shell as a user would; return what it said."""
+    """Run lines in a shell as a user would; return the result."""
     return subprocess.run(
         [name, "-c", "\n".join(lines)],
         cwd=path,
@@ -102,16 +102,16 @@ def running(router: Router, path: Path, *lines: str) -> Iterator[int]:
 
 
 def together(router: Router, paths: list[Path]) -> list[dict[str, str]]:
-    """Start a server in each worktree with what its shell is told, and check that all are apart and routed."""
-    told = [env(router, path) for path in paths]
-    for name in told[0].keys() - SHARED:
-        assert len({values[name] for values in told}) == len(paths), name
-    assert len({values[name] for values in told for name in ("PORT", "BACKEND_PORT")}) == 2 * len(paths)
+    """Start a server in each worktree with the environment of its own, and check that all are apart and routed."""
+    environments = [env(router, path) for path in paths]
+    for name in environments[0].keys() - SHARED:
+        assert len({values[name] for values in environments}) == len(paths), name
+    assert len({values[name] for values in environments for name in ("PORT", "BACKEND_PORT")}) == 2 * len(paths)
     with contextlib.ExitStack() as stack:
         for path in paths:
             (path / "index.html").write_text(f"page of {path.name}")
             stack.enter_context(running(router, path, 'eval "$(router env)"', SERVE))
-        for path, values in zip(paths, told, strict=True):
+        for path, values in zip(paths, environments, strict=True):
             host = values["WORKTREE_URL"].removeprefix("http://")
             wait_until(lambda h=host, p=path: router.page(h) == f"page of {p.name}", what=host)  # type: ignore[misc]
             wait_until(lambda p=path: router.web(p).get("up"), what=f"{path} up")  # type: ignore[misc]
@@ -119,18 +119,18 @@ def together(router: Router, paths: list[Path]) -> list[dict[str, str]]:
             assert env(router, path) == values
             clean = in_shell(router, path, 'eval "$(router env)"', "router env --check")
             assert clean.returncode == 0, clean.stderr
-    return told
+    return environments
 
 
 def mixed_up(router: Router, one: Path, other: Path, values: dict[str, str], here: dict[str, str]) -> None:
-    """Check that one worktree's shell in another's directory is told what is whose, and may do nothing there."""
+    """Check that one worktree's shell in another's directory reports what belongs to whom, and may do nothing there."""
     for last in ("router env --check", "router run -- touch ran"):
-        said = in_shell(router, one, 'eval "$(router env)"', f"cd '{other}'", last)
-        assert said.returncode == 1
+        result = in_shell(router, one, 'eval "$(router env)"', f"cd '{other}'", last)
+        assert result.returncode == 1
         for name, what in (("DATABASE_NAME", "database"), ("PORT", "port"), ("COMPOSE_PROJECT_NAME", "Compose project"),
                            ("REDIS_KEY_PREFIX", "key prefix"), ("RABBITMQ_VHOST", "vhost")):  # fmt: skip
             sentence = f"{name}={values[name]} in the shell is the {what} of {values['FEATURE']}"
-            line = next(line for line in said.stderr.splitlines() if sentence in line)
+            line = next(line for line in result.stderr.splitlines() if sentence in line)
             assert line.endswith(f"; here it is {here[name]}")
     assert not (other / "ran").exists()
     fixed = in_shell(router, one, 'eval "$(router env)"', f"cd '{other}'", "router run --fix -- env")
@@ -141,13 +141,13 @@ def mixed_up(router: Router, one: Path, other: Path, values: dict[str, str], her
 # As a new user would
 
 
-def test_three_worktrees_with_what_their_shells_are_told(running_router: Router) -> None:
+def test_three_worktrees_with_their_own_environments(running_router: Router) -> None:
     router = running_router
     paths = [router.add(fresh(f"feature/{name}")) for name in ("one", "two", "three")]
     before = [env(router, path) for path in paths]
-    told = together(router, paths)
-    assert told == before
-    mixed_up(router, paths[0], paths[1], told[0], told[1])
+    environments = together(router, paths)
+    assert environments == before
+    mixed_up(router, paths[0], paths[1], environments[0], environments[1])
 
 
 def test_three_clones_side_by_side_by_their_numbers(router: Router) -> None:
@@ -156,23 +156,23 @@ def test_three_clones_side_by_side_by_their_numbers(router: Router) -> None:
     paths = clones(router, f'{web}{api}[env]\nDB_PORT = "{{{{ 5000 + index }}}}"\n')
     first = [env(router, path) for path in paths]
     router.up(*paths)
-    told = together(router, paths)
-    assert told == first
-    assert [values["PORT"] for values in told] == [str(base + n) for n in (1, 2, 3)]
-    assert [values["BACKEND_PORT"] for values in told] == [str(base + 10 + n) for n in (1, 2, 3)]
-    assert [values["DB_PORT"] for values in told] == ["5001", "5002", "5003"]
-    assert [values["DATABASE_NAME"] for values in told] == ["project_1", "project_2", "project_3"]
-    mixed_up(router, paths[1], paths[2], told[1], told[2])
+    environments = together(router, paths)
+    assert environments == first
+    assert [values["PORT"] for values in environments] == [str(base + n) for n in (1, 2, 3)]
+    assert [values["BACKEND_PORT"] for values in environments] == [str(base + 10 + n) for n in (1, 2, 3)]
+    assert [values["DB_PORT"] for values in environments] == ["5001", "5002", "5003"]
+    assert [values["DATABASE_NAME"] for values in environments] == ["project_1", "project_2", "project_3"]
+    mixed_up(router, paths[1], paths[2], environments[1], environments[2])
 
 
 def test_three_folder_copies_of_one_repository_by_their_numbers(router: Router) -> None:
     base = roomy()
     paths = clones(router, f'[copies]\nglob = "../project-*"\n[services.web]\nports = "index"\nbase = {base}\n')
     router.up(paths[0])
-    told = together(router, paths)
-    assert [values["PORT"] for values in told] == [str(base + n) for n in (1, 2, 3)]
-    assert [values["FEATURE"] for values in told[1:]] == ["project-2", "project-3"]
-    mixed_up(router, paths[2], paths[1], told[2], told[1])
+    environments = together(router, paths)
+    assert [values["PORT"] for values in environments] == [str(base + n) for n in (1, 2, 3)]
+    assert [values["FEATURE"] for values in environments[1:]] == ["project-2", "project-3"]
+    mixed_up(router, paths[2], paths[1], environments[2], environments[1])
 
 
 @pytest.fixture
@@ -210,18 +210,18 @@ def test_the_answer_is_the_same_with_the_watcher_up_and_down(router: Router) -> 
     assert env(router, path) == before
 
 
-def test_what_a_repository_was_told_outlasts_a_watcher_that_does_not_serve_it(running_router: Router) -> None:
+def test_an_environment_outlasts_a_watcher_that_does_not_serve_its_repository(running_router: Router) -> None:
     router = running_router
     base = roomy()
     other = router.make_repository(router.directory / "blog", fresh("trunk"))
     for path in (other, router.repository):
         (path / "router.toml").write_text(f'[services.web]\nports = "free"\nbase = {base}\n')
-    told = env(router, other)
+    values = env(router, other)
     for name in ("y", "z"):
         router.routed(router.add(fresh(name)))
-    assert env(router, other) == told
+    assert env(router, other) == values
     ports = {worktree["services"]["web"]["port"] for worktree in router.worktrees().values()}
-    assert len(ports | {int(told["PORT"])}) == 4
+    assert len(ports | {int(values["PORT"])}) == 4
     assert router.seen()["repositories"] == [
         {"path": str(router.repository), "git_dir": str(router.repository / ".git")}
     ]
@@ -267,24 +267,24 @@ def test_a_closed_pipe_ends_a_command_as_it_would_without_run(router: Router) ->
 @pytest.mark.parametrize(("command", "code"), [("no-such-command", 127), ("./file", 126), ("./", 126), ("./none", 127)])
 def test_what_cannot_be_run_has_the_exit_code_of_shells(router: Router, command: str, code: int) -> None:
     (router.repository / "file").write_text("x")
-    said = router.run("run", "--", command)
-    assert said.code == code
-    assert command in said.err
+    result = router.run("run", "--", command)
+    assert result.code == code
+    assert command in result.err
 
 
 @pytest.mark.parametrize("arguments", [["env"], ["env", "--check"], ["env", "--write"], ["run", "--", "true"]])
 def test_outside_of_every_worktree_it_says_so(router: Router, arguments: list[str]) -> None:
-    said = router.run(*arguments, cwd=router.directory)
-    assert (said.code, said.out) == (1, "")
-    assert "not inside a git repository" in said.err
+    result = router.run(*arguments, cwd=router.directory)
+    assert (result.code, result.out) == (1, "")
+    assert "not inside a git repository" in result.err
 
 
 @pytest.mark.parametrize(
     "arguments", [["--format", "xml"], ["--write", "--format", "json"], ["--write", "--format", "shell"]]
 )
 def test_a_format_that_is_none_is_a_wrong_usage(router: Router, arguments: list[str]) -> None:
-    said = router.run("env", *arguments)
-    assert (said.code, said.out) == (2, "")
+    result = router.run("env", *arguments)
+    assert (result.code, result.out) == (2, "")
 
 
 # mise
@@ -301,8 +301,8 @@ def test_mise_shows_exactly_what_is_written(router: Router) -> None:
     )
     path = router.add(HOSTILE, router.directory / "shop.hostile")
     (path / ".mise.local.toml").write_text("[settings]\nexperimental = true\n\n[env]\nMINE = 'x'\n")
-    said = router.run("env", "--write", "--format", "mise", cwd=path)
-    assert said.code == 0, said.err
+    result = router.run("env", "--write", "--format", "mise", cwd=path)
+    assert result.code == 0, result.err
     home = router.directory / "home"
     environ = {"HOME": str(home), "PATH": router.env["PATH"], "MISE_TRUSTED_CONFIG_PATHS": str(router.directory),
                "MISE_DATA_DIR": str(home / "mise")}  # fmt: skip
@@ -337,10 +337,10 @@ def test_compose_takes_the_project_and_the_ports(router: Router) -> None:
         api = config["services"]["api"]
         assert config["name"] == own["COMPOSE_PROJECT_NAME"]
         assert api["ports"][0]["published"] == own["BACKEND_PORT"]
-        said = {
+        result = {
             name: value.replace("$$", "$") for name, value in api["environment"].items()
         }  # Compose doubles its own $
-        assert said == {name: own[name] for name in ("DATABASE_NAME", "RABBITMQ_VHOST", "SECRET")}
+        assert result == {name: own[name] for name in ("DATABASE_NAME", "RABBITMQ_VHOST", "SECRET")}
 
 
 # Vite and Django
@@ -372,8 +372,8 @@ def test_vite_reads_every_value_that_is_written(router: Router) -> None:
 
     toml = "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in READABLE.items())
     (router.repository / "router.toml").write_text(f"[env]\n{toml}", encoding="utf-8")
-    said = router.run("env", "--write")
-    assert said.code == 0, said.err
+    result = router.run("env", "--write")
+    assert result.code == 0, result.err
     load = f'import {{ loadEnv }} from "{NODE}/vite/dist/node/index.js";'
     script = f'{load} console.log(JSON.stringify(loadEnv("x", ".", "")))'
     done = subprocess.run(["node", "--input-type=module", "-e", script], cwd=router.repository, capture_output=True,

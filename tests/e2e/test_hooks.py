@@ -32,40 +32,40 @@ def payload(router: Router, name: object, **rest: object) -> bytes:
     return json.dumps({**common, "hook_event_name": "WorktreeCreate", "name": name, **rest}).encode()
 
 
-def hook(router: Router, which: str, given: bytes, *arguments: str | Path, cwd: Path | None = None) -> Said:
+def hook(router: Router, which: str, stdin: bytes, *arguments: str | Path, cwd: Path | None = None) -> Said:
     """Run a hook to its end with this input."""
     done = subprocess.run(
         [sys.executable, "-m", "router", "hook", which, *map(str, arguments)], cwd=cwd or router.repository,
-        env=router.env, input=given, capture_output=True, timeout=60, check=False,
+        env=router.env, input=stdin, capture_output=True, timeout=60, check=False,
     )  # fmt: skip
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def create(router: Router, name: str) -> Path:
     """Make a worktree by the hook and return its path."""
-    said = hook(router, "worktree-create", payload(router, name))
-    assert said.code == 0, said.err
-    return Path(said.out.splitlines()[-1])
+    result = hook(router, "worktree-create", payload(router, name))
+    assert result.code == 0, result.err
+    return Path(result.out.splitlines()[-1])
 
 
 def remove(router: Router, path: Path, *arguments: str) -> Said:
     """Remove a worktree by the hook, as Claude Code calls it from inside of it."""
-    given = json.dumps({"hook_event_name": "WorktreeRemove", "cwd": str(path), "worktree_path": str(path)}).encode()
-    return hook(router, "worktree-remove", given, *arguments, cwd=path)
+    stdin = json.dumps({"hook_event_name": "WorktreeRemove", "cwd": str(path), "worktree_path": str(path)}).encode()
+    return hook(router, "worktree-remove", stdin, *arguments, cwd=path)
 
 
-def shell(router: Router, command: str, cwd: Path, given: str = "") -> str:
+def shell(router: Router, command: str, cwd: Path, stdin: str = "") -> str:
     """Run a shell command with `router` on its PATH, as a tool does; return what it printed."""
     env = {**router.env, "PATH": f"{BIN}{os.pathsep}{router.env['PATH']}"}
     done = subprocess.run(
-        ["/bin/sh", "-c", command], cwd=cwd, env=env, input=given, text=True, capture_output=True, check=False
+        ["/bin/sh", "-c", command], cwd=cwd, env=env, input=stdin, text=True, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def values(path: Path) -> dict[str, str]:
-    """Return what a worktree's env file says of it."""
+    """Return the values of a worktree's env file."""
     found = dotenv_values(path / ".env.local", interpolate=False)
     return {name: str(found[name]) for name in OWN}
 
@@ -105,9 +105,9 @@ def creating(router: Router, name: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_the_path_is_the_only_line_on_stdout(router: Router) -> None:
-    said = hook(router, "worktree-create", payload(router, "fix-auth"))
-    assert said.out == f"{router.repository}/.claude/worktrees/fix-auth\n"
-    assert "on branch worktree-fix-auth" in said.err
+    result = hook(router, "worktree-create", payload(router, "fix-auth"))
+    assert result.out == f"{router.repository}/.claude/worktrees/fix-auth\n"
+    assert "on branch worktree-fix-auth" in result.err
 
 
 def test_a_tool_that_keeps_the_pipe_open_is_answered(router: Router) -> None:
@@ -116,14 +116,14 @@ def test_a_tool_that_keeps_the_pipe_open_is_answered(router: Router) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [b"", b"{", b"[]", b"null", b'{"name": 1}', b"{}", b"\xff", b'{"name": "a/b"}', b"[" * 9999]
+    "stdin", [b"", b"{", b"[]", b"null", b'{"name": 1}', b"{}", b"\xff", b'{"name": "a/b"}', b"[" * 9999]
 )
-def test_any_other_input_is_a_usage_error(router: Router, given: bytes) -> None:
+def test_any_other_input_is_a_usage_error(router: Router, stdin: bytes) -> None:
     before = everything(router)
     for which in ("worktree-create", "worktree-remove"):
-        said = hook(router, which, given)
-        assert (said.code, said.out) == (2, "")
-        assert said.err.startswith("error: ")
+        result = hook(router, which, stdin)
+        assert (result.code, result.out) == (2, "")
+        assert result.err.startswith("error: ")
     assert everything(router) == before
 
 
@@ -138,7 +138,7 @@ def test_five_at_once_are_all_made_and_routed(running: Router) -> None:
         assert routed["url"] == values(path)["WORKTREE_URL"]
         assert str(routed["services"]["web"]["port"]) == values(path)["FRONTEND_PORT"]
     with ThreadPoolExecutor(5) as pool:
-        assert [said.code for said in pool.map(lambda path: remove(running, path), paths)] == [0] * 5
+        assert [result.code for result in pool.map(lambda path: remove(running, path), paths)] == [0] * 5
     assert running.git("branch", "--list", "worktree-*") == ""
     for path in paths:
         running.gone(f"worktree-{path.name}")
@@ -146,9 +146,9 @@ def test_five_at_once_are_all_made_and_routed(running: Router) -> None:
 
 def test_five_of_one_name_at_once_make_one(router: Router) -> None:
     with ThreadPoolExecutor(5) as pool:
-        said = list(pool.map(lambda _: hook(router, "worktree-create", payload(router, "x")), range(5)))
-    assert {each.code for each in said} <= {0, 1}
-    assert any(each.code == 0 for each in said)
+        result = list(pool.map(lambda _: hook(router, "worktree-create", payload(router, "x")), range(5)))
+    assert {each.code for each in result} <= {0, 1}
+    assert any(each.code == 0 for each in result)
     assert values(router.repository / ".claude" / "worktrees" / "x")
     assert router.git("branch", "--list", "worktree-*").split() == ["+", "worktree-x"]
 
@@ -201,9 +201,9 @@ def _sleeps(process: psutil.Process, router: Router) -> bool:
 def test_work_is_never_lost_and_where_it_is_is_said(router: Router) -> None:
     path = create(router, "x")
     (path / "new.txt").write_text("work")
-    said = remove(router, path)
-    assert (said.code, said.out) == (1, "")
-    assert said.err == (
+    result = remove(router, path)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         f"error: {path} stays: not committed: new.txt\n"
         f"  → commit, push or merge it; or: router hook worktree-remove --force {path}\n"
     )
@@ -235,8 +235,8 @@ def test_a_change_is_shown_and_only_written_when_asked(router: Router) -> None:
 
 def test_it_writes_into_the_worktree_it_runs_in(router: Router) -> None:
     path = router.add("feature")
-    said = router.run("init", "claude", "--write", cwd=path)
-    assert said.err == "written: .claude/settings.json, .gitignore\n"
+    result = router.run("init", "claude", "--write", cwd=path)
+    assert result.err == "written: .claude/settings.json, .gitignore\n"
     assert (path / ".claude" / "settings.json").is_file()
     assert router.git("status", "--porcelain") == ""
 
@@ -244,9 +244,9 @@ def test_it_writes_into_the_worktree_it_runs_in(router: Router) -> None:
 def test_one_file_that_cannot_be_changed_leaves_all_as_they_are(router: Router) -> None:
     (router.repository / ".claude").mkdir()
     (router.repository / ".claude" / "settings.json").write_text("{\n  // mine\n}\n")
-    said = router.run("init", "mise", "claude", "--write")
-    assert said.code == 1
-    assert said.err.startswith("error: .claude/settings.json is not changed: it is not plain JSON (line 2")
+    result = router.run("init", "mise", "claude", "--write")
+    assert result.code == 1
+    assert result.err.startswith("error: .claude/settings.json is not changed: it is not plain JSON (line 2")
     assert not (router.repository / "mise.toml").exists()
 
 
@@ -259,9 +259,9 @@ def test_nothing_is_written_through_a_link(router: Router, what: str) -> None:
     else:
         (router.repository / ".claude").mkdir()
         (router.repository / ".claude" / "settings.json").symlink_to(outside / "settings.json")
-    said = router.run("init", "claude", "--write")
-    assert said.code == 1
-    assert "is a link" in said.err
+    result = router.run("init", "claude", "--write")
+    assert result.code == 1
+    assert "is a link" in result.err
     assert list(outside.iterdir()) == []
 
 
@@ -277,15 +277,15 @@ def test_compose_is_reported_with_file_and_line_and_not_changed(router: Router) 
     (router.repository / "compose.yaml").write_text(text)
     (router.repository / "docker").mkdir()
     (router.repository / "docker" / "docker-compose.dev.yml").write_text("services: [\n")
-    said = router.run("init", "compose", "--write")
-    assert said.code == 0
-    assert said.out == (
+    result = router.run("init", "compose", "--write")
+    assert result.code == 0
+    assert result.out == (
         "compose.yaml:3: web: the container is always called shop\n"
         "    leave container_name out: Compose calls it PROJECT-SERVICE-1\n"
         "compose.yaml:5: web: port 8080 of the machine\n"
         '    - "${FRONTEND_PORT:-8080}:80"\n'
     )
-    assert "docker/docker-compose.dev.yml: it is not one YAML document" in said.err
+    assert "docker/docker-compose.dev.yml: it is not one YAML document" in result.err
     assert (router.repository / "compose.yaml").read_text() == text
 
 
@@ -308,24 +308,24 @@ def test_mise_reads_what_was_written(router: Router) -> None:
     env = {**router.env, "MISE_TRUSTED_CONFIG_PATHS": str(router.directory), "MISE_OFFLINE": "1"}
     done = subprocess.run([MISE, "env", "--json"], cwd=path, env=env, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert {name: said[name] for name in OWN} == values(path)
-    assert said["OAUTH_REDIRECT_URI"] == f"http://localhost:{router.port}/auth/callback"
+    result = json.loads(done.stdout)
+    assert {name: result[name] for name in OWN} == values(path)
+    assert result["OAUTH_REDIRECT_URI"] == f"http://localhost:{router.port}/auth/callback"
     assert router.git("status", "--porcelain", cwd=path) == ""
 
 
 def commands(router: Router) -> Mapping[str, str]:
     """Return the commands that `.claude/settings.json` has, by event."""
-    said = json.loads((router.repository / ".claude" / "settings.json").read_text())["hooks"]
-    return {event: entries[0]["hooks"][0]["command"] for event, entries in said.items()}
+    result = json.loads((router.repository / ".claude" / "settings.json").read_text())["hooks"]
+    return {event: entries[0]["hooks"][0]["command"] for event, entries in result.items()}
 
 
 def test_the_written_commands_do_what_the_tools_expect(router: Router) -> None:
     assert router.run("init", "claude", "worktrunk", "direnv", "--write").code == 0
     router.git("add", ".")
     router.git("commit", "--quiet", "--message=tools")
-    given = payload(router, "x").decode()
-    path = Path(shell(router, commands(router)["WorktreeCreate"], router.repository, given).strip())
+    stdin = payload(router, "x").decode()
+    path = Path(shell(router, commands(router)["WorktreeCreate"], router.repository, stdin).strip())
     assert values(path)["WORKTREE_NAME"] == "worktree-x"
     stdlib = 'has() { command -v "$1" >/dev/null; }; watch_file() { :; }; . ./.envrc; echo $WORKTREE_NAME'
     assert shell(router, stdlib, path) == "worktree-x\n"
@@ -357,8 +357,8 @@ def test_worktrees_of_every_kind_are_isolated_and_go_without_a_trace(running: Ro
     for name in OWN:
         assert len({values(path)[name] for path in paths}) == len(paths), name
     running.git("commit", "--allow-empty", "--quiet", "--message=mine", cwd=paths[1])
-    said = remove(running, paths[1])
-    assert "1 commit is on worktree-one alone" in said.err
+    result = remove(running, paths[1])
+    assert "1 commit is on worktree-one alone" in result.err
     running.git("worktree", "remove", plain)
     running.git("branch", "--delete", "feature/plain")
     assert [remove(running, path).code for path in paths[2:]] == [0] * 5

@@ -82,7 +82,7 @@ def test_every_shell_reads_any_text(
     assert {name: environ.get(name) for name in values} == values
 
 
-def test_a_nul_is_told() -> None:
+def test_a_nul_is_reported() -> None:
     with pytest.raises(EnvironmentValueError):
         formats.shell({"X": "a\0b"})
 
@@ -113,7 +113,7 @@ def test_python_dotenv_reads_any_text_that_can_be_written(tmp_path_factory: pyte
 
 
 @pytest.mark.parametrize("value", ["a$HOME", "a${HOME}", "a\nb", "a\\b", "a'b\"c", "a'b`c", "a'$c"])
-def test_what_readers_understand_differently_is_told_and_not_written(value: str) -> None:
+def test_what_readers_understand_differently_is_refused(value: str) -> None:
     with pytest.raises(EnvironmentValueError, match="DATABASE_URL"):
         formats.dotenv({"DATABASE_URL": value})
 

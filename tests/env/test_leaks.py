@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from router.env.leaks import SHELL, Leak, Said, find_leaks, refuse, without_leaks
+from router.env.leaks import SHELL, Assignment, Leak, find_leaks, refuse, without_leaks
 from router.env.values import Environment
 from router.errors import LeakError
 
@@ -38,7 +38,7 @@ OTHERS = (MAIN, Y, NESTED, BLOG)
 
 def found(variable: str, value: str, *, own: Environment = X, others: tuple[Environment, ...] = OTHERS,
           tools: frozenset[str] = frozenset()) -> tuple[Leak, ...]:  # fmt: skip
-    return find_leaks(own, others, [Said(variable, value, SHELL)], tools=tools)
+    return find_leaks(own, others, [Assignment(variable, value, SHELL)], tools=tools)
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_what_is_another_worktrees_is_found(
     variable: str, value: str, owner: str, what: str, instead: str | None
 ) -> None:
     [leak] = found(variable, value)
-    assert (leak.owner, leak.what, leak.instead) == (owner, what, instead)
+    assert (leak.owner, leak.what, leak.replacement) == (owner, what, instead)
 
 
 @pytest.mark.parametrize("own", [MAIN, X, Y, NESTED, BLOG], ids=lambda e: f"{e.repository}-{e.name}")
 def test_ones_own_environment_has_no_leaks(own: Environment) -> None:
     others = tuple(each for each in (MAIN, X, Y, NESTED, BLOG) if each is not own)
-    assert find_leaks(own, others, [Said(name, value, SHELL) for name, value in own.values.items()]) == ()
+    assert find_leaks(own, others, [Assignment(name, value, SHELL) for name, value in own.values.items()]) == ()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_what_only_looks_like_it_is_none(variable: str, value: str) -> None:
 @pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
 def test_a_directory_of_another_worktree_is_better_not_set(variable: str) -> None:
     [leak] = found(variable, "/w/shop.y/.venv")
-    assert (leak.owner, leak.instead) == ("y", None)
+    assert (leak.owner, leak.replacement) == ("y", None)
     assert without_leaks({variable: "x", "A": "b"}, [leak]) == {"A": "b"}
     assert found(variable, "/w/shop.x/.venv") == found(variable, "/opt/venv") == found(variable, "/w/shop.yy") == ()
 
@@ -132,17 +132,17 @@ def test_the_routers_own_directory_may_be_another_repositorys_and_not_a_siblings
     assert len(found("PATH", "/w/shop.y/.venv/bin", tools=frozenset({"/w/shop.y/.venv/bin"}))) == 1
 
 
-# What is said
+# Reports
 
 
-def test_a_leak_is_told_with_variable_value_owner_and_file_and_without_a_password() -> None:
-    [leak] = find_leaks(X, OTHERS, [Said("DATABASE_URL", "postgres://u:secret@localhost/shop_y", ".env")])
+def test_a_leak_names_variable_value_owner_and_file_but_no_password() -> None:
+    [leak] = find_leaks(X, OTHERS, [Assignment("DATABASE_URL", "postgres://u:secret@localhost/shop_y", ".env")])
     assert str(leak) == (
         "DATABASE_URL=postgres://u:…@localhost/shop_y in .env is the value of y; here it is postgres://u:…@localhost/shop_x"
     )
 
 
-def test_control_characters_are_told_as_what_they_are() -> None:
+def test_control_characters_are_escaped() -> None:
     [leak] = found("VIRTUAL_ENV", "/w/shop.y/\x1b[31m\n")
     assert str(leak).isprintable()
 
@@ -158,9 +158,9 @@ def test_leaks_are_an_error_and_none_are_none() -> None:
 def test_a_variable_that_only_the_other_has_is_better_not_set() -> None:
     other = replace(Y, values={**Y.values, "ONLY_HERE": "y's"})
     [leak] = found("ONLY_HERE", "y's", others=(other,))
-    assert leak.instead is None
+    assert leak.replacement is None
 
 
-def test_mended_values_stand_in_the_place_of_the_leaked() -> None:
-    said = {"PORT": "5000", "HOME": "/root"}
-    assert without_leaks(said, found("PORT", "5000")) == {"PORT": "4000", "HOME": "/root"}
+def test_leaked_values_are_replaced() -> None:
+    environ = {"PORT": "5000", "HOME": "/root"}
+    assert without_leaks(environ, found("PORT", "5000")) == {"PORT": "4000", "HOME": "/root"}

@@ -49,7 +49,7 @@ def test_a_template_is_filled_in(text: str, value: str) -> None:
     assert filled(text, NAMES) == value
 
 
-def test_an_undefined_name_is_told_with_its_line() -> None:
+def test_an_undefined_name_is_reported_with_its_line() -> None:
     error = wrong("one\n{{ name }}\n{{ DATABASE_NAM }}")
     assert (error.message, error.line) == ("'DATABASE_NAM' is undefined", 3)
 
@@ -66,7 +66,7 @@ def test_an_undefined_name_is_told_with_its_line() -> None:
         ("{{ hash_port() }}", 1, "missing"),
     ],
 )
-def test_what_cannot_be_filled_in_is_told_with_its_line(text: str, line: int, message: str) -> None:
+def test_what_cannot_be_filled_in_is_reported_with_its_line(text: str, line: int, message: str) -> None:
     error = wrong(text)
     assert error.line == line
     assert message in error.message
@@ -99,7 +99,7 @@ def test_what_could_do_more_than_fill_in_is_refused_at_once(text: str) -> None:
 
 
 @given(st.text(alphabet="{}%# ~|()'+*-/.,x1\n_ainmedf", max_size=60))
-def test_whatever_it_says_it_is_a_text_or_a_told_error(text: str) -> None:
+def test_any_template_gives_a_text_or_a_template_error(text: str) -> None:
     try:
         length = len(filled(text, NAMES))
     except TemplateValueError as exc:

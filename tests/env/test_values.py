@@ -2,7 +2,7 @@
 
 import pytest
 
-from router.env.values import Environment, database_name, environment, extended
+from router.env.values import Environment, base_environment, database_name, with_templates
 from router.errors import TemplateValueError
 from router.model import Memory, Repository, ServiceSpec
 from router.ports import hash_port, service_port
@@ -17,14 +17,14 @@ def of(seen: Repository, label: str = "feature-x", *, port: int = 8080) -> Envir
     """Return the environment of one of a repository's worktrees."""
     planned = plan(observed(seen), Memory())
     [route] = [route for route in planned.table.routes if route.name == label]
-    [kept] = [kept for kept in planned.memory.worktrees if kept.label == label]
-    return environment(seen, route.worktree, kept, port=port, redirect_uri=CALLBACK)
+    [remembered] = [each for each in planned.memory.worktrees if each.label == label]
+    return base_environment(seen, route.worktree, remembered, port=port, redirect_uri=CALLBACK)
 
 
 SHOP = repository(worktree("main"), worktree("feature/x"))
 
 
-def test_a_worktree_is_told_its_names_ports_and_urls() -> None:
+def test_a_worktree_has_its_names_ports_and_urls() -> None:
     web, api = service_port("web", "feature/x"), service_port("api", "feature/x")
     assert dict(of(SHOP).values) == {
         "FEATURE": "feature-x",
@@ -50,7 +50,7 @@ def test_the_main_checkout_has_the_plain_names() -> None:
     assert [values[name] for name in names] == ["shop", "/", "", "shop"]
 
 
-def test_a_declared_port_is_the_one_that_is_told() -> None:
+def test_a_declared_port_counts() -> None:
     values = of(repository(worktree("feature/x", declared(4000)))).values
     assert (values["PORT"], values["FRONTEND_PORT"]) == ("4000", "4000")
 
@@ -80,7 +80,7 @@ def test_a_detached_worktree_has_no_branch() -> None:
     assert of(repository(worktree(None, path="/w/try")), "try").values["WORKTREE_BRANCH"] == ""
 
 
-def test_a_branch_that_is_no_text_is_told_as_text() -> None:
+def test_a_branch_that_is_no_text_is_escaped() -> None:
     values = of(repository(worktree("a\udcffb")), "ab").values
     assert values["WORKTREE_BRANCH"] == "a%FFb"
 
@@ -97,7 +97,7 @@ def test_a_database_is_called_like_the_project(project: str, name: str) -> None:
 
 def filled(**templates: str) -> dict[str, str]:
     own = of(SHOP)
-    every = extended(own, templates, branch="feature/x").values
+    every = with_templates(own, templates, branch="feature/x").values
     return {name: every[name] for name in templates}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from router.env import leaks, worktree_env
+from router.env import env_files, leaks, worktree_env
 from router.errors import (
     EnvironmentValueError,
     FileError,
@@ -50,14 +50,17 @@ class Shop:
         return path
 
     def env(self, path: Path) -> dict[str, str]:
-        return dict(worktree_env.environment(self.settings, self.store, cwd=path).values)
+        return dict(worktree_env.resolve(self.settings, self.store, cwd=path).environment.values)
 
-    def write(self, path: Path, form: worktree_env.Form = "dotenv") -> str:
-        return worktree_env.write(self.settings, self.store, cwd=path, form=form).read_text()
+    def write(self, path: Path, form: env_files.Form = "dotenv") -> str:
+        return env_files.write(self.settings, self.store, cwd=path, form=form).read_text()
+
+    def for_command(self, environ: dict[str, str], *, fix: bool = False) -> dict[str, str]:
+        return worktree_env.command_environment(self.settings, self.store, cwd=self.tree, environ=environ, fix=fix)[0]
 
     def leaks(self, path: Path, **environ: str) -> list[tuple[str, str]]:
-        found = worktree_env.leaks_at(self.settings, self.store, cwd=path, environ=environ)
-        return [(leak.said.variable, leak.said.source) for leak in found]
+        found = worktree_env.leaked_values(self.settings, self.store, cwd=path, environ=environ)
+        return [(leak.assignment.variable, leak.assignment.source) for leak in found]
 
 
 @pytest.fixture
@@ -74,10 +77,10 @@ def foreign() -> Iterator[int]:
         yield sock.getsockname()[1]
 
 
-# What is told
+# Resolving
 
 
-def test_a_worktree_is_told_the_same_from_everywhere_inside_and_again(shop: Shop) -> None:
+def test_a_worktree_has_one_environment_everywhere_inside_and_every_time(shop: Shop) -> None:
     (shop.tree / "deep" / "er").mkdir(parents=True)
     first = shop.env(shop.tree)
     assert first["DATABASE_NAME"] == "shop_feature_x"
@@ -90,7 +93,7 @@ def test_it_is_remembered_and_the_repository_is_not_joined(shop: Shop) -> None:
     shop.env(shop.tree)
     memory = shop.store.memory()
     assert memory.repositories == ()
-    assert sorted(kept.project for kept in memory.worktrees) == ["shop", "shop-feature-x"]
+    assert sorted(each.project for each in memory.worktrees) == ["shop", "shop-feature-x"]
     before = shop.store.memory_file.stat().st_mtime_ns
     shop.env(shop.tree)
     assert shop.store.memory_file.stat().st_mtime_ns == before
@@ -125,28 +128,28 @@ def test_a_repository_that_is_gone_blocks_nothing(shop: Shop, tmp_path: Path) ->
     assert shop.env(shop.main)["DATABASE_NAME"] == "shop"
 
 
-def test_three_clones_are_told_apart_before_anybody_joins_them(shop: Shop, tmp_path: Path) -> None:
+def test_three_clones_differ_before_they_are_served(shop: Shop, tmp_path: Path) -> None:
     settings = '[services.web]\nports = "index"\n[services.api]\nports = "index"\nbase = 28000'
-    told = []
+    environments = []
     for number in (1, 2, 3):
         clone = repository(tmp_path / f"project-{number}")
         (clone / "router.toml").write_text(settings)
-        told.append(shop.env(clone))
-    assert [values["BACKEND_PORT"] for values in told] == ["28001", "28002", "28003"]
-    same = {name for name in told[0] if len({values[name] for values in told}) < 3}
+        environments.append(shop.env(clone))
+    assert [values["BACKEND_PORT"] for values in environments] == ["28001", "28002", "28003"]
+    same = {name for name in environments[0] if len({values[name] for values in environments}) < 3}
     assert same == {"WORKTREE_BRANCH", "OAUTH_REDIRECT_URI"}
 
 
-def test_copies_are_told_apart_from_inside_too(shop: Shop, tmp_path: Path) -> None:
+def test_copies_differ_as_seen_from_inside_too(shop: Shop, tmp_path: Path) -> None:
     first = repository(tmp_path / "project-1")
     (first / "router.toml").write_text('[copies]\nglob = "../project-*"\n[services.api]\nports = "index"\nbase = 28000')
     copies = [repository(tmp_path / f"project-{number}") for number in (2, 3)]
     with shop.store.changing() as memory:
         shop.store.remember(joined(memory, first / ".git"))
-    told = [shop.env(path) for path in (first, *copies)]
-    assert [values["BACKEND_PORT"] for values in told] == ["28001", "28002", "28003"]
-    assert [values["FEATURE"] for values in told] == ["main", "project-2", "project-3"]
-    assert [values["DATABASE_NAME"] for values in told] == ["project_1", "project_2", "project_3"]
+    environments = [shop.env(path) for path in (first, *copies)]
+    assert [values["BACKEND_PORT"] for values in environments] == ["28001", "28002", "28003"]
+    assert [values["FEATURE"] for values in environments] == ["main", "project-2", "project-3"]
+    assert [values["DATABASE_NAME"] for values in environments] == ["project_1", "project_2", "project_3"]
 
 
 def test_a_worktree_inside_another_has_its_own(shop: Shop) -> None:
@@ -154,7 +157,7 @@ def test_a_worktree_inside_another_has_its_own(shop: Shop) -> None:
     assert shop.env(shop.main / ".worktrees" / "inner")["FEATURE"] == "inner"
 
 
-def test_a_hidden_worktree_has_none_and_is_told_why(shop: Shop) -> None:
+def test_a_hidden_worktree_has_no_environment(shop: Shop) -> None:
     (shop.main / "router.toml").write_text('[worktrees."feature/x"]\nhide = true')
     with pytest.raises(UsageError, match="hidden"):
         shop.env(shop.tree)
@@ -176,7 +179,7 @@ def test_router_toml_adds_to_it(shop: Shop) -> None:
         ("[env]\n'URL' = '''one\n{{ DATABASE_NAM }}'''\n", 3),
     ],
 )
-def test_an_undefined_name_is_told_with_the_line_of_the_file(shop: Shop, text: str, line: int) -> None:
+def test_an_undefined_name_is_reported_with_the_line_of_the_file(shop: Shop, text: str, line: int) -> None:
     (shop.main / "router.toml").write_text(text)
     with pytest.raises(TemplateValueError) as caught:
         shop.env(shop.tree)
@@ -235,7 +238,7 @@ def test_a_template_file_is_filled_into_the_block(shop: Shop) -> None:
     ("text", "message"),
     [("A=1\nB=$OTHER\n", r"\.env\.agent\.template, line 2: B: 'OTHER' is undefined"), ('A=1\n\nB="x\n', "line 3")],
 )
-def test_a_template_that_cannot_be_filled_is_told_with_its_line(shop: Shop, text: str, message: str) -> None:
+def test_a_template_that_cannot_be_filled_is_reported_with_its_line(shop: Shop, text: str, message: str) -> None:
     (shop.tree / ".env.agent.template").write_text(text)
     with pytest.raises((TemplateValueError, FileError), match=message):
         shop.write(shop.tree)
@@ -263,18 +266,18 @@ def test_a_branch_that_no_dotenv_file_can_hold_is_left_out(shop: Shop) -> None:
     assert "DATABASE_NAME=shop_a_b_c\n" in text
 
 
-def test_a_value_that_no_dotenv_file_can_hold_is_told(shop: Shop) -> None:
+def test_a_value_that_no_dotenv_file_can_hold_is_reported(shop: Shop) -> None:
     (shop.main / "router.toml").write_text("[env]\nURL = 'pa$word'")
     with pytest.raises(EnvironmentValueError, match="URL"):
         shop.write(shop.tree)
     assert 'URL = "pa$$word"' in shop.write(shop.tree, "mise")
 
 
-def test_whether_git_sees_a_file_is_told(shop: Shop) -> None:
+def test_it_knows_whether_git_sees_a_file(shop: Shop) -> None:
     shop.write(shop.tree)
-    assert worktree_env.is_seen_by_git(shop.tree / ".env.local")
+    assert env_files.is_seen_by_git(shop.tree / ".env.local")
     (shop.tree / ".gitignore").write_text(".env.local\n")
-    assert not worktree_env.is_seen_by_git(shop.tree / ".env.local")
+    assert not env_files.is_seen_by_git(shop.tree / ".env.local")
 
 
 # The guard
@@ -310,22 +313,23 @@ def test_a_leak_of_a_repository_that_is_not_joined_is_found_too(shop: Shop, tmp_
     assert shop.leaks(shop.tree, DATABASE_NAME="blog") == [("DATABASE_NAME", leaks.SHELL)]
 
 
-def test_a_command_is_refused_another_worktrees_values_and_given_its_own(shop: Shop) -> None:
-    def prepared(environ: dict[str, str], *, fix: bool = False) -> dict[str, str]:
-        values, _ = worktree_env.prepared(shop.settings, shop.store, cwd=shop.tree, environ=environ, fix=fix)
-        return values
-
-    own, other = shop.env(shop.tree), shop.env(shop.main)
-    assert prepared({"HOME": "/h", "PORT": "1"}) == {"HOME": "/h", **own}
+def test_a_command_is_refused_another_worktrees_values_and_gets_its_own(shop: Shop) -> None:
+    own, other = {**shop.env(shop.tree), "ROUTER_EXPECT": "feature-x"}, shop.env(shop.main)
+    assert shop.for_command({"HOME": "/h", "PORT": "1"}) == {"HOME": "/h", **own}
     mixed = {**other, "VIRTUAL_ENV": str(shop.main / ".venv"), "PATH": f"{shop.main}/bin{os.pathsep}/bin"}
     with pytest.raises(LeakError, match="VIRTUAL_ENV"):
-        prepared(mixed)
-    assert prepared(mixed, fix=True) == {"PATH": "/bin", **own}
+        shop.for_command(mixed)
+    assert shop.for_command(mixed, fix=True) == {"PATH": "/bin", **own}
+
+
+def test_a_command_expects_its_own_worktree_whatever_the_shell_expected(shop: Shop) -> None:
+    assert shop.for_command({"ROUTER_EXPECT": "main"})["ROUTER_EXPECT"] == "feature-x"
+    assert "ROUTER_EXPECT" not in shop.env(shop.tree)
+    assert "ROUTER_EXPECT" not in shop.write(shop.tree)
 
 
 def test_a_file_with_anothers_values_is_refused_too_and_replaced_for_the_command(shop: Shop) -> None:
     (shop.tree / ".env.local").write_text("DB_URL=postgres://localhost/shop\n")
     with pytest.raises(LeakError, match=r"DB_URL=postgres://localhost/shop in \.env\.local is the database of main"):
-        worktree_env.prepared(shop.settings, shop.store, cwd=shop.tree, environ={}, fix=False)
-    values, _ = worktree_env.prepared(shop.settings, shop.store, cwd=shop.tree, environ={}, fix=True)
-    assert values["DB_URL"] == "postgres://localhost/shop_feature_x"
+        shop.for_command({})
+    assert shop.for_command({}, fix=True)["DB_URL"] == "postgres://localhost/shop_feature_x"

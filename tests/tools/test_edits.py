@@ -129,8 +129,8 @@ def test_any_settings_say_what_they_said_and_the_hooks(
 
 
 def test_worktrunk_gets_its_hook_in_block_form_and_the_url() -> None:
-    said = tomllib.loads(made("worktrunk")[WT])
-    assert said == {"pre-start": [{"router": POST_CREATE}], "list": {"url": URL}}
+    document = tomllib.loads(made("worktrunk")[WT])
+    assert document == {"pre-start": [{"router": POST_CREATE}], "list": {"url": URL}}
     assert tomllib.loads(made("worktrunk", facts=Facts(80, ""))[WT])["list"]["url"].endswith("}}.localhost")
 
 
@@ -150,29 +150,29 @@ def test_worktrunk_gets_its_hook_in_block_form_and_the_url() -> None:
 )  # fmt: skip
 def test_worktrunk_s_file_keeps_what_it_has(before: str, start: object) -> None:
     after = made("worktrunk", {WT: before})[WT]
-    old, said = tomllib.loads(before), tomllib.loads(after)
-    assert said.pop("pre-start") == start
-    assert said.pop("list") == {**old.pop("list", {}), "url": URL}
+    old, document = tomllib.loads(before), tomllib.loads(after)
+    assert document.pop("pre-start") == start
+    assert document.pop("list") == {**old.pop("list", {}), "url": URL}
     old.pop("pre-start", None)
-    assert said == old
+    assert document == old
     for comment in ("# mine", "# slow", "# yes", "# c", "# next", "# windows", "# x", "# only"):
         assert (comment in before) == (comment in after)
     assert ("\r\n" in before) == ("\r\n" in after)
-    kept = [line for line in before.splitlines() if "pre-start =" not in line and not line.startswith("list = {")]
-    assert inserted("\n".join(kept), after)
+    unchanged = [line for line in before.splitlines() if "pre-start =" not in line and not line.startswith("list = {")]
+    assert inserted("\n".join(unchanged), after)
 
 
 def test_a_hook_or_a_url_of_the_user_s_own_stays() -> None:
     before = f'[post-create]\nx = "{POST_CREATE} # mine"\n[list]\nurl = "http://{{{{ branch | hash_port }}}}"\n'
     assert made("worktrunk", {WT: before})[WT] == before
-    told = f"{WT} has a `[list] url` of its own, which stays; the router's is {URL}"
-    assert notes("worktrunk", {WT: before}) == (told,)
+    note = f"{WT} has a `[list] url` of its own, which stays; the router's is {URL}"
+    assert notes("worktrunk", {WT: before}) == (note,)
 
 
 def test_the_older_name_of_a_hook_is_kept_where_it_is_used() -> None:
-    said = tomllib.loads(made("worktrunk", {WT: '[pre-create]\na = "b"\n'})[WT])
-    assert said["pre-create"] == {"a": "b", "router": POST_CREATE}
-    assert "pre-start" not in said
+    document = tomllib.loads(made("worktrunk", {WT: '[pre-create]\na = "b"\n'})[WT])
+    assert document["pre-create"] == {"a": "b", "router": POST_CREATE}
+    assert "pre-start" not in document
 
 
 @pytest.mark.parametrize(
@@ -204,9 +204,9 @@ def test_mise_gets_what_all_worktrees_share_and_their_own_file_is_ignored() -> N
     ],
 )
 def test_mise_s_file_keeps_what_it_has(before: str) -> None:
-    said = tomllib.loads(made("mise", {"mise.toml": before})["mise.toml"])
-    assert said.pop("env") == {**tomllib.loads(before).get("env", {}), "OAUTH_REDIRECT_URI": FACTS.redirect_uri}
-    assert said == {key: value for key, value in tomllib.loads(before).items() if key != "env"}
+    document = tomllib.loads(made("mise", {"mise.toml": before})["mise.toml"])
+    assert document.pop("env") == {**tomllib.loads(before).get("env", {}), "OAUTH_REDIRECT_URI": FACTS.redirect_uri}
+    assert document == {key: value for key, value in tomllib.loads(before).items() if key != "env"}
 
 
 def test_mise_s_file_of_another_name_is_used() -> None:
@@ -260,8 +260,8 @@ def test_tools_share_one_block_of_gitignore() -> None:
     assert ignored.splitlines()[1:-1] == ["/.mise.local.toml", "/.env.local", "/.claude/worktrees/", "/node_modules"]
 
 
-def test_torn_marks_are_an_error_that_names_the_file() -> None:
-    with pytest.raises(FileError, match=r"^\.envrc is not changed: .* torn"):
+def test_damaged_marks_are_an_error_that_names_the_file() -> None:
+    with pytest.raises(FileError, match=r"^\.envrc is not changed: .* damaged"):
         made("direnv", {".envrc": "# >>> worktree-router >>> x\n"})
 
 

@@ -1,14 +1,14 @@
-"""The command's entry: light, so that an interrupt while the rest is imported ends like any other."""
+"""The command's entry: light, so that Ctrl-C while the rest is imported ends like any other."""
 
 import sys
 
 
 def main() -> None:
-    """Run the command; 130 where it is interrupted."""
+    """Run the command; exit code 130 where it is interrupted."""
     try:
-        from router.cli import app
+        from router.cli import boundary
 
-        app.main()
+        boundary.main()
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -1,17 +1,16 @@
-"""What the commands share: their options, the opened state directory, the worktree they are about, how they speak."""
+"""What the commands share: their options, the opened state directory, and the worktree that they are about."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from router.errors import UsageError
-from router.settings import Settings, load
-from router.store import Store
+from router.errors import RouterError, UsageError
 
 if TYPE_CHECKING:
+    from router.settings import Settings
     from router.status import Document
+    from router.store import Store
 
 Repositories = Annotated[
     list[Path] | None,
@@ -19,35 +18,44 @@ Repositories = Annotated[
         metavar="[REPO]...", help="Repositories, or a pattern of them; default: that of the current directory."
     ),
 ]
-Port = Annotated[int | None, typer.Option("--port", help="Where Caddy listens on the loopback (ROUTER_PORT).")]
+Port = Annotated[int | None, typer.Option("--port", help="The loopback port that Caddy listens on (ROUTER_PORT).")]
 Name = Annotated[str | None, typer.Argument(help="Label, alias or branch; default: the current directory's worktree.")]
-Service = Annotated[str, typer.Option("--service", help="Which of the worktree's services.")]
+Service = Annotated[str, typer.Option("--service", help="Which service of the worktree.")]
 
 
-def opened(**flags: object) -> tuple[Settings, Store]:
-    """Return the settings, with these flags, and the state directory, made and checked."""
+def opened(**flags: object) -> "tuple[Settings, Store]":
+    """Return the settings, with these flags, and the state directory, which is created where it is missing.
+
+    SettingsError or StoreError where one of them cannot be used.
+    """
+    from router.settings import load  # `--help` and `--version` start without it
+    from router.store import Store
+
     settings = load(**flags)
     store = Store(settings.state_dir)
     store.prepare()
     return settings, store
 
 
-def worktree(settings: Settings, store: Store, name: str | None) -> "Document":
-    """Return a worktree of the status document: the one named, else that of the current directory."""
+def current_directory() -> Path:
+    """Return the current directory. RouterError where it is gone, as after `git worktree remove` elsewhere."""
+    try:
+        return Path.cwd()
+    except OSError as exc:
+        raise RouterError(
+            f"the current directory cannot be used: {exc.strerror}", hint="change into a directory that is there"
+        ) from exc
+
+
+def named_worktree(settings: "Settings", store: "Store", name: str | None) -> "tuple[Document, Document]":
+    """Return the status document, and the worktree in it of that name, else that of the current directory.
+
+    UsageError where the current directory is in none, UnknownNameError where no worktree has the name.
+    """
     from router.status import find
     from router.watcher import client
 
-    document, own = client.here(settings, store, cwd=Path.cwd())
+    document, own = client.here(settings, store, cwd=current_directory())
     if name is None and own is None:
-        raise UsageError("this directory is in no worktree", hint="name one: `router status` lists them")
-    return find(document, name or own or "")
-
-
-def line(text: str) -> None:
-    """Print one line for people who watch, at once."""
-    print(text, flush=True)
-
-
-def say(text: str) -> None:
-    """Tell people something, on standard error."""
-    print(text, file=sys.stderr)
+        raise UsageError("the current directory is in no worktree", hint="name one: `router status` lists them")
+    return document, find(document, name or own or "")

@@ -1,35 +1,55 @@
-"""The status document as a table for people, and what is wrong below it."""
+"""The status document as a table for people, with what is wrong below it."""
 
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
+from router.cli.output import Output
+from router.naming import shown
 from router.ports import STRATEGIES
-from router.status import Document, problems
+from router.status import Document, problems, source_text
 
-_WIDE = 10_000  # columns of a pipe: nothing that reads it wants folded cells
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+_WIDE = 10_000  # columns of a pipe: whoever reads it wants one line for each service
 
 
-def print_status(status: Document) -> None:
-    """Print the table on stdout and the problems below it on stderr."""
+def output(status: Document, *notes: str) -> Output:
+    """Return the table for standard output, the problems and then these notes for standard error."""
     from rich.console import Console  # `url` and `status --json` start without it
 
-    out = Console() if sys.stdout.isatty() else Console(width=_WIDE)
-    out.print(_table(status))
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
-    for line in notes(status):
-        errors.print(line, markup=False, emoji=False)
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDE)
+    with console.capture() as capture:
+        console.print(_table(status))
+    return Output(capture.get(), (*_problems(status), *notes))
 
 
-def renderable(status: Document) -> Any:
-    """Return the table and the lines below it as something rich shows in place."""
+def renderable(status: Document) -> "Group":
+    """Return the table and the problems below it as something that rich shows in place."""
     from rich.console import Group
     from rich.text import Text
 
-    return Group(_table(status), *(Text(line) for line in notes(status)))
+    return Group(_table(status), *(Text(line) for line in _problems(status)))
 
 
-def _table(status: Document) -> Any:
+def problem_lines(problem: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of a problem of the status document: what is wrong, and below it what to do."""
+    worktree = f"{problem['name']}: " if problem.get("name") else ""
+    yield shown(f"{problem['severity']}: {worktree}{problem['message']} [{problem['kind']}]")
+    if problem["hint"]:
+        yield f"  → {shown(problem['hint'])}"
+
+
+def _problems(status: Document) -> Iterator[str]:
+    if not status["worktrees"]:
+        yield "no worktree is routed"
+    for problem in problems(status):
+        yield from problem_lines(problem)
+
+
+def _table(status: Document) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -48,28 +68,18 @@ def _table(status: Document) -> Any:
 
 
 def _rows(worktree: Document) -> Iterator[list[tuple[str, str]]]:
+    """Yield the cells, as text and style, of each service that is up or that somebody named."""
     branch = worktree["branch"] or ("(detached)" if worktree["detached"] else "")
     for name, service in worktree["services"].items():
         if name != "web" and not service["up"] and service["source"] in STRATEGIES:
             continue
-        first = name == "web"
-        up = f"up {service['program'] or ''} {service['pid'] or ''}".rstrip() if service["up"] else "down"
+        web = name == "web"
+        state = f"up {service['program'] or ''} {service['pid'] or ''}".rstrip() if service["up"] else "down"
         yield [
-            (worktree["name"] if first else f"  {name}", ""),
+            (worktree["name"] if web else f"  {name}", ""),
             (service["url"], "cyan"),
-            (branch if first else "", ""),
+            (branch if web else "", ""),
             (str(service["port"]), ""),
-            (service["source"], "dim"),
-            (up, "green" if service["up"] else "dim"),
+            (source_text(service["source"], service["program"]), "dim"),
+            (state, "green" if service["up"] else "dim"),
         ]
-
-
-def notes(status: Document) -> Iterator[str]:
-    """Yield the lines below the table: what is wrong and what to do, then where sign-ins come back."""
-    if not status["worktrees"]:
-        yield "no worktree is routed"
-    for problem in problems(status):
-        of = f"{problem['name']}: " if problem["name"] else ""
-        yield f"{problem['severity']}: {of}{problem['message']} [{problem['kind']}]"
-        if problem["hint"]:
-            yield f"  → {problem['hint']}"

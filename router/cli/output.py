@@ -1,0 +1,109 @@
+"""Standard output and standard error: the one place that prints, whatever became of the terminal or pipe there."""
+
+import contextlib
+import os
+import sys
+from dataclasses import dataclass
+from typing import TextIO
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a command came to: `text` for standard output, `notes` for people on standard error, its exit code."""
+
+    text: str = ""
+    notes: tuple[str, ...] = ()
+    code: int = 0
+
+
+class OutputLostError(Exception):
+    """Standard output takes nothing any more: its reader closed it, its terminal is gone, its disk is full."""
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def show(result: Output) -> int:
+    """Print what a command came to, and return its exit code. OutputLostError where standard output is lost."""
+    if result.text:
+        write(result.text)
+    for line in result.notes:
+        note(line)
+    return result.code
+
+
+def write(text: str) -> None:
+    """Print text on standard output at once. OutputLostError where that is lost."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(_encoded(text, sys.stdout.encoding))
+        sys.stdout.buffer.flush()
+    except OSError as exc:
+        raise OutputLostError(exc) from exc
+
+
+def line(text: str) -> None:
+    """Print a line on standard output at once. OutputLostError where that is lost."""
+    write(f"{text}\n")
+
+
+def news(text: str) -> None:
+    """Print a line of the running watcher: it goes on, whether or not somebody still reads what it prints."""
+    try:
+        line(text)
+    except OutputLostError:
+        discard(sys.stdout)
+
+
+def note(text: str) -> None:
+    """Print a line for people on standard error; nothing happens where that is lost."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        discard(sys.stderr)
+
+
+def coloured() -> bool:
+    """Tell whether standard output is a terminal that wants colours (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def lost() -> OSError | None:
+    """Return why standard output takes nothing any more; None where it is fine."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.flush()  # Typer leaves a stream that hides a closed pipe
+    except OSError as exc:
+        return exc
+    return None
+
+
+def discard(stream: TextIO) -> None:
+    """Lead a stream nowhere, with what it still holds: Python would try to print that when it ends, and fail."""
+    with contextlib.suppress(OSError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def open_closed_streams() -> None:
+    """Open the standard streams that were closed when the command started: else the next file would take their place.
+
+    Nothing can be read, printing on standard output fails, and what is said on standard error is lost.
+    """
+    modes = (os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)
+    for number, (name, mode) in enumerate(zip(("stdin", "stdout", "stderr"), modes, strict=True)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # takes the lowest number that is free: this one
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    """Return the bytes of text; those of a path that is no text are what they were."""
+    try:
+        return text.encode(encoding, "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(encoding, "backslashreplace")

@@ -106,5 +106,13 @@ class AlreadyRunningError(RouterError):
     """A watcher runs with another port, mode or version than asked for."""
 
 
+class LostRaceError(AlreadyRunningError):
+    """Another watcher took the state directory first; it can be joined."""
+
+
+class WatcherEndedError(RouterError):
+    """The watcher that was asked has ended meanwhile."""
+
+
 class UnknownNameError(RouterError):
     """A worktree or service that the route table does not have."""

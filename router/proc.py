@@ -1,18 +1,21 @@
-"""Other programs: run one and read its answer, start one that stays, know it again, end it.
-
-psutil is imported where it is used: `url` and `status` start without it.
-"""
+"""Other programs: run one and read its answer, start one that stays, recognise it later, end it."""
 
 import contextlib
+import functools
 import os
 import signal as signals
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from router.errors import RouterError
+
+_NO_PID = 1 << 31  # a pid is a C int
+CONTINUE = signals.SIGCONT
+"""The signal that lets a stopped process go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +29,15 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
-    """A process for as long as it lives: pids are stdin out again, a pid with its start time is not."""
+    """A process for as long as it lives: a pid is reused, a pid with its start time and boot is not.
+
+    `ticks` is the start time as the kernel counts it from the boot, which no change of the clock moves (proc(5),
+    /proc/pid/stat, field 22). `boot` names that boot; both stay the same through suspend and resume.
+    """
 
     pid: int
-    created: float
+    ticks: int
+    boot: str
 
 
 def run(args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0) -> Completed:
@@ -111,41 +119,152 @@ def _end_group(process: subprocess.Popen[bytes], patience: float = 5.0) -> None:
 
 
 def identify(pid: int) -> ProcessId | None:
-    """Return the identity of a running process, None where there is none."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else ProcessId(pid, process.create_time())
-    except (psutil.Error, ValueError):  # ValueError: a number below zero, of a spoiled record
+    """Return the identity of a running process; None where there is none, or only a zombie."""
+    if not 0 < pid < _NO_PID:
         return None
+    ticks = _ticks_on_linux(pid) if sys.platform == "linux" else _ticks_elsewhere(pid)
+    return None if ticks is None else ProcessId(pid, ticks, _boot())
 
 
 def alive(process: ProcessId) -> bool:
     """Tell whether that very process still runs."""
-    now = identify(process.pid)
-    return now is not None and abs(now.created - process.created) < 1
+    return identify(process.pid) == process
+
+
+def stopped(process: ProcessId) -> bool:
+    """Tell whether that very process runs but is stopped (SIGSTOP, a debugger): it does nothing until continued."""
+    if not alive(process):
+        return False
+    if sys.platform == "linux":
+        stat = _stat(process.pid)
+        return stat is not None and stat[0] in {"T", "t"}
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        return bool(psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
+    return False
+
+
+def runnable(pid: int) -> bool:
+    """Tell whether a process runs, waits for the processor or for a disk: it is slow then, not stuck."""
+    if sys.platform == "linux":
+        stat = _stat(pid)
+        return stat is not None and stat[0] in {"R", "D"}
+    import psutil
+
+    with contextlib.suppress(psutil.Error, ValueError):
+        return psutil.Process(pid).status() in {psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP}
+    return False
+
+
+def age(pid: int) -> float:
+    """Return for how many seconds a process has run, 0.0 where it cannot be seen."""
+    if sys.platform == "linux":
+        ticks = _ticks_on_linux(pid)
+        return 0.0 if ticks is None else time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    import psutil
+
+    with contextlib.suppress(psutil.Error, ValueError):
+        return time.time() - float(psutil.Process(pid).create_time())
+    return 0.0
+
+
+def cpu_time(pid: int) -> float:
+    """Return the processor time that a process has used, a sign of life: seconds, 0.0 where it cannot be seen."""
+    if sys.platform == "linux":
+        stat = _stat(pid)
+        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK") if stat else 0.0
+    import psutil
+
+    with contextlib.suppress(psutil.Error, ValueError):
+        used = psutil.Process(pid).cpu_times()
+        return float(used.user + used.system)
+    return 0.0
+
+
+def with_environment(program: str, variable: str, value: str) -> tuple[ProcessId, ...]:
+    """Return this user's processes of that name that were started with a variable of this value."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter(["name", "uids"]):
+        name, uids = process.info["name"], process.info["uids"]
+        if name != program or uids is None or uids.real != os.getuid():
+            continue
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(variable) == value and (identity := identify(process.pid)):
+                found.append(identity)
+    return tuple(found)
 
 
 def signal(process: ProcessId, number: int) -> bool:
     """Send a signal to that very process; False where it has ended."""
-    if not alive(process):
-        return False
+    if not hasattr(signals, "pidfd_send_signal"):
+        return alive(process) and _sent(lambda: os.kill(process.pid, number))
     try:
-        os.kill(process.pid, number)
-    except ProcessLookupError:
+        handle = os.pidfd_open(process.pid)
+    except (OSError, ValueError):
         return False
-    return True
+    try:  # the handle is of one process, whoever has the pid by the time the signal is sent
+        return alive(process) and _sent(lambda: signals.pidfd_send_signal(handle, number))
+    finally:
+        os.close(handle)
 
 
 def end(process: ProcessId, signals: Sequence[tuple[int, float]]) -> bool:
-    """End a process with one signal after the other, each followed by its time in seconds; False where it lives on."""
+    """End a process with one signal after the other, each followed by its time in seconds; False where it lives on.
+
+    A stopped process is continued, so that it can act on the signal.
+    """
     for number, patience in signals:
         if not signal(process, number):
             return True
+        if stopped(process):
+            signal(process, CONTINUE)
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             if not alive(process):
                 return True
             time.sleep(0.01)
     return not alive(process)
+
+
+def _sent(send: Callable[[], None]) -> bool:
+    try:
+        send()
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Return the fields of /proc/pid/stat from the third on: what stands before may hold anything but the last `)`."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def _ticks_on_linux(pid: int) -> int | None:
+    stat = _stat(pid)
+    return None if stat is None or stat[0] in {"Z", "X"} else int(stat[19])
+
+
+def _ticks_elsewhere(pid: int) -> int | None:
+    """Return the start time in microseconds as the kernel wrote it down then: macOS does not move it with the clock."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else round(process.create_time() * 1_000_000)
+    except psutil.Error:
+        return None
+
+
+@functools.cache
+def _boot() -> str:
+    """Return the name of this boot, empty where the system has none (macOS: its start times are of no single boot)."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""

@@ -22,6 +22,8 @@ SCHEMA = 2
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _SOURCE = re.compile(r"[a-z]+(?::[A-Za-z0-9_.-]+)?")
 _LOCK_TRIES = 10
+_POLL = 0.01  # seconds
+_PATIENCE = 10.0  # seconds to wait for whoever changes the memory
 _LARGEST = 64 << 20  # bytes of a file in the state directory
 _SOCKET_LIMIT = 100  # bytes; sun_path holds 104 on macOS, 108 on Linux, with the closing zero
 
@@ -49,6 +51,7 @@ class Store:
         self.access_log = self.logs / "access.log"
         self.caddyfile = directory / "Caddyfile"
         self.status_file = self.site / "status.json"
+        self.heartbeat = self.site / "heartbeat"
         self.memory_file = directory / "memory.json"
         self._lock = directory / "watcher.lock"
 
@@ -98,7 +101,7 @@ class Store:
 
     def remember(self, memory: Memory) -> None:
         """Write what is remembered."""
-        self.write(self.memory_file, json.dumps({"schema": SCHEMA, **asdict(memory)}, indent=1), durable=True)
+        self.write(self.memory_file, json.dumps({"schema": SCHEMA, **asdict(memory)}, indent=1))
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[Memory]:
@@ -112,6 +115,12 @@ class Store:
                 with contextlib.suppress(OSError):
                     self.memory_file.replace(self.memory_file.with_suffix(".json.old"))
             yield memory or Memory()
+
+    def stop_serving(self, *commons: str) -> None:
+        """Serve these repositories no more, all where none are named; what they were given is still remembered."""
+        with self.changing() as memory:
+            left = tuple(path for path in memory.repositories if commons and path not in commons)
+            self.remember(replace(memory, repositories=left))
 
     def write(self, path: Path, text: str, *, durable: bool = False) -> None:
         """Replace a file's text as one step, so that a reader sees the old or the new. StoreError says why not.
@@ -178,10 +187,24 @@ class Store:
     def _locked(self, path: Path) -> Iterator[None]:
         descriptor = self._opened(path)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._wait_for(descriptor)
             yield
         finally:
             os.close(descriptor)
+
+    def _wait_for(self, lock: int) -> None:
+        """Wait for a lock, but not for ever: whoever has it may be stopped."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise StoreError(
+                        f"another router has been changing {self.memory_file} for {_PATIENCE:.0f} s",
+                        hint="it may be stopped: see `router status`; `router down` ends it",
+                    ) from None
+            time.sleep(_POLL)
 
     def _opened(self, lock: Path) -> int:
         try:

@@ -75,7 +75,7 @@ def test_a_program_that_cannot_be_started_is_told(tmp_path: Path) -> None:
 
 def test_a_running_process_is_known_again(sleeper: subprocess.Popen[bytes]) -> None:
     assert proc.alive(identity(sleeper.pid))
-    assert not proc.alive(ProcessId(sleeper.pid, 1.0))
+    assert not proc.alive(ProcessId(sleeper.pid, 1, identity(sleeper.pid).boot))
 
 
 def test_a_process_that_ended_is_dead_though_nobody_has_waited_for_it(sleeper: subprocess.Popen[bytes]) -> None:
@@ -89,8 +89,8 @@ def test_a_process_that_ended_is_dead_though_nobody_has_waited_for_it(sleeper: s
 
 
 def test_a_pid_that_was_given_out_again_gets_no_signal(sleeper: subprocess.Popen[bytes]) -> None:
-    assert not proc.signal(ProcessId(sleeper.pid, 1.0), signal.SIGKILL)
-    assert proc.end(ProcessId(sleeper.pid, 1.0), [(signal.SIGKILL, 1.0)])
+    assert not proc.signal(ProcessId(sleeper.pid, 1, identity(sleeper.pid).boot), signal.SIGKILL)
+    assert proc.end(ProcessId(sleeper.pid, 1, identity(sleeper.pid).boot), [(signal.SIGKILL, 1.0)])
     assert sleeper.poll() is None
 
 
@@ -113,7 +113,7 @@ def test_a_stubborn_process_gets_the_next_signal() -> None:
 
 
 def test_the_end_of_a_process_that_is_gone_is_no_work() -> None:
-    assert proc.end(ProcessId(2**22 + 1, 1.0), [(signal.SIGKILL, 5.0)])
+    assert proc.end(ProcessId(2**22 + 1, 1, ""), [(signal.SIGKILL, 5.0)])
 
 
 def test_a_group_is_given_its_input_and_says_how_it_ended() -> None:

@@ -70,9 +70,6 @@ class External:
         del now
         return False
 
-    def begin_anew(self) -> None:
-        """Nothing: it has nothing in the state directory."""
-
     def stop(self) -> None:
         """Stop its container, where the router started that; else it goes on serving the last routes."""
         if self._compose:

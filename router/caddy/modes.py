@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from router.caddy import assets
+from router.caddy import assets, embedded, record
 from router.caddy.admin import Admin
 from router.caddy.caddyfile import Endpoint, Site
 from router.caddy.compose import Compose
-from router.caddy.embedded import Embedded, end_recorded
+from router.caddy.embedded import Embedded
 from router.caddy.external import External
 from router.caddy.supervisor import Caddy, Supervisor
 from router.errors import SettingsError, UsageError
@@ -56,8 +56,9 @@ def caddy(
             directory=store.directory,
             admin=endpoint.listen,
             socket_path=store.socket,
-            log=store.caddy_log,
+            log_file=store.caddy_log,
             port=settings.port,
+            version=embedded.version(),
         )
         return Supervisor(process, replace(site(settings, store, endpoint), log=str(store.caddy_log)))
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -79,7 +80,7 @@ def end_left(settings: Settings, store: Store) -> bool:
         if runs:
             compose(settings, store).stop()
         return runs
-    return end_recorded(store.directory, store.socket)
+    return record.end_all(store.directory, store.socket)
 
 
 def site(settings: Settings, store: Store, endpoint: Endpoint) -> Site:

@@ -1,4 +1,4 @@
-"""The Caddy of a watcher, whoever runs it: one process of our own, kept running, or one that somebody else runs."""
+"""What the watcher asks of its Caddy, whoever runs it, and the supervision of the one that the router runs itself."""
 
 import logging
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from router.caddy.embedded import Embedded
 from router.errors import CaddyError, PortTakenError
 from router.observe.listeners import Listeners
 
-PATIENCE = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+PAUSES = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds from one start to the next, by the number of starts within the last minute."""
 _RECENT = 60.0
 
@@ -18,31 +18,28 @@ log = logging.getLogger(__name__)
 
 
 class Caddy(Protocol):
-    """What a watcher wants of its Caddy, whoever runs it."""
+    """A Caddy as the watcher deals with it: started by it, by somebody else, or in a container."""
 
     @property
     def site(self) -> Site:
-        """Where this Caddy listens and what it may read, as of now."""
+        """Where this Caddy listens and what it may read."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """What the status document says of it."""
+        """What the status document says of it besides its configuration."""
 
     def begin(self, listeners: Listeners, *, now: float) -> None:
-        """Have it run and answer. CaddyError or PortTakenError where that cannot be."""
+        """Get it ready to be loaded. RouterError where that cannot be."""
 
     def keep(self, *, now: float) -> bool:
-        """Have it go on running, and tell whether it is empty as it was just started. CaddyError where it is not."""
-
-    def begin_anew(self) -> None:
-        """Forget the one there was: the state directory was removed."""
+        """Keep it running, and tell whether it was started again: it is empty then. CaddyError while it is away."""
 
     def stop(self) -> None:
-        """End it, where it is the watcher's to end."""
+        """Leave nothing behind that the watcher started."""
 
 
 class Supervisor:
-    """The one that starts a Caddy, at once the first times, with growing patience where it keeps ending."""
+    """Adopts or starts the embedded Caddy, keeps it running, and ends it."""
 
     def __init__(self, caddy: Embedded, site: Site) -> None:
         self.caddy = caddy
@@ -66,42 +63,47 @@ class Supervisor:
         """Adopt the Caddy of a watcher that died, or start one. PortTakenError names who has the port."""
         if self.caddy.adopt():
             log.info("adopted Caddy, pid %s", self.caddy.pid)
+            self.caddy.wake()
             return
         try:
             self.caddy.listen()
         except PortTakenError as exc:
-            raise _named(exc, self.caddy.port, listeners) from exc
+            raise _with_holder(exc, self.caddy.port, listeners) from exc
         self._starts = (now,)
         self.caddy.start()
 
     def keep(self, *, now: float) -> bool:
-        """Start Caddy again where it ended, and tell whether that was so: it is empty then.
+        """Start Caddy again where it ended or lost its admin socket, and tell whether that was so: it is empty then.
 
-        `now` is of the monotonic clock, in seconds. CaddyError while it is not yet time, or where it does not start.
+        One that was stopped is continued; its record is written again where it was lost. `now` is of the monotonic
+        clock, in seconds. CaddyError while it is not yet time, or where it does not start.
         """
-        if self.caddy.alive():
+        if self.caddy.alive() and self.caddy.reachable():
+            if self.caddy.wake():
+                log.warning("Caddy was stopped and is continued")
+            self.caddy.note()
             return False
-        recent = tuple(start for start in self._starts if now - start < _RECENT)
-        patience = PATIENCE[min(len(recent), len(PATIENCE) - 1)]
-        if recent and now - recent[-1] < patience:
-            message = f"Caddy ended {len(recent)} times within a minute; it is started again after {patience:.0f} s"
-            raise CaddyError(message, hint="see `router logs`")
-        self._starts = (*recent, now)
-        self.restarts += 1
-        log.warning("Caddy ended and is started again")
+        self._expect_patience(now)
+        log.warning("Caddy %s and is started again", "lost its admin socket" if self.caddy.alive() else "ended")
+        self.caddy.end()
         self.caddy.start()
         return True
-
-    def begin_anew(self) -> None:
-        """End the Caddy whose admin socket and record are gone."""
-        self.caddy.end()
 
     def stop(self) -> None:
         """End Caddy and close the sockets."""
         self.caddy.stop()
 
+    def _expect_patience(self, now: float) -> None:
+        recent = tuple(start for start in self._starts if now - start < _RECENT)
+        pause = PAUSES[min(len(recent), len(PAUSES) - 1)]
+        if recent and now - recent[-1] < pause:
+            message = f"Caddy ended {len(recent)} times within a minute; it is started again after {pause:.0f} s"
+            raise CaddyError(message, hint="see `router logs`")
+        self._starts = (*recent, now)
+        self.restarts += 1
 
-def _named(exc: PortTakenError, port: int, listeners: Listeners) -> PortTakenError:
-    """Return the error with the process that has the port, where the system tells."""
+
+def _with_holder(exc: PortTakenError, port: int, listeners: Listeners) -> PortTakenError:
+    """Return the error with the process that has the port, where the system shows it."""
     by = next((each for each in listeners.scan(()) if each.port == port and each.pid), None)
     return PortTakenError(f"{exc.message} by {by.program} (pid {by.pid})", hint=exc.hint) if by else exc

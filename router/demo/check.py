@@ -12,7 +12,7 @@ from router.errors import RouterError
 from router.naming import label
 from router.observe.probe import connects
 from router.ports import service_port
-from router.watcher import client
+from router.watcher.logs import log_lines
 
 NEW, OTHER = "feature/pay", "chore/tidy"
 _TAIL = 20  # lines of the logs that are shown where a step failed
@@ -25,7 +25,7 @@ def check(port: int, *, say: Callable[[str], None], log: Callable[[str], None]) 
         prepared = _passed("three worktrees, their servers and the router start", _start, demo, say)
         passed = [_passed(title, step, demo, say) for title, step in STEPS] if prepared else [False]
         if not all(passed):
-            lines = [x for x in client.log_lines(demo.store, follow=False) if '"level":"info"' not in x]
+            lines = [x for x in log_lines(demo.store, follow=False) if '"level":"info"' not in x]
             for line in lines[-_TAIL:]:
                 log(line)
     return _passed("nothing is left behind", _removed, demo, say) and all(passed)

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Self
 
 from router import proc
-from router.caddy import embedded
+from router.caddy import listening, record
 from router.demo import shop_app
 from router.errors import RouterError
 from router.naming import label, origin
@@ -140,8 +140,8 @@ class Demo:
     @property
     def caddy(self) -> int | None:
         """The pid of the Caddy that runs for the demo."""
-        record = embedded.recorded(self.store.directory)
-        return record.pid if record else None
+        found = record.recorded(self.store.directory)
+        return found.process.pid if found else None
 
     def watch(self) -> None:
         """Run `router up` until the demo ends, and wait for its first configuration."""
@@ -215,6 +215,6 @@ def free_port() -> int:
 
 
 def _try(port: int) -> int:
-    for sock in embedded.listening_sockets(port):
+    for sock in listening.listening_sockets(port):
         sock.close()
     return port

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from router import __version__, hosts
-from router.caddy import embedded, modes
+from router.caddy import listening, modes, record
 from router.caddy.admin import Admin
 from router.doctor.findings import Finding
 from router.errors import CaddyError
@@ -82,14 +82,14 @@ def port(seen: Seen) -> Iterator[Finding]:
     elif not holders and seen.owner:
         yield Finding("fail", "port", f"nothing listens on port {number}", _WHY)
     elif not holders:
-        for sock in embedded.listening_sockets(number):  # raises where the system does not allow it
+        for sock in listening.listening_sockets(number):  # raises where the system does not allow it
             sock.close()
         yield Finding("ok", "port", f"port {number} is free")
 
 
 def admin(seen: Seen) -> Iterator[Finding]:
     """Caddy answers on its admin endpoint, with a configuration of the router's."""
-    embedded_down = seen.mode == "embedded" and not embedded.recorded(seen.store.directory)
+    embedded_down = seen.mode == "embedded" and not record.recorded(seen.store.directory)
     if not seen.owner and (embedded_down or seen.mode == "compose"):
         return
     told = seen.status["caddy"].get("admin") if seen.owner and seen.status else None
@@ -137,9 +137,9 @@ def from_the_container(seen: Seen) -> Iterator[Finding]:
 
 
 def _no_watcher(seen: Seen) -> Finding:
-    left = seen.mode == "embedded" and embedded.recorded(seen.store.directory)
+    left = seen.mode == "embedded" and record.recorded(seen.store.directory)
     if left:
-        message = f"the watcher was killed; its Caddy (pid {left.pid}) goes on with the routes of then"
+        message = f"the watcher was killed; its Caddy (pid {left.process.pid}) goes on with the routes of then"
         return Finding("warn", "watcher", message, "router up --detach")
     message = "no watcher runs: Caddy was not asked, and what follows of worktrees is what would be routed"
     return Finding("warn", "watcher", message, "router up --detach")
@@ -171,9 +171,9 @@ def _differences(owner: RunningWatcher, settings: Settings) -> Iterator[Finding]
 
 def _ours(seen: Seen) -> set[int | None]:
     """Return the processes that may hold the port: the watcher, its Caddy, one that a dead watcher left."""
-    recorded = embedded.recorded(seen.store.directory)
+    recorded = record.recorded(seen.store.directory)
     caddy = seen.status["caddy"].get("pid") if seen.owner and seen.status else None
-    pids = {seen.owner.pid if seen.owner else None, recorded.pid if recorded else None, caddy}
+    pids = {seen.owner.pid if seen.owner else None, recorded.process.pid if recorded else None, caddy}
     return pids - {None}
 
 

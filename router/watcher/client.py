@@ -1,6 +1,6 @@
 """What a command does with a watcher: ask it, join it, start it apart, stop it.
 
-`alone`, with git and all that a look takes, is imported where there is none to ask: `url` and `status` start without.
+`preview`, with git and all that a look takes, is imported where there is none to ask: `url` and `status` start without.
 """
 
 import json
@@ -8,23 +8,27 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from router import __version__, proc
-from router.errors import AlreadyRunningError, RouterError
-from router.model import Memory
+from router.errors import AlreadyRunningError, LostRaceError, PortTakenError, RouterError, WatcherEndedError
+from router.model import Problem
 from router.naming import shown
+from router.paths import deepest_root
 from router.settings import Settings
 from router.status import Document
 from router.store import RunningWatcher, Store, joined
+from router.watcher import heartbeat
+from router.watcher.patience import Patience
 
-_PATIENCE = 15.0  # seconds for a watcher to start, to take a repository in, or to end
-_POLL = 0.02
+_POLL = 0.02  # seconds
+_SETTLING = 2.0  # seconds for a watcher to publish its document, or to be seen by who lost the race to be one
 
 
-def places(paths: Iterable[Path]) -> list[Path]:
+def directories(paths: Iterable[Path]) -> list[Path]:
     """Return absolute paths; a pattern such as `../project-*` stands for the directories that match it."""
     found: list[Path] = []
     for path in paths:
@@ -35,9 +39,12 @@ def places(paths: Iterable[Path]) -> list[Path]:
 
 
 def status(settings: Settings, store: Store, *, cwd: Path) -> Document:
-    """Return the status document: the watcher's own where one runs, else what would be routed."""
-    if store.running_watcher() and (document := _published(store)):
-        return document
+    """Return the status document: the watcher's own where one runs, else what would be routed.
+
+    A watcher that is hung is a problem in it: what it published last may be out of date.
+    """
+    if (watcher := store.running_watcher()) and (document := _settled(store, watcher)):
+        return _with_problem(document, heartbeat.problem(store.heartbeat, watcher))
     from router.watcher import preview
 
     return preview.without_watcher(settings, store, preview.repositories(store, cwd))
@@ -63,166 +70,214 @@ def here(settings: Settings, store: Store, *, cwd: Path) -> tuple[Document, str 
     return document, _name_at(document, cwd)
 
 
+def up(
+    settings: Settings, store: Store, commons: Sequence[Path], *, take_over: bool, start: Callable[[], Document | None]
+) -> tuple[Document | None, bool | None]:
+    """Let a router serve these repositories: join the one that runs, else `start` one.
+
+    Several may try at once, while another stops it: whoever comes second joins. Returns the status document (None
+    where `start` was the watcher until its end), and whether what was joined had not served all of them before
+    (None where nothing was joined).
+    """
+    while True:
+        try:
+            if watcher := store.running_watcher():
+                return join(settings, store, watcher, commons, take_over=take_over)
+            return start(), None
+        except WatcherEndedError:
+            continue
+        except (LostRaceError, PortTakenError):
+            if not _appears(store):
+                raise
+
+
 def join(
-    settings: Settings, store: Store, owner: RunningWatcher, commons: Sequence[Path], *, take_over: bool
+    settings: Settings, store: Store, watcher: RunningWatcher, commons: Sequence[Path], *, take_over: bool
 ) -> tuple[Document, bool]:
     """Let the running watcher serve these repositories too.
 
     Returns the status document that has them, and whether any was new to it. AlreadyRunningError where it runs
-    with another port, mode or version than asked for, or should take over what it has let alone.
+    with another port, mode or version than asked for, or should take over what it has let alone. WatcherEndedError
+    where it ends meanwhile.
     """
     if take_over:
         raise AlreadyRunningError(
-            f"a router (pid {owner.pid}) runs already; a Caddy is taken over at the start",
+            f"a router (pid {watcher.pid}) runs already; a Caddy is taken over at the start",
             hint="run `router down`, then `router up --take-over`",
         )
     asked = {"port": settings.port, "mode": settings.caddy, "version": __version__}
     for what, value in asked.items():
-        if (runs := getattr(owner, what)) != value:
+        if (runs := getattr(watcher, what)) != value:
             raise AlreadyRunningError(
-                f"a router (pid {owner.pid}) runs with {what} {runs}, not {value}",
+                f"a router (pid {watcher.pid}) runs with {what} {runs}, not {value}",
                 hint="run `router down` first, or use another ROUTER_STATE_DIR",
             )
+    new = begin(store, commons)
+    wanted = {shown(str(common)) for common in commons}
+    return _answer(store, watcher, lambda d: {r["git_dir"] for r in d["repositories"]} >= wanted), new
+
+
+def begin(store: Store, commons: Sequence[Path]) -> bool:
+    """Note which repositories are to be served; those of a watcher that was killed stay. Tell whether any is new."""
     with store.changing() as memory:
         wanted = memory
         for common in commons:
             wanted = joined(wanted, common)
         if wanted != memory:
             store.remember(wanted)
-    _send(owner, signal.SIGUSR1)
-    return _wait_for(
-        store, lambda d: {r["git_dir"] for r in d["repositories"]} >= set(map(str, commons))
-    ), wanted != memory
-
-
-def begin(store: Store, commons: Sequence[Path]) -> None:
-    """Note which repositories the watcher about to start serves; those of one that was killed stay."""
-    with store.changing() as memory:
-        wanted = memory
-        for common in commons:
-            wanted = joined(wanted, common)
-        store.remember(wanted)
+    return wanted != memory
 
 
 def detach(store: Store, arguments: Sequence[str]) -> Document:
-    """Start `router up` apart from this terminal; return its first status document. RouterError says what it said."""
-    log = store.logs / "up.log"
-    log.write_bytes(b"")
-    store.status_file.unlink(missing_ok=True)
+    """Start `router up` apart from this terminal; return its first status document.
+
+    RouterError says what it said where it could not start; LostRaceError where another one was faster.
+    """
+    log = store.logs / f"up.{os.getpid()}.log"
     command = [sys.executable, "-m", "router", "up", *arguments]
     environ = {**os.environ, "ROUTER_STATE_DIR": str(store.directory)}
-    process = proc.start(command, env=environ, cwd=store.directory, log=log)
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            said = log.read_text(errors="replace").strip().removeprefix("error: ")
-            raise RouterError(said or "the watcher ended at once", hint="" if said else f"see {store.watcher_log}")
-        document = _published(store)
-        if document and document["watcher"]["pid"] == process.pid:
-            process.returncode = 0  # it lives on: nobody is to wait for it
-            return document
-        time.sleep(_POLL)
-    process.terminate()
-    said = log.read_text(errors="replace").strip().replace("\n", "; ")
-    raise RouterError(
-        f"the watcher did not start in time: {said or 'it said nothing'}", hint=f"see {store.watcher_log}"
-    )
+    try:
+        process = proc.start(command, env=environ, cwd=store.directory, log=log)
+        patience = Patience(process.pid)
+        while process.poll() is None:
+            document = _published(store, process.pid)
+            if document:
+                process.returncode = 0  # it lives on: nobody is to wait for it
+                return document
+            if patience.exhausted():
+                process.terminate()
+                process.wait()
+                raise RouterError(
+                    f"the watcher did not start in time: {_said(log) or 'it printed nothing'}",
+                    hint=f"see {store.watcher_log}",
+                )
+            time.sleep(_POLL)
+        raise _not_started(store, log)
+    finally:
+        log.unlink(missing_ok=True)
 
 
 def stop(settings: Settings, store: Store) -> bool:
-    """End the watcher and the Caddy it started, or the Caddy of one that was killed; False where nothing ran."""
-    owner = store.running_watcher()
-    if owner is None:
-        from router.caddy import modes
+    """End the watcher and every Caddy that the router started for this state directory; False where nothing ran.
 
-        ended = modes.end_left(settings, store)
-        with store.changing() as memory:
-            store.remember(Memory((), memory.worktrees))
-        return ended
-    _send(owner, signal.SIGTERM)
-    deadline = time.monotonic() + _PATIENCE
-    while store.running_watcher() or proc.identify(owner.pid):
+    A watcher that does nothing any more is killed.
+    """
+    from router.caddy import modes
+
+    watcher = store.running_watcher()
+    if watcher:
+        _end(store, watcher)
+    left = modes.end_left(settings, store)
+    store.stop_serving()
+    return watcher is not None or left
+
+
+def leave(store: Store, commons: Sequence[Path]) -> None:
+    """Stop serving repositories: their routes go, the others stay."""
+    store.stop_serving(*map(str, commons))
+    gone = {shown(str(common)) for common in commons}
+    if watcher := store.running_watcher():
+        try:
+            _answer(store, watcher, lambda d: not gone & {r["git_dir"] for r in d["repositories"]})
+        except WatcherEndedError:
+            return
+
+
+def _settled(store: Store, watcher: RunningWatcher) -> dict[str, Any] | None:
+    """Return the document of a running watcher, which may be about to write it for the first time, or again."""
+    deadline = time.monotonic() + _SETTLING
+    while not (document := _published(store, watcher.pid)):
+        if time.monotonic() > deadline or store.running_watcher() != watcher:
+            return None
+        time.sleep(_POLL)
+    return document
+
+
+def _published(store: Store, pid: int) -> dict[str, Any] | None:
+    """Return the document that a watcher has published, None where there is none of this process."""
+    try:
+        document = json.loads(store.read(store.status_file) or "null")
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or document.get("watcher", {}).get("pid") != pid:
+        return None
+    return document
+
+
+def _with_problem(document: dict[str, Any], problem: Problem | None) -> Document:
+    if problem is None:
+        return document
+    return {**document, "problems": [*document["problems"], {**asdict(problem), "severity": problem.severity}]}
+
+
+def _name_at(document: Document, cwd: Path) -> str | None:
+    paths = ((w["name"], path) for w in document["worktrees"] for path in (w["path"], os.path.realpath(w["path"])))
+    names = {path: name for name, path in paths}
+    root = deepest_root(shown(os.path.realpath(cwd)), names)
+    return names[root] if root else None
+
+
+def _answer(store: Store, watcher: RunningWatcher, enough: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
+    """Let the watcher look again, and return its document when that says enough."""
+    _send(watcher, signal.SIGUSR1)
+    patience = Patience(watcher.pid)
+    while not patience.exhausted():
+        document = _published(store, watcher.pid)
+        if document and enough(document):
+            return document
+        if store.running_watcher() != watcher:
+            raise WatcherEndedError(f"the watcher (pid {watcher.pid}) has just ended", hint="try again")
+        time.sleep(_POLL)
+    hung = heartbeat.problem(store.heartbeat, watcher)
+    if hung:
+        raise RouterError(hung.message, hint=hung.hint)
+    raise RouterError(f"the watcher (pid {watcher.pid}) does not answer", hint=f"see {store.watcher_log}")
+
+
+def _appears(store: Store) -> bool:
+    """Tell whether a watcher runs, a moment after another process had what one needs."""
+    deadline = time.monotonic() + _SETTLING
+    while not store.running_watcher():
         if time.monotonic() > deadline:
-            raise RouterError(f"the watcher (pid {owner.pid}) does not end", hint=f"run `kill -9 {owner.pid}`")
+            return False
         time.sleep(_POLL)
     return True
 
 
-def leave(store: Store, commons: Sequence[Path]) -> None:
-    """Let go of repositories: their routes go, the others stay."""
-    with store.changing() as memory:
-        left = tuple(path for path in memory.repositories if path not in set(map(str, commons)))
-        store.remember(Memory(left, memory.worktrees))
-    if owner := store.running_watcher():
-        _send(owner, signal.SIGUSR1)
-        gone = set(map(str, commons))
-        _wait_for(store, lambda d: not gone & {r["git_dir"] for r in d["repositories"]})
+def _not_started(store: Store, log: Path) -> RouterError:
+    said = _said(log).removeprefix("error: ")
+    message = said or "the watcher ended at once"
+    if store.running_watcher():
+        return LostRaceError(message, hint="see `router status`")
+    return RouterError(message, hint="" if said else f"see {store.watcher_log}")
 
 
-def log_to(path: Path) -> None:
-    """Send the watcher's log to a file that is rolled over at 1 MB."""
-    import logging  # only the watcher logs
-    from logging.handlers import RotatingFileHandler
-
-    rolling = RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2)
-    rolling.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    root = logging.getLogger("router")
-    root.addHandler(rolling)
-    root.setLevel(logging.INFO)
-
-
-def log_lines(store: Store, *, follow: bool) -> Iterator[str]:
-    """Yield the lines of the watcher's and of Caddy's logs, each with its origin in front; with `follow` for ever."""
-    places = {"watcher": store.watcher_log, "caddy": store.caddy_log, "access": store.access_log}
-    read = dict.fromkeys(places, 0)
-    while True:
-        for name, path in places.items():
-            text, read[name] = _from(path, read[name])
-            yield from (f"{name}: {line}" for line in text.splitlines())
-        if not follow:
-            return
-        time.sleep(0.3)
-
-
-def _from(path: Path, position: int) -> tuple[str, int]:
-    """Return the whole lines of a log after a position, and the position behind them; all of one that was rolled."""
+def _said(log: Path) -> str:
     try:
-        with path.open("rb") as file:
-            file.seek(position if path.stat().st_size >= position else 0)
-            start, data = file.tell(), file.read()
+        return log.read_text(errors="replace").strip()
     except OSError:
-        return "", 0
-    whole = data[: data.rfind(b"\n") + 1]
-    return whole.decode(errors="replace"), start + len(whole)
+        return ""
 
 
-def _published(store: Store) -> dict[str, Any] | None:
-    text = store.read(store.status_file)
-    try:
-        return json.loads(text) if text else None
-    except ValueError:
-        return None
-
-
-def _name_at(document: Document, cwd: Path) -> str | None:
-    place = f"{shown(os.path.realpath(cwd))}/"
-    places = {w["name"]: {w["path"], os.path.realpath(w["path"])} for w in document["worktrees"]}
-    inside = [(len(path), name) for name, paths in places.items() for path in paths if place.startswith(f"{path}/")]
-    return max(inside)[1] if inside else None
-
-
-def _wait_for(store: Store, enough: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        document = _published(store)
-        if document and enough(document):
-            return document
+def _end(store: Store, watcher: RunningWatcher) -> None:
+    """End a watcher: ask it, wait while it shows signs of life, kill it where it shows none."""
+    process = proc.identify(watcher.pid)
+    if process is None:
+        return
+    _send(watcher, signal.SIGTERM)
+    if proc.stopped(process):
+        proc.signal(process, proc.CONTINUE)
+    patience = Patience(watcher.pid)
+    while store.running_watcher() == watcher or proc.alive(process):
+        if patience.exhausted() and not proc.end(process, ((signal.SIGKILL, 5.0),)):
+            raise RouterError(f"the watcher (pid {watcher.pid}) does not end", hint=f"run `kill -9 {watcher.pid}`")
         time.sleep(_POLL)
-    raise RouterError("the watcher does not answer", hint=f"see {store.watcher_log}")
 
 
-def _send(owner: RunningWatcher, number: int) -> None:
+def _send(watcher: RunningWatcher, number: int) -> None:
     try:
-        os.kill(owner.pid, number)
+        os.kill(watcher.pid, number)
+    except ProcessLookupError as exc:
+        raise WatcherEndedError(f"the watcher (pid {watcher.pid}) has just ended", hint="try again") from exc
     except OSError as exc:
-        raise RouterError(f"the watcher (pid {owner.pid}) cannot be reached: {exc.strerror}", hint="") from exc
+        raise RouterError(f"the watcher (pid {watcher.pid}) cannot be reached: {exc.strerror}", hint="") from exc

@@ -4,224 +4,182 @@ import contextlib
 import gc
 import logging
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
-from router import __version__, status
+from router import __version__
 from router.caddy import modes
-from router.caddy.caddyfile import MARK
-from router.errors import AlreadyRunningError, CaddyError, RouterError, StoreError
-from router.model import Memory, RouteTable
+from router.caddy.admin import Admin
+from router.caddy.supervisor import Caddy
+from router.errors import LostRaceError, RouterError, StoreError
+from router.model import RouteTable
 from router.observe.survey import living
-from router.routes.memory import merged
 from router.settings import Settings
-from router.status import CaddyStatus, Frame, WatcherStatus
+from router.status import CaddyStatus, Document, Frame, WatcherStatus, document
 from router.store import RunningWatcher, Store
 from router.watcher.changes import changes
 from router.watcher.events import Wake
-from router.watcher.observer import Look, Observer
+from router.watcher.observer import Observer
+from router.watcher.pace import Pace
 from router.watcher.publisher import Publisher
-from router.watcher.reconcile import Outcome, check, reconcile, restarted, unreachable
-
-QUIET = 0.005  # seconds without an event that end a burst
-BURST = 0.12  # seconds after which a burst that goes on is looked at all the same
-FAST, SLOW = 0.03, 0.8  # seconds between two looks: right after a change, and at rest
-EASE = 12  # a thousand worktrees are looked at less often: at rest a look may cost one part in so many of the time
-RESYNC = 25.0  # seconds after which everything is looked at though nothing seems to have changed
-DRIFT = 1.5  # seconds between two looks at what Caddy serves
-HEARTBEAT = 5.0
+from router.watcher.routing import Routing
+from router.watcher.signals import Signals
 
 log = logging.getLogger(__name__)
 
+Say = Callable[[str], None]
 
-class Watcher:
-    """One watcher over one state directory, from its lock to its last word.
+
+def watch(
+    settings: Settings, store: Store, *, say: Say, ready: Callable[[Document], None], take_over: bool = False
+) -> None:
+    """Be the watcher of a state directory until a signal says stop.
 
     `say` takes each line for people; `ready` is called once, when the first configuration is loaded, with the
-    status document.
+    status document. LostRaceError where another watcher has the directory; PortTakenError, CaddyError or StoreError
+    where it cannot begin. Afterwards nothing runs that it started.
     """
+    wake = Wake()
+    signals, publisher = Signals(wake), Publisher(store)
+    observer = Observer(wake.set, reserved=settings.reserved)
+    admin = modes.admin(settings, store)
+    wait = partial(_wait_alive, signals, publisher)
+    caddy = modes.caddy(settings, store, admin, say=partial(_say_if_heard, say), wait=wait, take_over=take_over)
+    routing = Routing(store, observer=observer, admin=admin, caddy=caddy)
+    watcher = Watcher(settings, store, signals=signals, pace=Pace(wake), routing=routing, observer=observer,
+                      admin=admin, caddy=caddy, publisher=publisher, say=partial(_say_if_heard, say))  # fmt: skip
+    try:
+        with signals.handled():  # before the lock is taken: whoever sees it held may send one
+            watcher.run(ready=ready)
+    finally:
+        observer.close()
+        admin.close()
+        wake.close()
+
+
+class Watcher:
+    """One watcher over one state directory, from its lock to its last word."""
 
     def __init__(
-        self, settings: Settings, store: Store, *, say: Callable[[str], None], ready: Callable[[status.Document], None],
-        take_over: bool = False,
+        self, settings: Settings, store: Store, *, signals: Signals, pace: Pace, routing: Routing, observer: Observer,
+        admin: Admin, caddy: Caddy, publisher: Publisher, say: Say,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._store = store
+        self._signals = signals
+        self._pace = pace
+        self._routing = routing
+        self._observer = observer
+        self._admin = admin
+        self._caddy = caddy
+        self._publisher = publisher
         self._say = say
-        self._ready = ready
-        self._stop = False
-        self._lock = -1
-        self._wake = Wake()
-        self._observer = Observer(self._wake.set, reserved=settings.reserved)
-        self._admin = modes.admin(settings, store)
-        self._caddy = modes.caddy(settings, store, self._admin, say=say, wait=self._wait_once, take_over=take_over)
         self._since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self._outcome = Outcome()
-        self._repositories: tuple[str, ...] = ()
-        self._seen = Look()
-        self._pace = FAST
-        self._cost = 0.0
-        self._publisher = Publisher(store)
+        self._lock = -1
         self._trouble = ""
-        self._showing: tuple[object, ...] = ()
-        self._due = {"resync": 0.0, "drift": 0.0, "heartbeat": 0.0}
+        self._shown: tuple[object, ...] = ()
 
-    def run(self) -> None:
-        """Watch until a signal says stop. AlreadyRunningError, PortTakenError, CaddyError where it cannot begin."""
-        if not self._own():
-            raise AlreadyRunningError("another watcher has just started", hint="see `router status`")
+    def run(self, *, ready: Callable[[Document], None]) -> None:
+        """Start up, look until a signal says stop, shut down. LostRaceError where another watcher runs."""
+        self._take_lock()
         try:
-            with self._signals():
-                self._begin()
-                while not self._stop:
-                    self._wait()
-                    if not self._stop:
-                        self._tick()
-                self._end()
+            self._start(ready)
+            while not self._signals.stop:
+                self._pace.wait(until=lambda: self._signals.stop)
+                if not self._signals.stop:
+                    self._tick()
         finally:
-            self._observer.close()
-            self._admin.close()
-            self._wake.close()
+            self._shut_down()
             os.close(self._lock)
 
-    def _begin(self) -> None:
+    def _start(self, ready: Callable[[Document], None]) -> None:
         with self._store.changing() as memory:
             self._store.remember(living(memory))
-        try:
-            self._store.prepare_socket()
-            self._caddy.begin(self._observer.listeners, now=time.monotonic())
-            if self._stop:  # told so while it was waited for
-                return
-            self._observer.start()
-            self._pass()
-            if self._outcome.text is None:
-                raise CaddyError(self._outcome.last_error or "Caddy took no configuration", hint="see `router logs`")
-        except RouterError:
-            self._end()
-            raise
+        self._store.prepare_socket()
+        self._caddy.begin(self._observer.listeners, now=time.monotonic())
+        if self._signals.stop:  # asked to while it waited
+            return
+        self._routing.begin()
+        for line in changes(RouteTable(), self._routing.state.table, self._settings.port):
+            log.info("%s", line)
         self._show()
-        self._ready(self._document())
+        with contextlib.suppress(OSError):  # the terminal is gone
+            ready(self._document())
         gc.freeze()  # what is there by now stays: looking through it again would make a pass take twice as long
 
-    def _wait_once(self, seconds: float) -> bool:
-        """Wait so long, and tell whether to go on."""
-        self._wake.wait(seconds)
-        return not self._stop
-
-    def _wait(self) -> None:
-        if self._wake.wait(self._pace):
-            self._pace = FAST
-            end = time.monotonic() + BURST
-            while not self._stop and time.monotonic() < end and self._wake.wait(QUIET):
-                pass
-        else:
-            self._pace = min(self._pace * 1.5, max(SLOW, EASE * self._cost))
-
     def _tick(self) -> None:
-        started = time.process_time()
+        """Look once. Whatever goes wrong is reported, and the next look comes all the same."""
+        before, started = self._routing.state.table, time.process_time()
         try:
-            if not self._store.holds(self._lock):
-                self._begin_anew()
-            self._keep_caddy()
-            if self._is_due("drift", DRIFT):
-                self._outcome = check(self._outcome, admin=self._admin, now=time.monotonic())
-            if self._outcome.out_of_step or self._is_due("resync", RESYNC) or self._observer.look() != self._seen:
-                self._pass()
-            self._show()
-            self._note("")
+            self._keep_directory()
+            self._routing.keep_caddy()
+            self._routing.step(resync=self._signals.take_resync())
+            self._announce(before, self._routing.state.table)
+            self._report(self._routing.unsaved.message if self._routing.unsaved else "")
         except RouterError as exc:
-            self._note(exc.message)
-            with contextlib.suppress(StoreError):
-                self._show()
-        self._cost = time.process_time() - started
+            self._report(exc.message)
+        except Exception:
+            self._report(f"this is a bug in router {__version__}, and it goes on: {traceback.format_exc()}")
+        with contextlib.suppress(StoreError):  # a full disk shows in `unsaved`
+            self._show()
+        self._pace.looked(time.process_time() - started)
 
-    def _pass(self) -> None:
-        before = self._outcome.table
-        if (memory := self._store.remembered()) is not None:  # commands give out names and ports too
-            self._outcome = replace(self._outcome, memory=memory)
-            self._repositories = memory.repositories
-        known = self._outcome.memory
-        observed, self._seen = self._observer.survey(self._repositories)
-        self._outcome = reconcile(observed, self._outcome, admin=self._admin, site=self._caddy.site)
-        agreed = self._remember(known)
-        self._announce(before, self._outcome.table)
-        self._publisher.show_programs(self._outcome.table, self._outcome.memory)
-        self._due["resync"] = time.monotonic() + RESYNC if agreed else 0.0
+    def _shut_down(self) -> None:
+        try:
+            self._caddy.stop()
+        except RouterError as exc:
+            self._report(exc.message)
+        if not self._store.holds(self._lock):  # what is there is another watcher's
+            return
+        with contextlib.suppress(StoreError):
+            self._store.stop_serving()
+        self._publisher.withdraw()
 
-    def _remember(self, known: Memory) -> bool:
-        """Write what is to be remembered; the list of repositories is the commands' to change, unless it was lost.
+    def _keep_directory(self) -> None:
+        """Make the state directory again where somebody removed it; give way to a watcher that has it by now."""
+        if self._store.holds(self._lock):
+            return
+        log.warning("the state directory was removed")
+        held = self._lock
+        self._store.prepare()
+        try:
+            self._take_lock()
+        except LostRaceError:
+            self._signals.stop = True
+            raise
+        os.close(held)
+        self._store.prepare_socket()
 
-        What they gave out since this pass began, when `known` was all there was, stands; False where that is not what
-        this pass decided.
-        """
-        with self._store.changing() as current:
-            repositories = self._repositories if self._store.remembered() is None else current.repositories
-            memory = replace(merged(known, self._outcome.memory, current), repositories=repositories)
-            if memory != current:
-                self._store.remember(memory)
-        if self._outcome.text is not None:
-            self._store.write_if_new(self._store.caddyfile, self._outcome.text, mark=MARK)
-        return memory.worktrees == self._outcome.memory.worktrees
+    def _take_lock(self) -> None:
+        mine = RunningWatcher(os.getpid(), self._since, __version__, self._settings.port, self._settings.caddy)
+        lock = self._store.take_lock(mine)
+        if lock is None:
+            raise LostRaceError("another watcher has just started", hint="see `router status`")
+        self._lock = lock
 
     def _announce(self, before: RouteTable, after: RouteTable) -> None:
         if before == after:
             return
-        self._pace = FAST
+        self._pace.hurry()
         for line in changes(before, after, self._settings.port):
             log.info("%s", line)
-            if self._outcome.loads > 1:
-                self._say(line)
-
-    def _keep_caddy(self) -> None:
-        try:
-            if self._caddy.keep(now=time.monotonic()):
-                self._outcome = restarted(self._outcome)
-        except CaddyError as exc:
-            self._outcome = unreachable(self._outcome, exc)
-            raise
-
-    def _begin_anew(self) -> None:
-        """Somebody removed the state directory: make it again, or give way to the watcher that has it now."""
-        log.warning("the state directory was removed")
-        self._store.prepare()
-        held = self._lock
-        if not self._own():
-            self._stop = True
-            return
-        os.close(held)
-        self._publisher, self._showing = Publisher(self._store), ()
-        self._store.prepare_socket()
-        self._caddy.begin_anew()
-
-    def _end(self) -> None:
-        try:
-            self._caddy.stop()
-        except CaddyError as exc:
-            self._note(exc.message)
-        with contextlib.suppress(StoreError), self._store.changing() as current:
-            self._store.remember(replace(current, repositories=()))
-        self._publisher.withdraw()
-
-    def _own(self) -> bool:
-        owner = RunningWatcher(os.getpid(), self._since, __version__, self._settings.port, self._settings.caddy)
-        lock = self._store.take_lock(owner)
-        self._lock = self._lock if lock is None else lock
-        return lock is not None
+            self._say(line)
 
     def _show(self) -> None:
-        showing = (self._outcome, self._observer.repositories, *self._caddy.facts.items())
-        if showing != self._showing:
+        """Publish what is true now, where that is not what is published. StoreError where it cannot be written."""
+        self._publisher.beat()
+        state = self._routing.state
+        shown = (state, self._routing.problems(), self._observer.repositories, *self._caddy.facts.items())
+        if shown != self._shown or not self._publisher.is_published():
+            self._publisher.show_programs(state.table, state.memory)
             self._publisher.publish(self._document())
-            self._showing = showing
-        if self._is_due("heartbeat", HEARTBEAT):
-            self._publisher.beat()
+            self._shown = shown
 
-    def _document(self) -> dict[str, Any]:
-        outcome = self._outcome
+    def _document(self) -> Document:
+        state = self._routing.state
         frame = Frame(
             port=self._settings.port,
             redirect_uris=self._settings.redirect_uris,
@@ -231,49 +189,31 @@ class Watcher:
                 **self._caddy.facts,
                 mode=self._settings.caddy,
                 admin=self._admin.address,
-                in_sync=outcome.in_sync,
-                loads=outcome.loads,
-                last_load_ms=outcome.last_load_ms,
-                last_error=outcome.last_error,
+                in_sync=state.in_sync,
+                loads=state.loads,
+                last_load_ms=state.loaded.milliseconds if state.loaded else None,
+                last_error=state.last_error,
             ),
-            problems=outcome.problems,
+            problems=self._routing.problems(),
         )
-        return status.document(outcome.table, frame)
+        return document(state.table, frame)
 
-    def _is_due(self, what: str, interval: float) -> bool:
-        now = time.monotonic()
-        if now < self._due[what]:
-            return False
-        self._due[what] = now + interval
-        return True
-
-    def _note(self, trouble: str) -> None:
-        """Tell what keeps a pass from succeeding, once until it changes."""
-        if trouble != self._trouble and trouble:
+    def _report(self, trouble: str) -> None:
+        """Say what keeps a look from succeeding, once until it changes; empty where nothing does."""
+        if trouble and trouble != self._trouble:
             log.error("%s", trouble)
-            self._say(f"error: {trouble}")
+            self._say(f"error: {trouble.splitlines()[-1] if trouble.startswith('this is a bug') else trouble}")
         self._trouble = trouble
 
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Let signals do nothing but set a flag and wake the loop."""
 
-        def stop(*_: object) -> None:
-            self._stop = True
-            self._wake.set()
+def _wait_alive(signals: Signals, publisher: Publisher, seconds: float) -> bool:
+    """Wait so long while nothing can be looked at yet, giving signs of life; tell whether to go on."""
+    with contextlib.suppress(StoreError):
+        publisher.beat()
+    return signals.wait(seconds)
 
-        def again(*_: object) -> None:
-            self._due["resync"] = 0.0
-            self._wake.set()
 
-        def child(*_: object) -> None:
-            self._wake.set()
-
-        chosen = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: stop,
-                  signal.SIGUSR1: again, signal.SIGCHLD: child}  # fmt: skip
-        before = {number: signal.signal(number, handler) for number, handler in chosen.items()}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+def _say_if_heard(say: Say, line: str) -> None:
+    """Say a line to a terminal or pipe that may be gone."""
+    with contextlib.suppress(OSError, ValueError):
+        say(line)

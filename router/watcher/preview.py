@@ -7,7 +7,7 @@ from pathlib import Path
 from router import status
 from router.caddy import assets, caddyfile, modes
 from router.caddy.caddyfile import Endpoint
-from router.caddy.embedded import recorded
+from router.caddy.record import recorded
 from router.model import Problem, Repository
 from router.observe import git, survey
 from router.observe.listeners import Listeners
@@ -63,6 +63,6 @@ def _caddy(settings: Settings, store: Store) -> CaddyStatus:
         left = recorded(store.directory)
         if left is None:
             return CaddyStatus(running=False, mode=settings.caddy, admin=address)
-        return CaddyStatus(running=True, mode=settings.caddy, admin=address, pid=left.pid, version=left.version)
+        return CaddyStatus(running=True, mode=settings.caddy, admin=address, pid=left.process.pid, version=left.version)
     with closing(modes.admin(settings, store)) as client:
         return CaddyStatus(running=client.answers(), mode=settings.caddy, admin=address)

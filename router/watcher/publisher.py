@@ -2,27 +2,44 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from pathlib import Path
 
+from router.errors import StoreError
 from router.model import Memory, RouteTable
 from router.status import Document
 from router.store import Store
+from router.watcher import heartbeat
+from router.watcher.pace import Timer
+
+_STATUS = "status.json"
+_HEARTBEAT = "heartbeat"
 
 
 class Publisher:
-    """Writes the files of the dashboard and the starting page, each only when it changed."""
+    """Writes the files of the dashboard and the starting page, each only when it changed or was lost."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._written: dict[str, str] = {}
+        self._beat = Timer(heartbeat.INTERVAL)
 
     def publish(self, document: Document) -> None:
-        """Make a document the one that the dashboard and `status` show."""
-        self._write("status.json", json.dumps(document, indent=1))
+        """Make a document the one that the dashboard and `status` show. StoreError where it cannot be written."""
+        self._write(_STATUS, json.dumps(document, indent=1))
+
+    def is_published(self) -> bool:
+        """Tell whether the document that was last published is still there."""
+        return self._path(_STATUS).exists()
 
     def beat(self) -> None:
-        """Show that the watcher is alive, however little changes."""
-        self._write("heartbeat", datetime.now(UTC).isoformat())
+        """Show that the watcher is alive, however little changes. StoreError where that cannot be written."""
+        path = self._path(_HEARTBEAT)
+        if not self._beat.due() and path.exists():
+            return
+        try:
+            heartbeat.beat(path)
+        except OSError as exc:
+            raise StoreError(f"{path} cannot be written: {exc.strerror}", hint="fix its directory") from exc
 
     def show_programs(self, table: RouteTable, memory: Memory) -> None:
         """Show on each service's starting page which program was last seen there."""
@@ -31,20 +48,25 @@ class Publisher:
 
     def withdraw(self) -> None:
         """Remove what only a running watcher can say."""
-        for name in self._written:
-            (self._store.site / name).unlink(missing_ok=True)
+        for name in (*self._written, _HEARTBEAT):
+            self._path(name).unlink(missing_ok=True)
 
     def _write(self, name: str, text: str) -> None:
-        if self._written.get(name) != text:
-            self._store.write(self._store.site / name, text)
+        path = self._path(name)
+        if self._written.get(name) != text or not path.exists():
+            self._store.write(path, text)
             self._written[name] = text
+
+    def _path(self, name: str) -> Path:
+        return self._store.site / name
 
 
 def _programs(table: RouteTable, memory: Memory) -> Iterator[tuple[str, str]]:
-    kept = {each.id: each for each in memory.worktrees}
+    remembered = {each.id: each for each in memory.worktrees}
     for route in table.routes:
-        for service in route.services:
-            seen = kept[route.worktree.id].services.get(service.name)
+        worktree = remembered.get(route.worktree.id)
+        for service in route.services if worktree else ():
+            seen = worktree.services.get(service.name) if worktree else None
             if seen and seen.program:
                 for name in route.names:
                     yield name if service.name == "web" else f"{name}--{service.name}", seen.program

@@ -1,6 +1,7 @@
 """One pass: plan what was observed, load it if it is new, remember it only if Caddy took it."""
 
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 
 from router.caddy import assets, caddyfile
 from router.caddy.admin import Admin
@@ -15,25 +16,55 @@ _WINDOW = 60.0
 """After so many losses of our configuration within so many seconds somebody else wants it more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the last passes came to: the route table in force, the text Caddy took, and how loading goes.
+class Sync(Enum):
+    """What Caddy serves, compared with the configuration that it last took from us."""
 
-    `in_sync` is whether Caddy serves that text, `behind` whether a newer one could not be handed over.
+    EMPTY = auto()  # nothing of ours: before the first load, or since it was started again
+    SAME = auto()
+    LOST = auto()  # somebody else has changed it
+    AWAY = auto()  # it does not answer
+    FOREIGN = auto()  # it serves what is not ours to replace
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that Caddy took: its text, the digest of what Caddy made of it, and how long that took."""
+
+    text: str
+    digest: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A configuration that Caddy refused, and the problem to show for as long as nothing else is wanted."""
+
+    text: str
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the passes so far have led to: the route table and memory in force, and how Caddy stands to them.
+
+    `loaded` is what Caddy last took, after `loads` loads. `pending` is whether something newer could not be handed
+    over, `trouble` why not. `losses` are when our configuration was lost, in seconds of the monotonic clock.
     """
 
     table: RouteTable = field(default_factory=RouteTable)
     memory: Memory = field(default_factory=Memory)
-    text: str | None = None
-    digest: str | None = None
-    refused: str | None = None
+    loaded: Loaded | None = None
     loads: int = 0
-    last_load_ms: float | None = None
-    last_error: str | None = None
-    in_sync: bool = False
-    behind: bool = False
+    sync: Sync = Sync.EMPTY
+    pending: bool = False
+    refusal: Refusal | None = None
+    trouble: Problem | None = None
     losses: tuple[float, ...] = ()
-    problems: tuple[Problem, ...] = ()
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether Caddy serves what it last took."""
+        return self.sync is Sync.SAME
 
     @property
     def given_up(self) -> bool:
@@ -43,10 +74,21 @@ class Outcome:
     @property
     def out_of_step(self) -> bool:
         """Whether the next pass has something to load, whatever it observes."""
-        return not self.given_up and (self.behind or not self.in_sync)
+        return not self.given_up and (self.pending or not self.in_sync)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What keeps Caddy from serving what is wanted."""
+        refused = self.refusal.problem if self.refusal else None
+        return tuple(problem for problem in (self.trouble, refused) if problem)
+
+    @property
+    def last_error(self) -> str | None:
+        """The message of the first of these problems."""
+        return next((problem.message for problem in self.problems), None)
 
 
-def reconcile(observed: Observed, before: Outcome, *, admin: Admin, site: Site) -> Outcome:
+def reconcile(observed: Observed, before: State, *, admin: Admin, site: Site) -> State:
     """Bring Caddy in step with what was observed.
 
     The same text is not loaded twice, a refused text is not tried again; a change of health alone loads
@@ -55,60 +97,68 @@ def reconcile(observed: Observed, before: Outcome, *, admin: Admin, site: Site) 
     decided = plan(observed, before.memory)
     table = from_container(decided.table, observed.listeners) if site.upstream_host else decided.table
     text = caddyfile.render(table, site, templates=assets.templates())
-    if text == before.text and before.in_sync:
-        return replace(before, table=table, memory=decided.memory, refused=None, problems=(), last_error=None)
-    if text == before.refused or before.given_up:
+    if before.in_sync and before.loaded and text == before.loaded.text:
+        return replace(before, table=table, memory=decided.memory, pending=False, refusal=None, trouble=None)
+    if before.given_up:
         return before
+    if before.refusal and text == before.refusal.text:
+        return _restored(before, admin)
     try:
         loaded = admin.load(text)
     except LoadRefusedError as exc:
-        return replace(before, refused=text, last_error=exc.message, problems=(_problem("load-refused", exc),))
-    except ForeignCaddyError as exc:
-        foreign = (_problem("foreign-caddy", exc),)
-        return replace(before, in_sync=False, behind=True, last_error=exc.message, problems=foreign)
+        return _restored(replace(before, refusal=Refusal(text, _problem("load-refused", exc))), admin)
     except CaddyError as exc:
-        return replace(unreachable(before, exc), behind=True)
-    return replace(
-        before,
-        table=table,
-        memory=decided.memory,
-        text=text,
-        digest=loaded.digest,
-        refused=None,
-        loads=before.loads + 1,
-        last_load_ms=round(loaded.milliseconds, 1),
-        last_error=None,
-        in_sync=True,
-        behind=False,
-        problems=(),
-    )
+        return replace(_not_handed_over(before, exc), pending=True)
+    after = _taken(before, Loaded(text, loaded.digest, round(loaded.milliseconds, 1)))
+    return replace(after, table=table, memory=decided.memory, pending=False, refusal=None)
 
 
-def check(before: Outcome, *, admin: Admin, now: float) -> Outcome:
+def check(before: State, *, admin: Admin, now: float) -> State:
     """Look whether Caddy still serves what was loaded; where not, the next pass loads again. `now` is in seconds."""
-    if before.digest is None:
+    if before.loaded is None or before.sync is Sync.EMPTY:
         return before
     losses = tuple(when for when in before.losses if now - when < _WINDOW)
     try:
-        if admin.digest() == before.digest:
+        if admin.digest() == before.loaded.digest:
             same = before.in_sync and losses == before.losses
-            return before if same else replace(before, losses=losses, in_sync=True, last_error=None, problems=())
+            return before if same else replace(before, losses=losses, sync=Sync.SAME, trouble=None)
     except CaddyError as exc:
         return unreachable(before, exc)
     if not before.in_sync:  # lost before: it is counted once, until a load succeeds
         return before
-    after = replace(before, in_sync=False, losses=(*losses, now))
-    return replace(after, problems=(_DRIFT,)) if after.given_up else after
+    after = replace(before, sync=Sync.LOST, losses=(*losses, now))
+    return replace(after, trouble=_DRIFT) if after.given_up else after
 
 
-def unreachable(before: Outcome, exc: CaddyError) -> Outcome:
-    """Return the outcome while Caddy is away; what it served is kept for when it is back."""
-    return replace(before, in_sync=False, last_error=exc.message, problems=(_problem("caddy-down", exc),))
+def unreachable(before: State, exc: CaddyError) -> State:
+    """Return the state while Caddy is away; what it served is kept for when it is back."""
+    return replace(before, sync=Sync.AWAY, trouble=_problem("caddy-down", exc))
 
 
-def restarted(before: Outcome) -> Outcome:
-    """Return the outcome after Caddy began anew, empty: all is to be loaded, nothing is forgotten."""
-    return replace(before, in_sync=False, digest=None, refused=None)
+def restarted(before: State) -> State:
+    """Return the state after Caddy was started again, empty: all is to be loaded, nothing is forgotten."""
+    return replace(before, sync=Sync.EMPTY, refusal=None)
+
+
+def _restored(before: State, admin: Admin) -> State:
+    """Return the state with what Caddy last took loaded again, where it no longer serves that: better than nothing."""
+    if before.in_sync or before.loaded is None:
+        return before
+    try:
+        loaded = admin.load(before.loaded.text)
+    except CaddyError as exc:
+        return _not_handed_over(before, exc)
+    return _taken(before, Loaded(before.loaded.text, loaded.digest, round(loaded.milliseconds, 1)))
+
+
+def _taken(before: State, loaded: Loaded) -> State:
+    return replace(before, loaded=loaded, loads=before.loads + 1, sync=Sync.SAME, trouble=None)
+
+
+def _not_handed_over(before: State, exc: CaddyError) -> State:
+    if isinstance(exc, ForeignCaddyError):
+        return replace(before, sync=Sync.FOREIGN, trouble=_problem("foreign-caddy", exc))
+    return unreachable(before, exc)
 
 
 _DRIFT = Problem(

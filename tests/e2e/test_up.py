@@ -293,7 +293,7 @@ def test_a_bad_setting_is_named(router: Router) -> None:
 
 def test_down_where_nothing_runs_says_so(router: Router) -> None:
     said = router.down()
-    assert (said.code, said.out, said.err) == (0, "", "nothing runs\n")
+    assert (said.code, said.out, said.err) == (0, "", "no router is running\n")
 
 
 @pytest.mark.parametrize("name", ["state of 'mine'", "a" * 60 + "/" + "b" * 60])

@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from router import repository_settings
-from router.caddy import embedded
+from router.caddy import record
 from router.errors import SettingsError
 from router.model import DEFAULT_SERVICES, Memory, RememberedService, RememberedWorktree, WorktreeId
 from router.naming import check_callback_path, is_label
@@ -234,7 +234,7 @@ def test_a_memory_that_nests_without_end_is_none(tmp_path: Path, text: str | byt
     store.memory_file.write_bytes(text if isinstance(text, bytes) else text.encode())
     assert store.remembered() is None
     (store.directory / "caddy.json").write_bytes(store.memory_file.read_bytes())
-    assert embedded.recorded(store.directory) is None
+    assert record.recorded(store.directory) is None
 
 
 OWNER = {**asdict(RunningWatcher(4711, "2026", "0.1.0", 8080, "embedded"))}
@@ -261,7 +261,7 @@ def test_a_spoiled_record_of_caddy_names_no_process(tmp_path_factory: pytest.Tem
     store = opened(tmp_path_factory)
     assume(not (isinstance(document, dict) and isinstance(document.get("created"), float) and document["created"] > 1))
     (store.directory / "caddy.json").write_text(json.dumps(document))
-    assert embedded.recorded(store.directory) is None
+    assert record.recorded(store.directory) is None
 
 
 def opened(factory: pytest.TempPathFactory) -> Store:

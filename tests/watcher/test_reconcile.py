@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from router.model import Observed
-from router.watcher.reconcile import Outcome, check, reconcile, restarted
+from router.watcher.reconcile import State, check, reconcile, restarted
 from tests.fakes import SITE, FakeAdmin, listener, observed, worktree
 
 X, Y = observed(worktree("x")), observed(worktree("x"), worktree("y"))
@@ -16,27 +16,34 @@ def admin() -> FakeAdmin:
     return FakeAdmin()
 
 
-def passed(admin: FakeAdmin, *looks: Observed, before: Outcome | None = None) -> Outcome:
-    outcome = before or Outcome()
+def passed(admin: FakeAdmin, *looks: Observed, before: State | None = None) -> State:
+    state = before or State()
     for seen in looks:
-        outcome = reconcile(seen, outcome, admin=admin, site=SITE)
-    return outcome
+        state = reconcile(seen, state, admin=admin, site=SITE)
+    return state
 
 
-def names(outcome: Outcome) -> list[str]:
-    return [route.name for route in outcome.table.routes]
+def names(state: State) -> list[str]:
+    return [route.name for route in state.table.routes]
 
 
-def kinds(outcome: Outcome) -> list[str]:
-    return [problem.kind for problem in outcome.problems]
+def text(state: State) -> str:
+    assert state.loaded
+    return state.loaded.text
+
+
+def kinds(state: State) -> list[str]:
+    return [problem.kind for problem in state.problems]
 
 
 def test_the_first_pass_loads_and_remembers(admin: FakeAdmin) -> None:
-    outcome = passed(admin, X)
-    assert admin.loads == [outcome.text]
-    assert names(outcome) == ["x"]
-    assert [kept.label for kept in outcome.memory.worktrees] == ["x"]
-    assert (outcome.loads, outcome.in_sync, outcome.last_load_ms, outcome.problems) == (1, True, 1.2, ())
+    state = passed(admin, X)
+    assert admin.loads == [text(state)]
+    assert names(state) == ["x"]
+    assert [kept.label for kept in state.memory.worktrees] == ["x"]
+    assert (state.loads, state.in_sync, state.problems) == (1, True, ())
+    assert state.loaded
+    assert state.loaded.milliseconds == 1.2
 
 
 def test_the_same_is_loaded_once(admin: FakeAdmin) -> None:
@@ -51,21 +58,21 @@ def test_another_table_is_loaded(admin: FakeAdmin) -> None:
 def test_health_alone_loads_nothing_and_shows(admin: FakeAdmin) -> None:
     tree = worktree("x")
     up = observed(tree, listener(5173, tree, address="::1", tls=True))
-    outcome = passed(admin, up, X)
-    assert not outcome.table.routes[0].services[0].up
-    assert passed(admin, up, before=outcome).table.routes[0].services[0].up
+    state = passed(admin, up, X)
+    assert not state.table.routes[0].services[0].up
+    assert passed(admin, up, before=state).table.routes[0].services[0].up
     assert len(admin.loads) == 1
 
 
 def test_what_caddy_refuses_leaves_the_old_routes_and_is_told(admin: FakeAdmin) -> None:
     before = passed(admin, X)
     admin.refuses = "y y"
-    outcome = passed(admin, Y, before=before)
-    assert names(outcome) == ["x"]
-    assert outcome.memory == before.memory
-    assert outcome.text == before.text
-    assert kinds(outcome) == ["load-refused"]
-    assert "refused" in (outcome.last_error or "")
+    state = passed(admin, Y, before=before)
+    assert names(state) == ["x"]
+    assert state.memory == before.memory
+    assert state.loaded == before.loaded
+    assert kinds(state) == ["load-refused"]
+    assert "refused" in (state.last_error or "")
 
 
 def test_what_caddy_refused_is_not_tried_again_until_the_input_changes(admin: FakeAdmin) -> None:
@@ -75,34 +82,34 @@ def test_what_caddy_refused_is_not_tried_again_until_the_input_changes(admin: Fa
     admin.refuses = "\0"
     assert passed(admin, Y, Y, before=refused) == refused
     assert len(admin.loads) == 1
-    outcome = passed(admin, observed(worktree("x"), worktree("z")), before=refused)
-    assert names(outcome) == ["x", "z"]
-    assert outcome.problems == ()
+    state = passed(admin, observed(worktree("x"), worktree("z")), before=refused)
+    assert names(state) == ["x", "z"]
+    assert state.problems == ()
 
 
 def test_a_refusal_is_forgotten_when_the_input_is_again_what_is_served(admin: FakeAdmin) -> None:
     before = passed(admin, X)
     admin.refuses = "y y"
-    outcome = passed(admin, Y, X, before=before)
-    assert (outcome.problems, outcome.last_error, outcome.in_sync) == ((), None, True)
+    state = passed(admin, Y, X, before=before)
+    assert (state.problems, state.last_error, state.in_sync) == ((), None, True)
     assert len(admin.loads) == 1
 
 
 def test_while_caddy_is_away_each_pass_tries_again(admin: FakeAdmin) -> None:
     before = passed(admin, X)
     admin.away = True
-    outcome = passed(admin, Y, before=before)
-    assert (names(outcome), outcome.in_sync, kinds(outcome)) == (["x"], False, ["caddy-down"])
+    state = passed(admin, Y, before=before)
+    assert (names(state), state.in_sync, kinds(state)) == (["x"], False, ["caddy-down"])
     admin.away = False
-    outcome = passed(admin, Y, before=outcome)
-    assert (names(outcome), outcome.in_sync, kinds(outcome)) == (["x", "y"], True, [])
+    state = passed(admin, Y, before=state)
+    assert (names(state), state.in_sync, kinds(state)) == (["x", "y"], True, [])
 
 
 def test_a_caddy_that_began_anew_is_given_everything_again(admin: FakeAdmin) -> None:
     before = passed(admin, X)
-    outcome = passed(admin, X, before=restarted(before))
-    assert admin.loads == [before.text, before.text]
-    assert outcome.in_sync
+    state = passed(admin, X, before=restarted(before))
+    assert admin.loads == [text(before)] * 2
+    assert state.in_sync
 
 
 # Drift
@@ -110,57 +117,57 @@ def test_a_caddy_that_began_anew_is_given_everything_again(admin: FakeAdmin) -> 
 
 def test_nothing_is_checked_before_the_first_load(admin: FakeAdmin) -> None:
     admin.away = True
-    assert check(Outcome(), admin=admin, now=0) == Outcome()
+    assert check(State(), admin=admin, now=0) == State()
 
 
 def test_what_caddy_serves_still_is_in_sync(admin: FakeAdmin) -> None:
-    outcome = passed(admin, X)
-    assert check(outcome, admin=admin, now=0) is outcome
+    state = passed(admin, X)
+    assert check(state, admin=admin, now=0) is state
 
 
 def test_a_configuration_that_was_lost_is_loaded_once_more(admin: FakeAdmin) -> None:
-    outcome = passed(admin, X)
+    state = passed(admin, X)
     admin.serves = "somebody else's"
-    lost = check(outcome, admin=admin, now=0)
+    lost = check(state, admin=admin, now=0)
     assert not lost.in_sync
-    outcome = passed(admin, X, before=lost)
-    assert outcome.in_sync
+    state = passed(admin, X, before=lost)
+    assert state.in_sync
     assert len(admin.loads) == 2
-    assert check(outcome, admin=admin, now=2) == outcome
+    assert check(state, admin=admin, now=2) == state
 
 
-def lose(admin: FakeAdmin, outcome: Outcome, *, at: float) -> Outcome:
+def lose(admin: FakeAdmin, state: State, *, at: float) -> State:
     """Let somebody else change what Caddy serves, look, and make a pass."""
     admin.serves = "somebody else's"
-    return passed(admin, X, before=check(outcome, admin=admin, now=at))
+    return passed(admin, X, before=check(state, admin=admin, now=at))
 
 
 def test_after_three_losses_within_a_minute_the_router_stops_and_says_so(admin: FakeAdmin) -> None:
-    outcome = passed(admin, X)
+    state = passed(admin, X)
     for at in (0, 10, 20):
-        outcome = lose(admin, outcome, at=at)
-    assert kinds(outcome) == ["drift"]
-    assert outcome.given_up
+        state = lose(admin, state, at=at)
+    assert kinds(state) == ["drift"]
+    assert state.given_up
     assert len(admin.loads) == 3
-    assert passed(admin, Y, before=outcome) == outcome
+    assert passed(admin, Y, before=state) == state
 
 
 def test_losses_of_more_than_a_minute_are_no_fight(admin: FakeAdmin) -> None:
-    outcome = passed(admin, X)
+    state = passed(admin, X)
     for at in (0, 40, 80, 120):
-        outcome = lose(admin, outcome, at=at)
-    assert outcome.in_sync
+        state = lose(admin, state, at=at)
+    assert state.in_sync
     assert len(admin.loads) == 5
 
 
 def test_the_router_goes_on_when_its_configuration_is_back(admin: FakeAdmin) -> None:
-    outcome = passed(admin, X)
+    state = passed(admin, X)
     for at in (0, 1, 2):
-        outcome = lose(admin, outcome, at=at)
-    admin.serves = outcome.text or ""
+        state = lose(admin, state, at=at)
+    admin.serves = text(state)
     look = partial(check, admin=admin)
-    assert not look(outcome, now=100).given_up
-    assert look(outcome, now=100).in_sync
+    assert not look(state, now=100).given_up
+    assert look(state, now=100).in_sync
 
 
 def test_a_caddy_that_does_not_answer_is_told_and_found_again(admin: FakeAdmin) -> None:
@@ -189,3 +196,23 @@ def test_a_refusal_is_told_for_as_long_as_it_lasts(admin: FakeAdmin) -> None:
     refused = passed(admin, X, Y)
     lost = check(refused, admin=admin, now=0)
     assert kinds(lost) == ["load-refused"]
+
+
+def test_while_the_newest_is_refused_a_lost_configuration_is_loaded_again(admin: FakeAdmin) -> None:
+    before = passed(admin, X)
+    admin.refuses = "y y"
+    refused = passed(admin, Y, before=before)
+    admin.serves = "somebody else's"
+    state = passed(admin, Y, before=check(refused, admin=admin, now=0))
+    assert admin.loads == [text(before)] * 2
+    assert (names(state), state.in_sync, kinds(state)) == (["x"], True, ["load-refused"])
+
+
+def test_a_refusal_is_shown_still_when_caddy_was_away_in_between(admin: FakeAdmin) -> None:
+    admin.refuses = "y y"
+    refused = passed(admin, X, Y)
+    admin.away = True
+    away = check(refused, admin=admin, now=0)
+    assert kinds(away) == ["caddy-down", "load-refused"]
+    admin.away = False
+    assert kinds(check(away, admin=admin, now=2)) == ["load-refused"]

@@ -1,0 +1,84 @@
+"""The Caddy processes that the router started: which one is written down, and which of them run at all."""
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from router import files, from_json, proc
+from router.errors import FileError
+from router.proc import ProcessId
+
+_FILE = "caddy.json"
+_LARGEST = 1 << 16  # bytes
+_ENDING = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0))
+
+
+@dataclass(frozen=True, slots=True)
+class CaddyRecord:
+    """What the next watcher must know of a running Caddy to adopt it: `bind` names sockets inside that process."""
+
+    process: ProcessId
+    port: int
+    bind: tuple[str, ...]
+    version: str
+
+
+def home(directory: Path) -> Path:
+    """Return the home directory of the Caddy of a state directory: no other process has it in its environment."""
+    return directory / "caddy"
+
+
+def write(directory: Path, record: CaddyRecord) -> None:
+    """Write down which Caddy runs for a state directory. FileError where that cannot be written."""
+    files.replace(directory / _FILE, json.dumps(asdict(record)))
+
+
+def read(directory: Path) -> CaddyRecord | None:
+    """Return what is written down for a state directory, None where nothing is that can be understood."""
+    try:
+        content = files.read_bounded(directory / _FILE, limit=_LARGEST)
+        return from_json.build(CaddyRecord, json.loads(content or b"null"))
+    except (FileError, ValueError, RecursionError):
+        return None
+
+
+def recorded(directory: Path) -> CaddyRecord | None:
+    """Return the Caddy that is written down for a state directory, None where it does not run."""
+    record = read(directory)
+    return record if record and proc.alive(record.process) else None
+
+
+def running(directory: Path) -> tuple[ProcessId, ...]:
+    """Return every Caddy that was started for a state directory and runs, written down or not."""
+    return proc.with_environment("caddy", "HOME", str(home(directory)))
+
+
+def end_all(directory: Path, socket_path: Path) -> bool:
+    """End every Caddy that was started for a state directory, and remove its files; False where none ran."""
+    known = recorded(directory)
+    processes = {*running(directory), *((known.process,) if known else ())}
+    end(processes)
+    remove(directory, socket_path)
+    return bool(processes)
+
+
+def end(processes: Iterable[ProcessId]) -> None:
+    """End these processes, asking first; a child of this process leaves no zombie."""
+    for process in processes:
+        proc.end(process, _ENDING)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(process.pid, os.WNOHANG)
+
+
+def remove(directory: Path, socket_path: Path) -> None:
+    """Remove the record and the admin socket, and the socket's own directory where it has one."""
+    for path in (directory / _FILE, socket_path):
+        with contextlib.suppress(OSError):
+            path.unlink()
+    if socket_path.parent != directory:
+        with contextlib.suppress(OSError):
+            socket_path.parent.rmdir()

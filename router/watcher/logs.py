@@ -1,0 +1,48 @@
+"""The watcher's log, and the lines of all logs for `router logs`."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from router.store import Store
+
+_LARGEST, _KEPT = 1_000_000, 2  # bytes of the watcher's log, and how many older ones are kept
+_POLL = 0.3  # seconds
+
+
+def log_to(path: Path) -> None:
+    """Send the watcher's log to a file that is rolled over at 1 MB; what cannot be written is left out."""
+    import logging  # only the watcher logs
+    from logging.handlers import RotatingFileHandler
+
+    logging.raiseExceptions = False  # a full disk must not fill the terminal as well
+    rolling = RotatingFileHandler(path, maxBytes=_LARGEST, backupCount=_KEPT, delay=True)
+    rolling.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    root = logging.getLogger("router")
+    root.addHandler(rolling)
+    root.setLevel(logging.INFO)
+
+
+def log_lines(store: Store, *, follow: bool) -> Iterator[str]:
+    """Yield the lines of the watcher's and of Caddy's logs, each with its origin in front; with `follow` for ever."""
+    files = {"watcher": store.watcher_log, "caddy": store.caddy_log, "access": store.access_log}
+    read = dict.fromkeys(files, 0)
+    while True:
+        for name, path in files.items():
+            text, read[name] = _from(path, read[name])
+            yield from (f"{name}: {line}" for line in text.splitlines())
+        if not follow:
+            return
+        time.sleep(_POLL)
+
+
+def _from(path: Path, position: int) -> tuple[str, int]:
+    """Return the whole lines of a log after a position, and the position behind them; all of one that was rolled."""
+    try:
+        with path.open("rb") as file:
+            file.seek(position if path.stat().st_size >= position else 0)
+            start, data = file.tell(), file.read()
+    except OSError:
+        return "", 0
+    whole = data[: data.rfind(b"\n") + 1]
+    return whole.decode(errors="replace"), start + len(whole)

@@ -1,0 +1,50 @@
+"""What signals ask of the watcher: to stop, or to look at everything again."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+from router.watcher.events import Wake
+
+
+class Signals:
+    """Flags that signal handlers set, and nothing else: the loop reads them when it is awake."""
+
+    def __init__(self, wake: Wake) -> None:
+        self.stop = False
+        self.resync = False
+        self._wake = wake
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long, or until something wakes the loop; tell whether to go on."""
+        self._wake.wait(seconds)
+        return not self.stop
+
+    def take_resync(self) -> bool:
+        """Tell whether a look at everything was asked for since the last call."""
+        asked, self.resync = self.resync, False
+        return asked
+
+    @contextlib.contextmanager
+    def handled(self) -> Iterator[None]:
+        """Handle signals for as long as the block runs."""
+
+        def stop(*_: object) -> None:
+            self.stop = True
+            self._wake.set()
+
+        def resync(*_: object) -> None:
+            self.resync = True
+            self._wake.set()
+
+        def wake(*_: object) -> None:
+            self._wake.set()
+
+        chosen = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: stop,
+                  signal.SIGUSR1: resync, signal.SIGCHLD: wake, signal.SIGCONT: wake}  # fmt: skip
+        before = {number: signal.signal(number, handler) for number, handler in chosen.items()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -111,13 +111,15 @@ def make_private_directory(directory: Path) -> None:
 
 
 def _make_private(directory: Path) -> None:
-    try:
-        directory.mkdir(mode=0o700, exist_ok=True)
-    except FileNotFoundError:
-        if directory.parent == directory:
-            raise
-        _make_private(directory.parent)
-        directory.mkdir(mode=0o700, exist_ok=True)
+    missing = [directory]
+    while missing:  # a loop: a path may have more parts than Python allows calls within calls
+        try:
+            missing[-1].mkdir(mode=0o700, exist_ok=True)
+            missing.pop()
+        except FileNotFoundError:
+            if missing[-1].parent == missing[-1]:
+                raise
+            missing.append(missing[-1].parent)
 
 
 class _UnfitError(ValueError):

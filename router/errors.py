@@ -16,6 +16,10 @@ class RouterError(Exception):
         self.hint = hint
 
 
+class SlowProgramError(RouterError):
+    """A program did not answer, or did not end, in time."""
+
+
 class UsageError(RouterError):
     """An argument or option that cannot be understood."""
 
@@ -32,6 +36,14 @@ class SettingsError(RouterError):
 
 class GitError(RouterError):
     """Git is missing, too old, or refused to answer."""
+
+
+class SlowGitError(GitError):
+    """Git did not answer in time."""
+
+
+class UnknownFormatError(GitError):
+    """A repository's format is newer than git."""
 
 
 class UnsavedWorkError(RouterError):

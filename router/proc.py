@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from router.errors import RouterError
+from router.errors import RouterError, SlowProgramError
 
 _NO_PID = 1 << 31  # a pid is a C int
 CONTINUE = signals.SIGCONT
@@ -41,7 +41,10 @@ class ProcessId:
 
 
 def run(args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0) -> Completed:
-    """Run a program to its end, without input. RouterError where it cannot run or takes longer than `timeout`."""
+    """Run a program to its end, without input; return what it said.
+
+    RouterError where it cannot run, SlowProgramError where it takes longer than `timeout` seconds.
+    """
     try:
         done = subprocess.run(
             args, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
@@ -49,7 +52,7 @@ def run(args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0) -
     except FileNotFoundError as exc:
         raise RouterError(f"{args[0]} is not installed", hint=f"install {args[0]} and try again") from exc
     except subprocess.TimeoutExpired as exc:
-        raise RouterError(f"{args[0]} did not answer within {timeout:.0f} s", hint="try again") from exc
+        raise SlowProgramError(f"{args[0]} did not answer within {timeout:.0f} s", hint="try again") from exc
     except OSError as exc:
         raise RouterError(f"{args[0]} cannot be run: {exc.strerror}", hint="") from exc
     return Completed(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
@@ -59,7 +62,7 @@ def run_group(args: Sequence[str], *, env: Mapping[str, str], timeout: float, st
     """Run a program that starts others, in a session of its own; what ends the wait for it ends them all.
 
     `stdin` is its input. An interrupt (KeyboardInterrupt) goes on its way when none of them writes any more.
-    RouterError where it cannot run or takes longer than `timeout` seconds.
+    RouterError where it cannot run, SlowProgramError where it takes longer than `timeout` seconds.
     """
     pipe = subprocess.PIPE
     try:
@@ -72,7 +75,7 @@ def run_group(args: Sequence[str], *, env: Mapping[str, str], timeout: float, st
         except BaseException as exc:
             _end_group(process)
             if isinstance(exc, subprocess.TimeoutExpired):
-                raise RouterError(f"{args[0]} did not end within {timeout:.0f} s", hint="try again") from exc
+                raise SlowProgramError(f"{args[0]} did not end within {timeout:.0f} s", hint="try again") from exc
             raise
     return Completed(process.returncode, out, err.decode(errors="replace").strip())
 

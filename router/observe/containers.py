@@ -68,10 +68,32 @@ def published(
     container. Takes at most about a second for each socket that exists. Without Docker, or with an answer that
     cannot be understood, there are none; raises nothing.
     """
-    places = engine_sockets(os.environ, str(Path.home())) if sockets is None else sockets
-    engines = sorted({os.path.realpath(path) for path in places if _accepts(path)})
-    entries = [entry for path in engines for entry in _entries(path)]
+    entries = [entry for path in engines(sockets) for entry in composed(path)]
     return services(entries, roots, excluded=excluded)
+
+
+def engines(sockets: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the sockets at which a Docker engine of this machine takes connections, sorted."""
+    places = engine_sockets(os.environ, str(Path.home())) if sockets is None else sockets
+    return tuple(sorted({os.path.realpath(path) for path in places if _accepts(path)}))
+
+
+def composed(engine: str) -> Sequence[object]:
+    """Return what the engine at a socket lists of running containers of Compose; nothing where it gives no answer."""
+    answer = ask(engine, "/containers/json", **_QUERY)
+    return cast("list[object]", answer) if isinstance(answer, list) else ()
+
+
+def ask(engine: str, target: str, **query: str) -> object:
+    """Return what an engine answers to a GET, read as JSON; None where it does not answer, or otherwise."""
+    import httpx  # here: 0.1 s, and most machines have no engine
+
+    transport = httpx.HTTPTransport(uds=engine, verify=False)  # no TLS on a unix socket: no time for certificates
+    try:
+        with httpx.Client(transport=transport, base_url="http://docker", timeout=TIMEOUT, trust_env=False) as client:
+            return client.get(target, params=query).json()
+    except (httpx.HTTPError, ValueError, RecursionError):  # the last two: not JSON, or nested without end
+        return None
 
 
 def services(entries: Sequence[object], roots: Sequence[str], *, excluded: Collection[int]) -> tuple[Container, ...]:
@@ -99,18 +121,6 @@ def _accepts(path: str) -> bool:
         except OSError:
             return False
         return True
-
-
-def _entries(path: str) -> Sequence[object]:
-    import httpx  # here: 0.1 s, and most machines have no engine
-
-    transport = httpx.HTTPTransport(uds=path, verify=False)  # no TLS on a unix socket: no time for certificates
-    try:
-        with httpx.Client(transport=transport, base_url="http://docker", timeout=TIMEOUT, trust_env=False) as client:
-            answer = client.get("/containers/json", params=_QUERY).json()
-    except (httpx.HTTPError, ValueError, RecursionError):  # the last two: not JSON, or nested without end
-        return ()
-    return cast("list[object]", answer) if isinstance(answer, list) else ()
 
 
 def _container(

@@ -1,0 +1,54 @@
+"""Which remembered worktrees may be gone, as git's own files have it; what a process works in decides the rest.
+
+Nothing counts as gone because git did not answer: a repository that cannot be reached has no worktree that is gone.
+"""
+
+import os
+
+from router.model import COPY, GoneWorktree, Memory, RememberedWorktree, WorktreeId
+
+
+def gone(memory: Memory, *, now: float) -> tuple[GoneWorktree, ...]:
+    """Return the remembered worktrees that are gone, those included that went while no watcher ran.
+
+    That is: git lists them no longer, or lists them without a lock though their directory is not there. `now` is when
+    the latter are first seen to be gone, in seconds since the epoch.
+    """
+    kept = (_as_gone(each, now) for each in memory.worktrees if not _may_stand(each.id, each.path))
+    known = (each for each in memory.gone if not _stands(each.id, each.path))
+    return tuple(each for each in (*known, *kept) if each.path)
+
+
+def _as_gone(kept: RememberedWorktree, now: float) -> GoneWorktree:
+    return GoneWorktree(kept.id, kept.path, kept.repository, kept.branch, (kept.label, *kept.aliases), now)
+
+
+def _may_stand(worktree: WorktreeId, path: str) -> bool:
+    """Tell whether a worktree is there, or its repository cannot be reached to tell."""
+    if not os.path.isdir(worktree.common_dir) and not _inside_checkout(path, worktree.common_dir):  # noqa: PTH112
+        return True
+    return _stands(worktree, path)
+
+
+def _stands(worktree: WorktreeId, path: str) -> bool:
+    """Tell whether git's files have a worktree that is there, or that is locked while its disk is away."""
+    there = os.path.isdir(path)  # noqa: PTH112 - Path's raises where it may not look
+    if worktree.admin.startswith(COPY):  # a repository of its own, told from another by its inode
+        return there and os.stat(path).st_ino == worktree.created  # noqa: PTH116
+    admin = f"{worktree.common_dir}/worktrees/{worktree.admin}" if worktree.admin else worktree.common_dir
+    if worktree.admin and _created(admin) != worktree.created:
+        return False
+    return there or os.path.lexists(f"{admin}/locked")
+
+
+def _inside_checkout(path: str, common: str) -> bool:
+    """Tell whether a worktree was in the directory of its repository: who deleted one deleted the other."""
+    return f"{path}/".startswith(f"{os.path.dirname(common)}/")  # noqa: PTH120
+
+
+def _created(admin: str) -> int | None:
+    """Return when git made an administrative directory, in nanoseconds: `commondir` is written once and never again."""
+    try:
+        return os.stat(f"{admin}/commondir").st_mtime_ns  # noqa: PTH116
+    except OSError:
+        return None

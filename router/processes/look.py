@@ -1,0 +1,178 @@
+"""The processes of this machine, as one look finds them: from /proc on Linux, from psutil elsewhere.
+
+Nothing here is kept running: a command asks, and the watcher only while a worktree has just gone.
+"""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from router import proc
+from router.observe.listeners import program
+from router.proc import ProcessId
+from router.processes.roles import Role, role
+
+_DELETED = " (deleted)"  # proc(5), /proc/pid/cwd
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process.
+
+    `uid` is whom it acts for; `cwd` its working directory, empty where it may not be read. `removed` is the topmost
+    directory on the way to `cwd` that was deleted under it, empty where all of them are there: a later directory of
+    the same path is another one. `program` is a base name, never arguments; `role` says what it is that is no server.
+    `started` is in seconds since the epoch.
+    """
+
+    id: ProcessId
+    parent: int
+    group: int
+    session: int
+    uid: int
+    cwd: str
+    removed: str
+    program: str | None
+    role: Role | None
+    started: float
+
+    @property
+    def pid(self) -> int:
+        """Its pid."""
+        return self.id.pid
+
+
+def look() -> tuple[Process, ...]:
+    """Return every process that can be seen, zombies excepted, sorted by pid. Raises nothing."""
+    me = proc.identify(os.getpid())
+    boot = me.boot if me else ""
+    return tuple(sorted(_on_linux(boot) if sys.platform == "linux" else _elsewhere(boot), key=lambda each: each.pid))
+
+
+def _on_linux(boot: str) -> Iterator[Process]:
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    for pid in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 - as text: there are thousands
+        with contextlib.suppress(OSError, ValueError, IndexError):  # it ended while we looked
+            if process := _read(pid, boot, booted):
+                yield process
+
+
+def _read(pid: str, boot: str, booted: float) -> Process | None:
+    """Return the process of a pid from proc(5): `stat`, `status`, `cmdline` and `cwd`; None for a zombie."""
+    place = f"/proc/{pid}"
+    name, stat = _stat(place)
+    if stat[0] in {"Z", "X"}:
+        return None
+    parent, group, session, terminal, ticks = (int(stat[field]) for field in (1, 2, 3, 4, 19))
+    cwd, removed = _directory(f"{place}/cwd")
+    argv = _argv(place)
+    called = program(argv or [name], cwd=cwd)
+    leads = session == int(pid) and terminal != 0
+    return Process(
+        id=ProcessId(int(pid), ticks, boot),
+        parent=parent,
+        group=group,
+        session=session,
+        uid=_uid(place),
+        cwd=cwd,
+        removed=removed,
+        program=called,
+        role=role(argv, name=name, program=called, leads_terminal=leads),
+        started=booted + ticks / os.sysconf("SC_CLK_TCK"),
+    )
+
+
+def _stat(place: str) -> tuple[str, list[str]]:
+    """Return the name of a process and the fields of its `stat` that follow; a name may hold anything."""
+    head, _, rest = _content(f"{place}/stat").rpartition(b")")
+    return head.partition(b"(")[2].decode(errors="replace"), rest.decode().split()
+
+
+def _argv(place: str) -> list[str]:
+    text = _content(f"{place}/cmdline").decode(errors="replace")
+    return text.rstrip("\0").split("\0") if text.strip("\0") else []
+
+
+def _uid(place: str) -> int:
+    """Return the user a process acts for: the second number of its four.
+
+    The owner of its directory in /proc is another one for a process that changed its user (PR_SET_DUMPABLE(2const)).
+    """
+    return int(_content(f"{place}/status").partition(b"\nUid:")[2].split(None, 2)[1])
+
+
+def _directory(link: str) -> tuple[str, str]:
+    """Return the directory that a link of /proc leads to, and the topmost one on the way there that was deleted."""
+    try:
+        path = os.readlink(link)  # noqa: PTH115 - as above
+    except OSError:
+        return "", ""
+    if not path.endswith(_DELETED) or _is_same(link, path):
+        return path, ""
+    path = path.removesuffix(_DELETED)
+    removed, above, at = path, link, path
+    while at := at.rpartition("/")[0]:
+        above += "/.."  # the kernel still knows what a deleted directory was in
+        if _is_same(above, at):
+            break
+        removed = at
+    return path, removed
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)  # noqa: PTH121
+    except OSError:
+        return False
+
+
+def _content(path: str) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 1 << 16)
+    finally:
+        os.close(descriptor)
+
+
+def _elsewhere(boot: str) -> Iterator[Process]:
+    import psutil
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError), process.oneshot():
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            argv, name, cwd = process.cmdline(), process.name(), _or_empty(process.cwd)
+            called = program(argv or [name], cwd=cwd)
+            leads = os.getsid(process.pid) == process.pid and process.terminal() is not None
+            identity = proc.identify(process.pid)
+            yield Process(
+                id=identity or ProcessId(process.pid, 0, boot),
+                parent=process.ppid(),
+                group=os.getpgid(process.pid),
+                session=os.getsid(process.pid),
+                uid=process.uids().effective,
+                cwd=cwd,
+                removed=_missing(cwd),
+                program=called,
+                role=role(argv, name=name, program=called, leads_terminal=leads),
+                started=process.create_time(),
+            )
+
+
+def _or_empty(ask: Callable[[], str]) -> str:
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        return ask()
+    return ""
+
+
+def _missing(cwd: str) -> str:
+    """Return the topmost directory of a path that is not there, empty where all of it is."""
+    missing, at = "", cwd
+    while at and not os.path.isdir(at):  # noqa: PTH112
+        missing, at = at, at.rpartition("/")[0]
+    return missing

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from router.caddy import record
 from router.caddy.record import CaddyRecord
 from router.proc import ProcessId
 
-HERE = CaddyRecord(ProcessId(os.getpid(), 1, ""), 8080, ("fd/3",), "v2.11.7")  # this pid, but not this process
+OURS = CaddyRecord(ProcessId(1, 1, ""), 8080, ("fd/3",), "v2.11.7")
 Start = Callable[[Path], subprocess.Popen[bytes]]
 
 
@@ -49,8 +49,8 @@ def identity(process: subprocess.Popen[bytes]) -> ProcessId:
     [
         "", "{", "[]", "{}", '{"pid": 1}', "[" * 100_000, "\0",
         json.dumps({"pid": 1, "created": 1.5, "port": 1, "bind": ["fd/3"], "version": "v2"}),  # as 0.1.0 wrote it
-        json.dumps({**asdict(HERE), "bind": 3}),
-        json.dumps({**asdict(HERE), "process": {"pid": "1", "ticks": 1, "boot": ""}}),
+        json.dumps({**asdict(OURS), "bind": 3}),
+        json.dumps({**asdict(OURS), "process": {"pid": "1", "ticks": 1, "boot": ""}}),
     ],
 )  # fmt: skip
 def test_a_record_that_cannot_be_understood_is_none(tmp_path: Path, content: str) -> None:
@@ -60,8 +60,8 @@ def test_a_record_that_cannot_be_understood_is_none(tmp_path: Path, content: str
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    record.write(tmp_path, HERE)
-    assert record.read(tmp_path) == HERE
+    record.write(tmp_path, OURS)
+    assert record.read(tmp_path) == OURS
 
 
 def test_a_record_of_a_process_that_ended_is_none(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_record_of_a_process_that_ended_is_none(tmp_path: Path) -> None:
 
 
 def test_a_record_whose_pid_another_process_has_now_ends_nobody(tmp_path: Path) -> None:
-    record.write(tmp_path, HERE)
+    record.write(tmp_path, replace(OURS, process=ProcessId(os.getpid(), 1, "")))
     assert record.recorded(tmp_path) is None
     assert not record.end_all(tmp_path, tmp_path / "caddy.sock")
     assert not (tmp_path / "caddy.json").exists()

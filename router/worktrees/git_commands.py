@@ -1,4 +1,4 @@
-"""Worktrees as they are made and removed: where one may be, what it starts from, and which work is nowhere else."""
+"""The git commands that create and remove worktrees, and that tell what a worktree starts from and would lose."""
 
 import os
 import random
@@ -12,12 +12,13 @@ from pathlib import Path
 from router.errors import GitError
 from router.model import Worktree
 from router.observe import git
+from router.paths import deepest_root
 
 INCLUDE = ".worktreeinclude"
 _TRIES = 12
-# What git says where another git is at work on the same repository: its lock is there, or its worktree half made
+# What git prints where another git is at work on the same repository: its lock is there, or its worktree half created
 _BUSY = re.compile(r"\.lock': File exists|(?:cannot|could not|unable to) lock|failed to read .*(?:commondir|gitdir)")
-_UNDER_WAY = ("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
+_OPERATIONS = ("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +34,22 @@ def checkout_at(directory: Path) -> Checkout:
     """Return where a directory is. GitError where it is in no worktree, or the repository has no main checkout."""
     common = git.common_dir(directory)
     worktrees = git.worktrees(common)
-    here = Path(os.path.realpath(directory))
-    roots = [root for w in worktrees if here.is_relative_to(root := Path(os.path.realpath(w.path)))]
-    main = next((Path(w.path) for w in worktrees if w.main and w.present), None)
-    if main is None or not roots:
+    root = deepest_root(os.path.realpath(directory), {os.path.realpath(worktree.path) for worktree in worktrees})
+    main = next((worktree.path for worktree in worktrees if worktree.main and worktree.present), None)
+    if main is None or root is None:
         what = "is in no worktree" if main else "belongs to a repository without a main checkout"
         raise GitError(f"{directory} {what}", hint="run this inside a checkout of the repository")
-    return Checkout(common, Path(os.path.realpath(main)), max(roots, key=lambda root: len(root.parts)))
+    return Checkout(common, Path(os.path.realpath(main)), Path(root))
 
 
-def registered(common: Path, path: Path) -> Worktree | None:
-    """Return the worktree that git has at a path, None where it has none."""
+def worktree_at(common: Path, path: Path) -> Worktree | None:
+    """Return the worktree that git has registered at a path, None where it has none."""
     real = os.path.realpath(path)
     return next((w for w in git.worktrees(common) if os.path.realpath(w.path) == real), None)
 
 
-def is_branch(common: Path, name: str) -> bool:
-    """Tell whether a branch may be called so (git-check-ref-format(1))."""
+def is_branch_name(common: Path, name: str) -> bool:
+    """Tell whether a branch may have this name (git-check-ref-format(1))."""
     try:
         git.change(common, "check-ref-format", "--branch", name)
     except GitError:
@@ -57,73 +57,73 @@ def is_branch(common: Path, name: str) -> bool:
     return True
 
 
-def tip(common: Path, branch: str) -> str | None:
+def branch_commit(common: Path, branch: str) -> str | None:
     """Return the commit that a branch is at, None where there is no such branch."""
     return _line(common, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}^{{commit}}", fine=(0, 1)) or None
 
 
-def head(checkout: Path) -> str:
+def head_commit(checkout: Path) -> str:
     """Return the commit that a checkout is at. GitError where it has none yet."""
-    found = _line(checkout, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", fine=(0, 1))
-    if not found:
+    commit = _line(checkout, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", fine=(0, 1))
+    if not commit:
         raise GitError(f"{checkout} has no commit yet", hint="commit something first")
-    return found
+    return commit
 
 
-def default(common: Path) -> str | None:
+def default_branch(common: Path) -> str | None:
     """Return origin's default branch as this repository knows it, None where it does not."""
     name = _line(common, "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD", fine=(0, 1))
     return name.removeprefix("refs/remotes/origin/") or None
 
 
-def fetched(common: Path) -> str:
-    """Fetch origin's default branch and return its commit. GitError where that cannot be."""
-    branch = default(common) or _asked_default(common)
+def fetch_default_branch(common: Path) -> str:
+    """Fetch origin's default branch and return its commit. GitError says why that fails."""
+    branch = default_branch(common) or _default_branch_of_origin(common)
     into = f"refs/remotes/origin/{branch}"
     options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
-    _patiently(common, "fetch", *options, "origin", f"+refs/heads/{branch}:{into}")
+    _run_until_free(common, "fetch", *options, "origin", f"+refs/heads/{branch}:{into}")
     return _line(common, "rev-parse", "--verify", f"{into}^{{commit}}")
 
 
-def known(common: Path) -> str | None:
-    """Return the commit of origin's default branch as last fetched, None where it is not known."""
-    branch = default(common)
-    found = branch and _line(
-        common, "rev-parse", "--verify", "--quiet", f"refs/remotes/origin/{branch}^{{commit}}", fine=(0, 1)
-    )
-    return found or None
+def last_fetched(common: Path) -> str | None:
+    """Return the commit of origin's default branch as last fetched, None where it never was."""
+    branch = default_branch(common)
+    if branch is None:
+        return None
+    commit = f"refs/remotes/origin/{branch}^{{commit}}"
+    return _line(common, "rev-parse", "--verify", "--quiet", commit, fine=(0, 1)) or None
 
 
-def add(main: Path, path: Path, branch: str, start: str | None) -> None:
-    """Add a worktree on a new branch at `start`, on the branch that is there where that is None."""
+def add_worktree(main: Path, path: Path, branch: str, start: str | None) -> None:
+    """Add a worktree on a new branch at commit `start`; where that is None, on the existing branch."""
     new = ("--no-track", "-b", branch, str(path), start) if start else (str(path), branch)
-    _patiently(main, "worktree", "add", "--quiet", *new)
+    _run_until_free(main, "worktree", "add", "--quiet", *new)
 
 
-def discard(common: Path, path: Path) -> None:
-    """Remove what `add` made at a path, whole or half, and all that is in it."""
+def discard_worktree(common: Path, path: Path) -> None:
+    """Remove what `add_worktree` created at a path, whole or half, and all that is in it."""
     remove = ("worktree", "remove", "--force", "--force", str(path))
     try:
-        _patiently(common, *remove)
+        _run_until_free(common, *remove)
     except GitError:
         shutil.rmtree(path, ignore_errors=True)
-        if registered(common, path):
-            _patiently(common, *remove)
+        if worktree_at(common, path):
+            _run_until_free(common, *remove)
     shutil.rmtree(path, ignore_errors=True)
 
 
-def remove(common: Path, path: Path, *, force: bool) -> None:
-    """Remove a worktree; with `force` whatever is in it, a locked one too. GitError says why git did not."""
-    _patiently(common, "worktree", "remove", *(["--force", "--force"] if force else []), str(path))
+def remove_worktree(common: Path, path: Path, *, force: bool) -> None:
+    """Remove a worktree; with `force` whatever is in it, even a locked one. GitError says why git did not."""
+    _run_until_free(common, "worktree", "remove", *(["--force", "--force"] if force else []), str(path))
 
 
-def drop(common: Path, branch: str) -> None:
-    """Delete a branch, whatever it holds. GitError where it is checked out."""
-    _patiently(common, "branch", "--quiet", "-D", branch)
+def delete_branch(common: Path, branch: str) -> None:
+    """Delete a branch, whatever commits are on it. GitError where it is checked out."""
+    _run_until_free(common, "branch", "--quiet", "-D", branch)
 
 
-def admin(common: Path, worktree: Worktree) -> Path:
-    """Return a linked worktree's administrative directory, which goes with it."""
+def admin_directory(common: Path, worktree: Worktree) -> Path:
+    """Return a linked worktree's administrative directory, which git removes with it."""
     return common / "worktrees" / worktree.id.admin
 
 
@@ -135,28 +135,31 @@ def uncommitted(checkout: Path) -> tuple[tuple[str, str], ...]:
     return tuple((entry[:2], entry[3:]) for entry in _names(out))
 
 
-def unmerged(checkout: Path, *, besides: str | None = None) -> int:
-    """Return how many commits of HEAD no branch, remote branch or tag holds; those of branch `besides` do not count."""
+def commits_on_head_alone(checkout: Path, *, besides: str | None = None) -> int:
+    """Return how many commits of HEAD are on no branch, remote branch or tag; branch `besides` does not count."""
     return _count(checkout, "HEAD", besides)
 
 
-def only_on(common: Path, branch: str) -> int:
-    """Return how many commits of a branch no other branch, remote branch or tag holds."""
+def commits_on_branch_alone(common: Path, branch: str) -> int:
+    """Return how many commits of a branch are on no other branch, remote branch or tag."""
     return _count(common, f"refs/heads/{branch}", branch)
 
 
-def under_way(admin: Path) -> str | None:
-    """Return what git is in the middle of, None where in nothing: its stash of uncommitted work would go with it."""
-    found = next((name for name in _UNDER_WAY if (admin / name).exists()), None)
-    return found and found.removesuffix("_HEAD").partition("-")[0].lower().replace("_", "-")
+def operation_in_progress(admin: Path) -> str | None:
+    """Return which operation git is in the middle of (`rebase`, `merge`, `cherry-pick`, `revert`), None where none.
+
+    What it has stashed away would be lost with the worktree.
+    """
+    name = next((name for name in _OPERATIONS if (admin / name).exists()), None)
+    return name and name.removesuffix("_HEAD").partition("-")[0].lower().replace("_", "-")
 
 
-def included(main: Path) -> tuple[str, ...]:
-    """Return the files that `.worktreeinclude` names and git ignores, relative to the main checkout; git matches."""
+def included_files(main: Path) -> tuple[str, ...]:
+    """Return the files that `.worktreeinclude` names and git ignores, relative to the main checkout."""
     if not (main / INCLUDE).is_file() or (main / INCLUDE).is_symlink():
         return ()
-    named = git.change(main, "ls-files", "--others", "--ignored", f"--exclude-from={main / INCLUDE}", "-z")
-    return ignored(main, _names(named))
+    listed = git.change(main, "ls-files", "--others", "--ignored", f"--exclude-from={main / INCLUDE}", "-z")
+    return ignored(main, _names(listed))
 
 
 def ignored(checkout: Path, paths: Iterable[str]) -> tuple[str, ...]:
@@ -180,22 +183,21 @@ def submodules(checkout: Path) -> dict[str, str]:
     return {path: urls[name] for key, path in paths.items() if (name := key.removesuffix(".path") + ".url") in urls}
 
 
-def populate(checkout: Path, submodule: str) -> None:
-    """Check out a submodule, and those in it."""
-    _patiently(checkout, "submodule", "--quiet", "update", "--init", "--recursive", "--", submodule)
+def update_submodule(checkout: Path, submodule: str) -> None:
+    """Check out a submodule, and the submodules in it."""
+    _run_until_free(checkout, "submodule", "--quiet", "update", "--init", "--recursive", "--", submodule)
 
 
-def unpushed(submodule: Path) -> int:
-    """Return how many commits of a submodule's checkout, stashes included, no remote branch holds."""
+def unpushed_commits(submodule: Path) -> int:
+    """Return how many commits of a submodule's checkout, stashes included, are on no remote branch."""
     return int(_line(submodule, "rev-list", "--count", "--all", "HEAD", "--not", "--remotes"))
 
 
-def _asked_default(common: Path) -> str:
-    told = _line(common, "ls-remote", "--symref", "origin", "HEAD")
-    found = re.match(r"ref: refs/heads/(\S+)\s", told)
-    if not found:
-        raise GitError("origin does not tell its default branch", hint="run `git remote set-head origin --auto`")
-    return found[1]
+def _default_branch_of_origin(common: Path) -> str:
+    match = re.match(r"ref: refs/heads/(\S+)\s", _line(common, "ls-remote", "--symref", "origin", "HEAD"))
+    if not match:
+        raise GitError("origin names no default branch", hint="run `git remote set-head origin --auto`")
+    return match[1]
 
 
 def _count(where: Path, what: str, besides: str | None) -> int:
@@ -217,14 +219,14 @@ def _line(where: Path, *args: str, fine: tuple[int, ...] = (0,)) -> str:
     return os.fsdecode(git.change(where, *args, fine=fine)).strip()
 
 
-def _patiently(where: Path, *args: str) -> None:
-    """Let git do something, again after a moment where another git is at work on the same repository."""
+def _run_until_free(where: Path, *args: str) -> None:
+    """Run git, again after a moment where another git is at work on the same repository."""
     for left in reversed(range(_TRIES)):
         try:
             git.change(where, *args)
         except GitError as exc:
             if not left or not _BUSY.search(exc.message):
                 raise
-            time.sleep(random.uniform(0.05, 0.3))  # noqa: S311 - so that those who wait do not meet again
+            time.sleep(random.uniform(0.05, 0.3))  # noqa: S311 - so that two who wait do not collide again
         else:
             return

@@ -1,4 +1,4 @@
-"""Which work would be lost with a worktree: what is in no commit, and commits that nothing else holds."""
+"""Which work would be lost with a worktree: what is in no commit, and commits that are nowhere else."""
 
 from pathlib import Path
 
@@ -15,27 +15,27 @@ _NAMED = 5
 def work(checkout: Checkout, admin: Path, branch: str | None) -> list[str]:
     """Return what would be lost, each as a sentence; empty where nothing would.
 
-    That is: files neither committed nor ignored (`.env.local` with the router's block alone, and links into the
-    main checkout, do not count); what a rebase or merge under way holds; commits of HEAD that no branch, remote
-    branch or tag holds, where `branch`, made with the worktree and removed with it, does not count; commits of a
-    submodule that none of its remote branches holds. A lock counts too: somebody is at work.
+    That is: files neither committed nor ignored (`.env.local` with nothing but the router's block, and links into the
+    main checkout, do not count); what a rebase or merge in progress has stashed away; commits of HEAD that are on no
+    branch, remote branch or tag, where `branch`, created with the worktree and removed with it, does not count; commits
+    of a submodule that are on none of its remote branches. A lock counts too: somebody is at work.
     """
-    found = []
+    reasons = []
     if (lock := files.text(admin / "locked")) is not None:
-        found.append(f"it is locked ({shown(lock.strip()) or 'no reason is given'})")
-    if doing := git_commands.under_way(admin):
-        found.append(f"a {doing} is under way")
+        reasons.append(f"it is locked ({shown(lock.strip()) or 'no reason is given'})")
+    if operation := git_commands.operation_in_progress(admin):
+        reasons.append(f"a {operation} is in progress")
     changed = [name for state, name in git_commands.uncommitted(checkout.root) if not _ours(checkout, state, name)]
     if changed:
         more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-        found.append(f"not committed: {', '.join(map(shown, changed[:_NAMED]))}{more}")
-    if count := git_commands.unmerged(checkout.root, besides=branch):
-        found.append(f"{commits(count)} on {shown(branch or 'a detached HEAD')} alone")
-    return [*found, *_in_submodules(checkout.root)]
+        reasons.append(f"not committed: {', '.join(map(shown, changed[:_NAMED]))}{more}")
+    if count := git_commands.commits_on_head_alone(checkout.root, besides=branch):
+        reasons.append(f"{commits(count)} on {shown(branch or 'a detached HEAD')} alone")
+    return [*reasons, *_in_submodules(checkout.root)]
 
 
 def commits(count: int) -> str:
-    """Return so many commits as the beginning of a sentence."""
+    """Return a number of commits as the beginning of a sentence."""
     return f"{count} commit{'s are' if count > 1 else ' is'}"
 
 
@@ -62,11 +62,11 @@ def _ours(checkout: Checkout, state: str, name: str) -> bool:
 
 
 def _in_submodules(checkout: Path) -> list[str]:
-    found = []
+    reasons = []
     for name in git_commands.submodules(checkout):
         submodule = checkout / name
         if (submodule / ".git").exists():
-            if count := git_commands.unpushed(submodule):
-                found.append(f"{commits(count)} in the submodule {shown(name)} alone")
-            found += _in_submodules(submodule)
-    return found
+            if count := git_commands.unpushed_commits(submodule):
+                reasons.append(f"{commits(count)} in the submodule {shown(name)} alone")
+            reasons += _in_submodules(submodule)
+    return reasons

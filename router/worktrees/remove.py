@@ -1,0 +1,76 @@
+"""`router hook worktree-remove`: a worktree that `worktree-create` created goes, but no work that is nowhere else."""
+
+import os
+from pathlib import Path
+
+from router.errors import GitError, UnsavedWorkError, UsageError
+from router.naming import shown
+from router.worktrees import git_commands, layout, unsaved
+from router.worktrees.git_commands import Checkout
+from router.worktrees.provision import Say
+
+
+def remove(path: Path, *, force: bool, say: Say) -> None:
+    """Remove a worktree that `create` created, and its branch where every commit is on another one too.
+
+    UnsavedWorkError where work would be lost, unless `force`; a branch with such work stays even then. Safe to repeat:
+    a worktree that is gone already is no error. `say` gets a line for each step.
+    """
+    checkout = _checkout_of(path)
+    name = shown(str(checkout.root))
+    worktree = git_commands.worktree_at(checkout.common, checkout.root)
+    if worktree is None:
+        if os.path.lexists(checkout.root):
+            raise GitError(f"{checkout.root} is no worktree of {checkout.main}", hint="see `git worktree list`")
+        say(f"{name} is gone already")
+        return
+    admin = git_commands.admin_directory(checkout.common, worktree)
+    branch = layout.marked_branch(admin)
+    if not force and worktree.present:
+        _refuse_to_lose(unsaved.work(checkout, admin, branch), name)
+        unsaved.clear(checkout)
+    force = force or bool(git_commands.submodules(checkout.root))
+    git_commands.remove_worktree(checkout.common, checkout.root, force=force)
+    say(f"removed {name}")
+    if branch is not None:
+        _delete_branch(checkout.common, branch, say=say)
+    layout.remove_empty_parents(checkout.root)
+
+
+def _refuse_to_lose(work: list[str], name: str) -> None:
+    if work:
+        raise UnsavedWorkError(
+            f"{name} stays: {'; '.join(work)}",
+            hint=f"commit, push or merge it; or: router hook worktree-remove --force {name}",
+        )
+
+
+def _delete_branch(common: Path, branch: str, *, say: Say) -> None:
+    if git_commands.branch_commit(common, branch) is None:
+        return
+    if count := git_commands.commits_on_branch_alone(common, branch):
+        say(f"branch {shown(branch)} stays: {unsaved.commits(count)} on it alone")
+        return
+    try:
+        git_commands.delete_branch(common, branch)
+    except GitError as exc:
+        say(f"branch {shown(branch)} stays: {shown(exc.message)}")
+    else:
+        say(f"removed branch {shown(branch)}")
+
+
+def _checkout_of(path: Path) -> Checkout:
+    """Return the checkout of a worktree that `create` may have created. UsageError where the path is another one."""
+    depth = len(layout.DIRECTORY)
+    try:
+        real = Path(os.path.realpath(path))
+    except ValueError as exc:  # a NUL in it, or half a character
+        raise UsageError(f"{str(path)!r} is no path", hint="name the worktree to remove") from exc
+    if path.is_absolute() and real.parts[-depth - 1 : -1] == layout.DIRECTORY and len(real.parts) > depth + 1:
+        here = git_commands.checkout_at(real.parents[depth])
+        if here.main == real.parents[depth]:
+            return Checkout(here.common, here.main, real)
+    raise UsageError(
+        f"{path} is not below the `{'/'.join(layout.DIRECTORY)}` of a main checkout",
+        hint="this removes what `router hook worktree-create` created; for others: `git worktree remove`",
+    )

@@ -18,4 +18,4 @@ def read_toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError as exc:
-        raise ValueError("it nests too deep") from exc
+        raise ValueError("it is nested too deeply") from exc

@@ -197,7 +197,7 @@ def test_worktrees_may_have_names_and_ports_and_be_hidden() -> None:
         ("[worktrees.x.ports]\nweb = true", "worktrees.x.ports.web: "),
         ("colour = 1", "colour: "),
         ("a = = 1", "not TOML: "),
-        ("a = " + "[" * 9000, "not TOML: it nests too deep"),
+        ("a = " + "[" * 9000, "not TOML: it is nested too deeply"),
     ],
 )
 def test_a_wrong_value_is_reported_with_its_field(text: str, field: str) -> None:

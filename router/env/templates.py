@@ -91,7 +91,7 @@ def filled(text: str, names: Mapping[str, Any]) -> str:
     except TemplateError as exc:
         raise TemplateValueError(str(exc), line=getattr(exc, "lineno", 1)) from exc
     except RecursionError as exc:
-        raise TemplateValueError("it nests too deep", line=1) from exc
+        raise TemplateValueError("it is nested too deeply", line=1) from exc
     _check(tree, names)
     try:
         value = _ENGINE.from_string(tree).render(names)
@@ -113,7 +113,7 @@ def substituted(text: str, values: Mapping[str, str]) -> str:
 def _check(tree: nodes.Template, names: Mapping[str, Any]) -> None:
     for node, parent, depth in _walk(tree):
         if depth > _DEEPEST:
-            raise TemplateValueError("it nests too deep", line=node.lineno)
+            raise TemplateValueError("it is nested too deeply", line=node.lineno)
         if not isinstance(node, _ALLOWED):
             raise TemplateValueError(f"{_kind(node)} is not allowed in a value", line=node.lineno)
         if problem := _unknown(node, parent, names):

@@ -1,4 +1,4 @@
-"""What would collide between the Compose stacks of two worktrees: a look at the text of a Compose file."""
+"""What would collide between the Compose stacks of two worktrees, from the text of a Compose file."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _FIXED = re.compile(r"[0-9]+(?:-[0-9]+)?")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Collision:
-    """What two stacks cannot both have: its line in the file, what it is, and how it is written instead."""
+    """What two stacks cannot both have: its line in the file, what it is, and what to write instead."""
 
     line: int
     what: str
@@ -33,14 +33,14 @@ def collisions(text: str) -> tuple[Collision, ...]:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as exc:
         mark = getattr(exc, "problem_mark", None)
-        place = f"line {mark.line + 1}: {getattr(exc, 'problem', '')}" if mark else "it nests too deep"
-        raise FileError(f"it is not one YAML document ({place})", hint="mend it") from exc
+        reason = f"line {mark.line + 1}: {getattr(exc, 'problem', '')}" if mark else "it is nested too deeply"
+        raise FileError(f"it is not one YAML document ({reason})", hint="fix it") from exc
     top = _members(root)
-    found = [*_project(top), *_services(top)]
+    colliding = [*_project(top), *_services(top)]
     for kind in ("volumes", "networks"):
         for name, node in _members(top.get(kind)).items():
-            found += _shared(kind.removesuffix("s"), name, node)
-    return tuple(sorted(set(found)))
+            colliding += _shared(kind.removesuffix("s"), name, node)
+    return tuple(sorted(set(colliding)))
 
 
 def _project(top: dict[str, Node]) -> Iterator[Collision]:
@@ -54,15 +54,15 @@ def _project(top: dict[str, Node]) -> Iterator[Collision]:
 
 def _services(top: dict[str, Node]) -> Iterator[Collision]:
     for service, node in _members(top.get("services")).items():
-        about = _members(node)
-        name, mode = about.get("container_name"), about.get("network_mode")
+        attributes = _members(node)
+        name, mode = attributes.get("container_name"), attributes.get("network_mode")
         if name and (value := _fixed(name)):
             yield Collision(_line(name), f"{service}: the container is always called {value}",
                             "leave container_name out: Compose calls it PROJECT-SERVICE-1")  # fmt: skip
         if mode and _fixed(mode) == "host":
             yield Collision(_line(mode), f"{service}: every port it listens on is the machine's",
                             "leave network_mode out and publish the ports")  # fmt: skip
-        ports = about.get("ports")
+        ports = attributes.get("ports")
         for port in ports.value if isinstance(ports, SequenceNode) else ():
             yield from _port(service, port)
 
@@ -88,15 +88,15 @@ def _port(service: str, node: Node) -> Iterator[Collision]:
 
 
 def _shared(kind: str, name: str, node: Node) -> Iterator[Collision]:
-    about = _members(node)
-    external, named = about.get("external"), about.get("name")
+    attributes = _members(node)
+    external, named = attributes.get("external"), attributes.get("name")
     outside = external is not None and _fixed(external) not in {"false", "no", "off"}
-    called = _fixed(named) or (None if named else name)
-    if external is not None and outside and called:
-        yield Collision(_line(external), f"{kind} {name}: one for all, made outside of Compose",
-                        f"leave external out, or name: {called}_${{COMPOSE_PROJECT_NAME}}")  # fmt: skip
-    elif named and called:
-        yield Collision(_line(named), f"{kind} {name}: always called {called}",
+    fixed_name = _fixed(named) or (None if named else name)
+    if external is not None and outside and fixed_name:
+        yield Collision(_line(external), f"{kind} {name}: one for all, created outside of Compose",
+                        f"leave external out, or name: {fixed_name}_${{COMPOSE_PROJECT_NAME}}")  # fmt: skip
+    elif named and fixed_name:
+        yield Collision(_line(named), f"{kind} {name}: always called {fixed_name}",
                         f"leave name out, or name: ${{COMPOSE_PROJECT_NAME}}_{name}")  # fmt: skip
 
 
@@ -116,25 +116,25 @@ def _fixed(node: Node | None) -> str | None:
 
 def _members(node: Node | None) -> dict[str, Node]:
     """Return a mapping's members by key; what `<<` merges in stands behind its own."""
-    found: dict[str, Node] = {}
+    members: dict[str, Node] = {}
     seen: set[int] = set()
-    waiting = [node]
-    while waiting:
-        current = waiting.pop(0)
+    pending = [node]
+    while pending:
+        current = pending.pop(0)
         if current is None or id(current) in seen:  # aliases may go in a circle
             continue
         seen.add(id(current))
         if isinstance(current, SequenceNode):
-            waiting += current.value
+            pending += current.value
         elif isinstance(current, MappingNode):
             for key, value in current.value:
                 if not isinstance(key, ScalarNode):
                     continue
                 if key.tag == "tag:yaml.org,2002:merge":
-                    waiting.append(value)
+                    pending.append(value)
                 else:
-                    found.setdefault(str(key.value), value)
-    return found
+                    members.setdefault(str(key.value), value)
+    return members
 
 
 def _line(node: Node) -> int:

@@ -1,6 +1,6 @@
-"""What each tool's files are to say so that every worktree gets its own: texts in, texts out."""
+"""How the files of each tool change so that every worktree gets its own values: texts in, texts out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import unified_diff
 from fnmatch import fnmatch
@@ -14,12 +14,12 @@ from router.tools import json_edit, toml_edit
 from router.tools.texts import AGENTS, DIRENV, MISE, WORKTRUNK
 
 CREATE, REMOVE, POST_CREATE = (f"router hook {name}" for name in ("worktree-create", "worktree-remove", "post-create"))
-_TIMEOUT = 600  # seconds: a large repository is checked out and its dependencies are copied
+_TIMEOUT = 600  # seconds, for the checkout of a large repository and a copy of its dependencies
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the texts depend on: the router's port, its redirect URI, and what `[setup]` links into worktrees."""
+    """What the texts depend on: the router's port, its redirect URI, and the paths that `[setup]` links."""
 
     port: int
     redirect_uri: str
@@ -28,7 +28,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A file of the checkout, its text before (None: there is none) and after."""
+    """A file of the checkout, its text before (None where it does not exist) and after."""
 
     path: str
     before: str | None
@@ -37,23 +37,27 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """The texts of a checkout's files as they are to be, None where there is none, and what to tell of them."""
+    """The texts of a checkout's files after the edits so far, None where there is no file, and notes on them."""
 
     texts: Mapping[str, str | None]
     notes: tuple[str, ...] = ()
 
     def text(self, path: str) -> str:
-        """The text of a file, empty where there is none."""
+        """Return the text of a file, empty where there is none."""
         return self.texts.get(path) or ""
 
-    def but(self, path: str, text: str, *notes: str) -> "Edited":
-        """The same with another text."""
-        return replace(self, texts={**self.texts, path: text}, notes=self.notes + notes)
+    def with_text(self, path: str, text: str) -> "Edited":
+        """Return these texts with another one for a file."""
+        return replace(self, texts={**self.texts, path: text})
+
+    def with_notes(self, notes: Iterable[str]) -> "Edited":
+        """Return these texts with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool: the files it looks at, and how their texts change."""
+    """A tool: the files that it concerns, and how their texts change."""
 
     files: tuple[str, ...]
     edit: Callable[[Edited, Facts], Edited] = field(repr=False)
@@ -62,23 +66,23 @@ class Tool:
 def changes(
     tools: tuple[str, ...], texts: Mapping[str, str | None], facts: Facts
 ) -> tuple[tuple[Change, ...], tuple[str, ...]]:
-    """Return what changes where these tools are set up, sorted by path, and notes on what was left.
+    """Return what changes where these tools are set up, sorted by path, and notes on what stays.
 
-    `texts` has the files that the tools look at. FileError or BlockError names the file that cannot be changed.
+    `texts` has the files that the tools concern. FileError names the file that cannot be changed.
     """
     edited = Edited(texts)
     for tool in tools:
         edited = TOOLS[tool].edit(edited, facts)
-    found = [Change(path, texts.get(path), text) for path, text in sorted(edited.texts.items()) if text is not None]
-    return tuple(change for change in found if change.after != change.before), edited.notes
+    all_files = [Change(path, texts.get(path), text) for path, text in sorted(edited.texts.items()) if text is not None]
+    return tuple(change for change in all_files if change.after != change.before), edited.notes
 
 
 def diff(change: Change) -> str:
     """Return a change as a unified diff."""
     before, after = (_lines(text) for text in (change.before or "", change.after))
     old = f"a/{change.path}" if change.before is not None else "/dev/null"
-    said = unified_diff(before, after, old, f"b/{change.path}")
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in said)
+    lines = unified_diff(before, after, old, f"b/{change.path}")
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
 def _mise(edited: Edited, facts: Facts) -> Edited:
@@ -87,8 +91,8 @@ def _mise(edited: Edited, facts: Facts) -> Edited:
     def edit(text: str) -> str:
         if not text:
             return MISE.format(redirect_uri=toml_edit.quoted(facts.redirect_uri))
-        there = toml_edit.plain(text).get("env")
-        if isinstance(there, dict) and "OAUTH_REDIRECT_URI" in there:
+        table = toml_edit.plain(text).get("env")
+        if isinstance(table, dict) and "OAUTH_REDIRECT_URI" in table:
             return text
         return toml_edit.with_key(text, "env", "OAUTH_REDIRECT_URI", facts.redirect_uri)
 
@@ -104,29 +108,28 @@ def _worktrunk(edited: Edited, facts: Facts) -> Edited:
         if not text:
             return WORKTRUNK.format(command=toml_edit.quoted(POST_CREATE), url=toml_edit.quoted(url))
         text = _with_hook(text)
-        there = toml_edit.plain(text).get("list", {})
-        if not isinstance(there, dict) or "url" not in there:
+        table = toml_edit.plain(text).get("list", {})
+        if not isinstance(table, dict) or "url" not in table:
             return toml_edit.with_key(text, "list", "url", url)
-        if there["url"] != url:
+        if table["url"] != url:
             notes.append(f"{path} has a `[list] url` of its own, which stays; the router's is {url}")
         return text
 
-    edited = _changed(edited, path, edit)
-    return _ignoring(replace(edited, notes=edited.notes + tuple(notes)), "/.env.local")
+    return _ignoring(_changed(edited, path, edit).with_notes(notes), "/.env.local")
 
 
 def _with_hook(text: str) -> str:
-    """Return a `wt.toml` whose worktrees are given their own when they are made, before anything else may start."""
+    """Return a `wt.toml` that runs the router's hook in a new worktree before anything else may start there."""
     document = toml_edit.plain(text)
     names = ("pre-start", "pre-create", "post-start", "post-create")  # the second and fourth are older names
     if any(POST_CREATE in str(document.get(name, "")) for name in names):
         return text
     name = "pre-create" if "pre-create" in document else "pre-start"
-    there = document.get(name)
-    if isinstance(there, dict):
+    hook = document.get(name)
+    if isinstance(hook, dict):
         return toml_edit.with_key(text, name, "router", POST_CREATE)
-    if isinstance(there, str):  # one command: it becomes the second step
-        steps = [{"router": POST_CREATE}, {"command": there}]
+    if isinstance(hook, str):  # one command: it becomes the second step
+        steps = [{"router": POST_CREATE}, {"command": hook}]
         return toml_edit.with_value(text, name, steps)
     return toml_edit.with_block(text, name, {"router": POST_CREATE})
 
@@ -148,24 +151,25 @@ def _with_claude_hooks(text: str) -> str:
             text = json_edit.with_member(text, root, "hooks", {event: [entry]})
             continue
         if not isinstance(hooks.value, dict):
-            raise FileError("`hooks` in it is no object", hint="mend it")
+            raise FileError("`hooks` in it is no object", hint="fix it")
         text = _with_event(text, json_edit.object_at(text, hooks.start), event, entry, command)
     return text
 
 
 def _with_event(text: str, hooks: json_edit.ObjectSpan, event: str, entry: dict[str, Any], command: str) -> str:
-    there = hooks.member(event)
-    if there is None:
+    member = hooks.member(event)
+    if member is None:
         return json_edit.with_member(text, hooks, event, [entry])
-    if not isinstance(there.value, list):
-        raise FileError(f"`{event}` in it is no list", hint="mend it")
-    if command in str(there.value):
+    if not isinstance(member.value, list):
+        raise FileError(f"`{event}` in it is no list", hint="fix it")
+    if command in str(member.value):
         return text
-    if there.value and event == "WorktreeCreate":  # each of them would make a worktree
+    if member.value and event == "WorktreeCreate":  # each of them would create a worktree
         raise FileError(
-            f"it has a {event} hook already", hint=f"remove that, or let it run `{POST_CREATE}` in what it makes"
+            f"it has a {event} hook already",
+            hint=f"remove that hook, or let it run `{POST_CREATE}` in the worktrees that it creates",
         )
-    return json_edit.with_item(text, there, entry)
+    return json_edit.with_item(text, member, entry)
 
 
 def _direnv(edited: Edited, _: Facts) -> Edited:
@@ -184,27 +188,27 @@ def _agents(edited: Edited, _: Facts) -> Edited:
 
 
 def _with_section(text: str) -> str:
-    if text and parts(text, HTML).block is None:  # an empty line in front, or it would belong to what is above
+    if text and parts(text, HTML).block is None:  # without an empty line it would belong to the text above
         text = f"{text}\n" if text.endswith("\n") else f"{text}\n\n"
     return with_block(text, AGENTS, maker="router init agents", comment=HTML)
 
 
 def _ignoring(edited: Edited, *paths: str) -> Edited:
-    """Return the texts with lines more in the block of `.gitignore`, but those that it has in other words."""
+    """Return the texts with these paths in the block of `.gitignore`, unless other lines of it ignore them."""
 
     def edit(text: str) -> str:
-        there = parts(text)
-        kept = (there.block or "").splitlines()
-        around = f"{there.before}\n{there.after}"
-        new = [path for path in paths if path not in kept and not _ignores(around, path)]
-        block = "".join(f"{line}\n" for line in dict.fromkeys([*kept, *new]))
+        sections = parts(text)
+        listed = (sections.block or "").splitlines()
+        around = f"{sections.before}\n{sections.after}"
+        new = [path for path in paths if path not in listed and not _ignores(around, path)]
+        block = "".join(f"{line}\n" for line in dict.fromkeys([*listed, *new]))
         return with_block(text, block, maker="router init", comment=HASH) if new else text
 
     return _changed(edited, ".gitignore", edit)
 
 
 def _ignores(text: str, path: str) -> bool:
-    """Tell whether one of these plain patterns ignores a path; where there are exceptions, none counts."""
+    """Tell whether one of these plain patterns ignores a path; where there are negated ones (`!`), none counts."""
     lines = [line.strip() for line in text.splitlines()]
     if any(line.startswith("!") for line in lines):
         return False
@@ -217,7 +221,7 @@ def _ignores(text: str, path: str) -> bool:
 
 
 def _changed(edited: Edited, path: str, edit: Callable[[str], str]) -> Edited:
-    """Return the texts with one of them changed as text with plain line ends; a file of Windows' gets its own back."""
+    """Return the texts with one edited. The edit sees `\\n` as line ends; a file with Windows line ends keeps them."""
     text = edited.text(path)
     plain = text.replace("\r\n", "\n")
     windows = "\r\n" in text and plain.replace("\n", "\r\n") == text
@@ -226,7 +230,7 @@ def _changed(edited: Edited, path: str, edit: Callable[[str], str]) -> Edited:
     except (FileError, BlockError) as exc:
         raise FileError(f"{path} is not changed: {exc.message}", hint=exc.hint) from exc
     after = after.replace("\n", "\r\n") if windows else after
-    return edited if after == text else edited.but(path, after)
+    return edited if after == text else edited.with_text(path, after)
 
 
 def _lines(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""One member more in a JSON object, as text: every other byte of the file stays, its indentation is followed."""
+"""A member added to a JSON object, as text: every other byte stays, and the file's indentation is followed."""
 
 import json
 import re
@@ -13,7 +13,7 @@ _UNIT = "  "
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of an object and where its value stands in the text."""
+    """A member of an object, and where its value starts and ends in the text."""
 
     key: str
     value: Any
@@ -30,11 +30,11 @@ class ObjectSpan:
     members: tuple[Member, ...]
 
     def member(self, key: str) -> Member | None:
-        """Return the member of that name. FileError where there are two."""
-        found = [member for member in self.members if member.key == key]
-        if len(found) > 1:
+        """Return the member of that name, None where there is none. FileError where there are two."""
+        members = [member for member in self.members if member.key == key]
+        if len(members) > 1:
             raise FileError(f"it has {key!r} twice", hint="remove one of them")
-        return found[0] if found else None
+        return members[0] if members else None
 
 
 def read(text: str) -> ObjectSpan:
@@ -43,37 +43,37 @@ def read(text: str) -> ObjectSpan:
     try:
         value, end = json.JSONDecoder().raw_decode(text, opens)
     except (ValueError, RecursionError) as exc:
-        line = f"line {exc.lineno}: {exc.msg}" if isinstance(exc, json.JSONDecodeError) else "it nests too deep"
-        raise FileError(f"it is not plain JSON ({line})", hint="mend it; comments are not JSON") from exc
+        line = f"line {exc.lineno}: {exc.msg}" if isinstance(exc, json.JSONDecodeError) else "it is nested too deeply"
+        raise FileError(f"it is not plain JSON ({line})", hint="fix it; comments are not JSON") from exc
     if not isinstance(value, dict) or _skip(text, end) != len(text):
-        raise FileError("it is not one JSON object", hint="mend it; comments are not JSON")
+        raise FileError("it is not one JSON object", hint="fix it; comments are not JSON")
     return object_at(text, opens)
 
 
 def object_at(text: str, opens: int) -> ObjectSpan:
     """Return the object whose brace opens there, in a text that is JSON."""
     decoder, members = json.JSONDecoder(), []
-    at = _skip(text, opens + 1)
-    while text[at] != "}":
-        key, end = decoder.raw_decode(text, at)
+    position = _skip(text, opens + 1)
+    while text[position] != "}":
+        key, end = decoder.raw_decode(text, position)
         start = _skip(text, _skip(text, end) + 1)
         value, end = decoder.raw_decode(text, start)
         members.append(Member(key, value, start, end))
-        at = _skip(text, end)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
-    return ObjectSpan(opens, at, tuple(members))
+        position = _skip(text, end)
+        if text[position] == ",":
+            position = _skip(text, position + 1)
+    return ObjectSpan(opens, position, tuple(members))
 
 
-def with_member(text: str, where: ObjectSpan, key: str, value: Any) -> str:
-    """Return the text with one member more at the object's end."""
-    if not where.members:
-        outer = _indent(text, where.opens)
+def with_member(text: str, span: ObjectSpan, key: str, value: Any) -> str:
+    """Return the text with a member added at the object's end."""
+    if not span.members:
+        outer = _indent(text, span.opens)
         inner = outer + _unit(text)
         only = f"\n{inner}{_member(key, value, inner, _unit(text))}\n{outer}"
-        return _joined(text, where.opens + 1, only, where.closes)
-    last = where.members[-1].end
-    first = text[where.opens + 1 : where.members[0].start]
+        return _joined(text, span.opens + 1, only, span.closes)
+    last = span.members[-1].end
+    first = text[span.opens + 1 : span.members[0].start]
     if "\n" not in first:
         return _joined(text, last, f", {_member(key, value)}", last)
     inner = first.rpartition("\n")[2].partition('"')[0]
@@ -81,7 +81,7 @@ def with_member(text: str, where: ObjectSpan, key: str, value: Any) -> str:
 
 
 def with_item(text: str, array: Member, value: Any) -> str:
-    """Return the text with one item more at the end of a member's array."""
+    """Return the text with an item added at the end of a member's array."""
     closes = array.end - 1
     body = text[array.start + 1 : closes]
     if not array.value:
@@ -105,18 +105,19 @@ def _dumped(value: Any, indent: str, unit: str) -> str:
     return json.dumps(value, indent=unit).replace("\n", f"\n{indent}")
 
 
-def _indent(text: str, at: int) -> str:
-    """Return the blanks that the line of a position begins with."""
-    line = text[text.rfind("\n", 0, at) + 1 : at]
+def _indent(text: str, position: int) -> str:
+    """Return the blanks at the beginning of the line of a position."""
+    line = text[text.rfind("\n", 0, position) + 1 : position]
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
 def _unit(text: str) -> str:
-    """Return the blanks of the file's first line that has some: how it indents."""
-    found = re.search(r"\n([ \t]+)\S", text)
-    return found[1] if found else _UNIT
+    """Return the blanks that the file indents with: those of its first indented line."""
+    match = re.search(r"\n([ \t]+)\S", text)
+    return match[1] if match else _UNIT
 
 
-def _skip(text: str, at: int) -> int:
-    found = _SPACE.match(text, at)
-    return found.end() if found else at
+def _skip(text: str, position: int) -> int:
+    """Return the position after the white space at a position."""
+    match = _SPACE.match(text, position)
+    return match.end() if match else position

@@ -1,4 +1,4 @@
-"""Keys and tables more in a TOML text: comments, order and layout of everything else stay."""
+"""Keys and tables added to a TOML text: comments, order and layout of everything else stay."""
 
 import re
 from typing import Any
@@ -13,34 +13,34 @@ _DEEPEST = 100
 
 
 def read(text: str) -> tomlkit.TOMLDocument:
-    """Return a TOML text that can be changed. FileError where it is not TOML."""
+    """Return a TOML text as a document that can be edited. FileError where it is not TOML."""
     if any(line.count(".") > _DEEPEST for line in text.split("\n")):  # tomlkit takes minutes for such a key
         raise FileError(f"it has a line with more than {_DEEPEST} dots", hint="break that line")
     try:
         document = tomlkit.parse(text)
     except (TOMLKitError, RecursionError) as exc:
-        reason = "it nests too deep" if isinstance(exc, RecursionError) else str(exc)
-        raise FileError(f"it is not TOML ({reason})", hint="mend it") from exc
+        reason = "it is nested too deeply" if isinstance(exc, RecursionError) else str(exc)
+        raise FileError(f"it is not TOML ({reason})", hint="fix it") from exc
     if tomlkit.dumps(document) != text:
-        raise FileError("it cannot be changed without touching what else is in it", hint="change it by hand")
+        raise FileError("it cannot be edited without changing other lines", hint="edit it by hand")
     return document
 
 
 def plain(text: str) -> dict[str, Any]:
-    """Return what a TOML text says. FileError where it is not TOML."""
+    """Return a TOML text as plain values. FileError where it is not TOML."""
     return read(text).unwrap()
 
 
 def with_key(text: str, table: str, key: str, value: str) -> str:
-    """Return the text with a key more in a table, which is made at the end where there is none.
+    """Return the text with a key added to a table, which is added at the end where there is none.
 
-    FileError where the table is no table, or what else the file says would change.
+    FileError where it is no table, or something else in the file would change.
     """
     document = read(text)
-    found = document.get(table)
-    if found is None:
+    existing = document.get(table)
+    if existing is None:
         return appended(text, f"[{table}]\n{key} = {quoted(value)}\n")
-    if not isinstance(found, Table | InlineTable):
+    if not isinstance(existing, Table | InlineTable):
         raise FileError(f"`{table}` in it is no table", hint=f"add {key} = {quoted(value)} by hand")
     wanted = plain(text)
     wanted[table][key] = value
@@ -48,27 +48,27 @@ def with_key(text: str, table: str, key: str, value: str) -> str:
         above, below = text[: headers[0].end()], text[headers[0].end() :]  # tomlkit adds below the next table's comment
         glue = "" if above.endswith("\n") else "\n"
         return checked(text, f"{above}{glue}{key} = {quoted(value)}\n{below}", wanted)
-    found[key] = value
+    existing[key] = value
     return checked(text, tomlkit.dumps(document), wanted)
 
 
 def with_block(text: str, name: str, entries: dict[str, str]) -> str:
-    """Return the text with a `[[name]]` block more behind those that are there, or at the end."""
+    """Return the text with a `[[name]]` block added after the existing ones, or at the end."""
     document = read(text)
-    found = document.get(name)
-    if found is None:
+    existing = document.get(name)
+    if existing is None:
         lines = "".join(f"{key} = {quoted(value)}\n" for key, value in entries.items())
         return appended(text, f"[[{name}]]\n{lines}")
-    if not isinstance(found, AoT | Array):
-        raise FileError(f"`{name}` in it is neither a command nor a list of steps", hint="mend it")
-    found.append(_block(entries) if isinstance(found, AoT) else _inline(entries))
+    if not isinstance(existing, AoT | Array):
+        raise FileError(f"`{name}` in it is neither a command nor a list of steps", hint="fix it")
+    existing.append(_block(entries) if isinstance(existing, AoT) else _inline(entries))
     wanted = plain(text)
     wanted[name] = [*wanted[name], entries]
     return checked(text, tomlkit.dumps(document), wanted)
 
 
 def with_value(text: str, key: str, blocks: list[dict[str, str]]) -> str:
-    """Return the text with these blocks as the value of a key that is there, on its line."""
+    """Return the text with these blocks as the value of an existing key, on its line."""
     document = read(text)
     array = tomlkit.array()
     array.extend(_inline(block) for block in blocks)
@@ -77,22 +77,22 @@ def with_value(text: str, key: str, blocks: list[dict[str, str]]) -> str:
 
 
 def appended(text: str, block: str) -> str:
-    """Return the text with a table more at its end, after an empty line."""
+    """Return the text with a table added at its end, after an empty line."""
     glue = "" if not text else "\n" if text.endswith("\n") else "\n\n"
     return checked(text, f"{text}{glue}{block}", {**plain(text), **plain(block)})
 
 
 def checked(before: str, after: str, wanted: dict[str, Any]) -> str:
-    """Return the text after a change. FileError where it does not say what it should, or lost a line but one."""
-    left = iter(after.splitlines())
-    lines = before.splitlines()
+    """Return the text after a change. FileError where its values are not as wanted, or more than one line is lost."""
+    rest = after.splitlines()
     missing = 0
-    for line in lines:
-        rest = list(left)
-        missing += line not in rest
-        left = iter(rest[rest.index(line) + 1 :] if line in rest else rest)
+    for line in before.splitlines():
+        if line in rest:
+            rest = rest[rest.index(line) + 1 :]
+        else:
+            missing += 1
     if missing > 1 or plain(after) != wanted:
-        raise FileError("it cannot be changed without touching what else is in it", hint="change it by hand")
+        raise FileError("it cannot be edited without changing other lines", hint="edit it by hand")
     return after
 
 

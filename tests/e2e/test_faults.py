@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import psutil
 import pytest
 
-from router.store import Store
+from router.store import SCHEMA, Store
 from tests.e2e.routers import Client, Router, Stream, free_port, fresh, listens, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -82,7 +82,7 @@ def test_routes_outlive_the_watcher_and_the_next_one_adopts_caddy_without_a_lost
         kill(router.watcher_pid)
         kept.more()
         assert not router.status()["watcher"]["running"]
-        assert router.status()["caddy"] == {"running": True, "pid": pid, "mode": "embedded"}
+        assert router.status()["caddy"].items() >= {"running": True, "pid": pid, "mode": "embedded"}.items()
         assert router.run("status", "--check").code == 1
 
         caddy = router.detach()["caddy"]
@@ -165,7 +165,7 @@ def test_sigusr1_looks_again_at_what_no_event_and_no_signature_told(running: Rou
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     os.kill(running.watcher_pid, signal.SIGCONT)
     os.kill(running.watcher_pid, signal.SIGUSR1)
-    wait_until(lambda: running.web(path)["port"] == two, limit=10, what="a look")
+    wait_until(lambda: running.web(path)["port"] == two, what="a look")
 
 
 # Somebody else changes Caddy's configuration
@@ -230,7 +230,7 @@ def test_a_memory_that_cannot_be_read_is_set_aside(router: Router, app: str, tex
     router.detach()
     assert router.page(app) == "app"
     assert memory.with_suffix(".json.old").read_text() == text
-    assert json.loads(memory.read_text())["schema"] == 1
+    assert json.loads(memory.read_text())["schema"] == SCHEMA
 
 
 def test_a_memory_spoiled_while_running_loses_no_route(router: Router, app: str) -> None:

@@ -27,7 +27,7 @@ class Signals:
 
     @contextlib.contextmanager
     def handled(self) -> Iterator[None]:
-        """Handle signals for as long as the block runs."""
+        """Handle signals for as long as the block runs; those that whoever started us has us ignore stay ignored."""
 
         def stop(*_: object) -> None:
             self.stop = True
@@ -42,7 +42,8 @@ class Signals:
 
         chosen = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: stop,
                   signal.SIGUSR1: resync, signal.SIGCHLD: wake, signal.SIGCONT: wake}  # fmt: skip
-        before = {number: signal.signal(number, handler) for number, handler in chosen.items()}
+        heeded = {n: handler for n, handler in chosen.items() if signal.getsignal(n) is not signal.SIG_IGN}  # nohup(1)
+        before = {number: signal.signal(number, handler) for number, handler in heeded.items()}
         try:
             yield
         finally:

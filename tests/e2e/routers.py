@@ -150,21 +150,25 @@ class Router:
         )  # fmt: skip
         return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def start(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> "Foreground":
-        """Start `router` and leave it running; its output goes to files."""
+    def start(
+        self, *arguments: str | Path, env: Mapping[str, str] | None = None, inside: Sequence[str] = ()
+    ) -> "Foreground":
+        """Start `router` and leave it running; its output goes to files. `inside` is a command to run it with."""
         name = self.directory / f"foreground-{len(self._foreground)}"
         out, err = name.with_suffix(".out"), name.with_suffix(".err")
         with out.open("wb") as to, err.open("wb") as errors:
             process = subprocess.Popen(
-                _command(arguments), cwd=self.repository, env={**self.env, **(env or {})},
+                [*inside, *_command(arguments)], cwd=self.repository, env={**self.env, **(env or {})},
                 stdin=subprocess.DEVNULL, stdout=to, stderr=errors, start_new_session=True,
             )  # fmt: skip
         self._foreground.append(process)
         return Foreground(process, out, err)
 
-    def up(self, *arguments: str | Path, env: Mapping[str, str] | None = None) -> "Foreground":
+    def up(
+        self, *arguments: str | Path, env: Mapping[str, str] | None = None, inside: Sequence[str] = ()
+    ) -> "Foreground":
         """Start `router up` in the foreground and wait until the first configuration is loaded."""
-        up = self.start("up", *arguments, env=env)
+        up = self.start("up", *arguments, env=env, inside=inside)
         wait_until(lambda: up.ended or self.seen().get("watcher", {}).get("pid") == up.pid, what="up")
         assert not up.ended, up.errors
         return up

@@ -128,3 +128,11 @@ class WatcherEndedError(RouterError):
 
 class UnknownNameError(RouterError):
     """A worktree or service that the route table does not have."""
+
+
+class NobodyKnowsError(RouterError):
+    """A port, process, path or container is of no worktree, or of one that cannot be seen."""
+
+
+class OtherWorktreeError(RouterError):
+    """A command inside a worktree would act on another one."""

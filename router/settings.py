@@ -1,4 +1,4 @@
-"""The machine's settings: flag, then `ROUTER_*`, then `config.toml`, then default."""
+"""The settings of this machine: flag, then `ROUTER_*` in the environment, then `config.toml`, then default."""
 
 import re
 import tomllib
@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from router.errors import SettingsError
-from router.naming import check_callback_path, origin
+from router.naming import check_callback_path, origin, shown
 from router.ports import ADMIN_PORT, HIGHEST
 
 APP = "worktree-router"
 DEFAULT_CALLBACK = "/auth/callback"
+_LONGEST_PATH = 1024  # characters
+_MOST_PATHS = 50
+_LONGEST_SHOWN = 200  # characters of a value in a message
+_FLAGS = frozenset({"port", "caddy"})  # the settings that are options of `router up` too
 
 
 def _admin_address(address: str) -> str:
@@ -36,11 +40,26 @@ def _absolute(path: Path) -> Path:
         raise ValueError("there is no such home directory") from exc
 
 
-CallbackPath = Annotated[str, AfterValidator(check_callback_path)]
+def _size(value: Any) -> Any:
+    """Return a number of bytes that is written with a unit; anything else as it is, for pydantic to judge."""
+    match = re.fullmatch(r"([0-9]{1,12})\s*([kMGT]?)(i?)B", value) if isinstance(value, str) else None
+    if isinstance(value, str) and not match and not re.fullmatch(r"[0-9]{1,18}", value):
+        raise ValueError("a size is a number of bytes, or like 50MB or 64MiB")
+    if not match:
+        return value
+    return int(match[1]) * (1024 if match[3] else 1000) ** " kMGT".index(match[2] or " ")
+
+
+CallbackPath = Annotated[str, Field(max_length=_LONGEST_PATH), AfterValidator(check_callback_path)]
+Size = Annotated[int, BeforeValidator(_size), Field(strict=True, ge=1)]
 
 
 class Settings(BaseSettings):
-    """Settings of this machine, resolved once."""
+    """Settings of this machine, resolved once.
+
+    `reap` is what becomes of processes whose worktree is gone: `auto` ends them, `off` only reports them. One counts
+    that holds a port or uses more than `reap_memory` bytes.
+    """
 
     model_config = SettingsConfigDict(env_prefix="ROUTER_", env_ignore_empty=True, extra="forbid", frozen=True)
 
@@ -51,7 +70,13 @@ class Settings(BaseSettings):
     upstream_host: Annotated[str, AfterValidator(_host)] | None = None
     access_log: bool = False
     callback_target: Literal["host", "port"] = "host"
-    callback_paths: Annotated[tuple[CallbackPath, ...], Field(min_length=1)] = (DEFAULT_CALLBACK,)
+    callback_paths: Annotated[tuple[CallbackPath, ...], Field(min_length=1, max_length=_MOST_PATHS)] = (
+        DEFAULT_CALLBACK,
+    )
+    reap: Literal["off", "auto"] = "off"
+    reap_memory: Size = 50_000_000
+    reap: Literal["off", "auto"] = "off"
+    reap_memory: Annotated[int, Field(ge=1)] = 50  # MB
 
     @classmethod
     def settings_customise_sources(
@@ -63,32 +88,37 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return the sources, strongest first."""
-        del dotenv_settings, file_secret_settings  # a .env of some worktree must not set the machine up
+        del dotenv_settings, file_secret_settings  # a worktree's .env must not configure the machine
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=config_file())
 
     @property
+    def reap_bytes(self) -> int:
+        """The memory above which a process counts as an orphan though it holds no port, in bytes."""
+        return self.reap_memory * 1_000_000
+
+    @property
     def origin(self) -> str:
-        """The origin of the dashboard and of every redirect URI."""
+        """Return the origin of the dashboard and of every redirect URI."""
         return origin("localhost", self.port)
 
     @property
     def upstream(self) -> str:
-        """The host by which Caddy reaches this machine's servers."""
+        """Return the host by which Caddy reaches this machine's servers."""
         return self.upstream_host or ("127.0.0.1" if self.caddy == "embedded" else "host.docker.internal")
 
     @property
     def contained(self) -> bool:
-        """Whether Caddy runs in a container with a network of its own: it reaches this machine under another name."""
+        """Tell whether Caddy runs in a container with its own network, and reaches this machine by another name."""
         return self.caddy != "embedded" and self.upstream not in {"127.0.0.1", "::1", "localhost"}
 
     @property
     def redirect_uris(self) -> tuple[str, ...]:
-        """The URIs to register with the identity provider."""
+        """Return the URIs to register with the identity provider."""
         return tuple(f"{self.origin}{path}" for path in self.callback_paths)
 
     @property
     def reserved(self) -> frozenset[int]:
-        """Ports that no worktree may have."""
+        """Return the ports that no worktree may have."""
         return frozenset({self.port, ADMIN_PORT})
 
 
@@ -98,21 +128,23 @@ def config_file() -> Path:
 
 
 def load(**flags: object) -> Settings:
-    """Resolve the settings; flags that are None were not given. SettingsError names the value and its place."""
-    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+    """Return the settings; a flag that is None counts as absent. SettingsError names the value and where to set it."""
+    overrides: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
     try:
-        return Settings(**given)
+        return Settings(**overrides)
     except ValidationError as exc:
         error = exc.errors(include_url=False)[0]
         name = str(error["loc"][0])
+        flag = f"--{name}, " if name in _FLAGS else ""
         raise SettingsError(
-            f"the setting {name} cannot be {error['input']!r}: {plain_message(error['msg'])}",
-            hint=f"set it with --{name.replace('_', '-')}, ROUTER_{name.upper()} or in {config_file()}",
+            f"the setting {name} cannot be {shown(repr(error['input'])[:_LONGEST_SHOWN])}: "
+            f"{plain_message(error['msg'])}",
+            hint=f"set it with {flag}ROUTER_{name.upper()} or in {config_file()}",
         ) from exc
     except tomllib.TOMLDecodeError as exc:
-        raise SettingsError(f"{config_file()} is not TOML: {exc}", hint="mend or remove that file") from exc
+        raise SettingsError(f"{config_file()} is not TOML: {exc}", hint="fix or remove that file") from exc
     except OSError as exc:
-        raise SettingsError(f"{config_file()} cannot be read: {exc.strerror}", hint="mend its permissions") from exc
+        raise SettingsError(f"{config_file()} cannot be read: {exc.strerror}", hint="fix its permissions") from exc
     except ValueError as exc:  # pydantic-settings' own, for a variable that is not JSON
         raise SettingsError(
             f"{exc}", hint='a list is written as JSON: ROUTER_CALLBACK_PATHS=["/auth/callback"]'

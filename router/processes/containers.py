@@ -1,6 +1,7 @@
 """Containers of the Compose projects inside worktrees: which run, what memory they have, and how they are stopped."""
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from router.paths import deepest_root
 
 _PATIENCE = 120.0  # seconds: Docker gives each container ten to end by itself
 _PREFIX = "com.docker.compose"
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,15 @@ def _container(engine: str, entry: object) -> Container | None:
         case {"Id": str(identity), "Names": [str(name), *_], "Labels": {**labels}, **rest}:
             told = [labels.get(f"{_PREFIX}.{what}") for what in ("project", "service", "project.working_dir")]
             match told:
-                case [str(project), str(service), str(directory)] if directory.startswith("/"):
+                case [str(project), str(service), str(directory)] if _is_plain(project, service, directory):
                     ports = _ports(rest.get("Ports"))
                     return Container(engine, identity, name.removeprefix("/"), project, service, directory, ports)
     return None
+
+
+def _is_plain(project: str, service: str, directory: str) -> bool:
+    """Tell whether names are such as Compose gives, and the directory is a path: anybody may set a label."""
+    return all(map(_NAME.fullmatch, (project, service))) and directory.startswith("/") and "\0" not in directory
 
 
 def _ports(listed: object) -> tuple[int, ...]:

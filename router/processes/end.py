@@ -14,6 +14,8 @@ from router.processes.look import Process
 PATIENCE = 5.0
 """Seconds that a process has to end by itself, and the system to end one that was killed."""
 
+NOT_ENDING = "it does not end"
+
 log = logging.getLogger(__name__)
 
 
@@ -48,7 +50,7 @@ def end(begun: Ending, *, again: Callable[[], Ending], patience: float = PATIENC
     return Ended(
         processes=tuple(each for identity, each in every.items() if identity not in stays),
         killed=tuple(each for each in rest.processes if each.id not in stays),
-        left=(*begun.left, *(Left(every[each], why.get(each, "it does not end")) for each in stays)),
+        left=(*begun.left, *(Left(every[each], why.get(each, NOT_ENDING)) for each in stays)),
     )
 
 

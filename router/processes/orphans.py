@@ -11,7 +11,7 @@ from router.model import GoneWorktree, Problem
 from router.naming import shown
 from router.processes import gone, memory, sockets
 from router.processes.belonging import Place, Scene, scene
-from router.processes.end import Ended, end
+from router.processes.end import PATIENCE, Ended, end
 from router.processes.ending import Bounds, Ending, plan_of_ending, spared, stragglers
 from router.processes.look import Process, look
 from router.processes.words import duration, size
@@ -42,7 +42,7 @@ def find(remembered: model.Memory, *, least: int) -> tuple[Orphan, ...]:
 
 
 def reap(
-    orphans: Iterable[Orphan], remembered: model.Memory, *, routers: Collection[int], patience: float | None = None
+    orphans: Iterable[Orphan], remembered: model.Memory, *, routers: Collection[int], patience: float = PATIENCE
 ) -> Ended:
     """End orphans, each as `stop` ends a server: those with a role stay. `routers` are the watcher and its Caddy."""
     wanted = {orphan.process.id: orphan for orphan in orphans}
@@ -56,7 +56,7 @@ def reap(
         now = _scene(remembered, lost)
         return sum((stragglers(ending, now, each) for ending, each in zip(begun, bounds, strict=True)), Ending())
 
-    return end(every, again=again) if patience is None else end(every, again=again, patience=patience)
+    return end(every, again=again, patience=patience)
 
 
 def entry(orphan: Orphan, *, now: float) -> dict[str, Any]:

@@ -137,7 +137,8 @@ class Repository:
     """A repository that the router serves, with its worktrees and what its `router.toml` says.
 
     `copies` is whether folders beside the main checkout count as worktrees too. `env` are the templates of its
-    worktrees' environment by variable, `env_template` the file of a worktree that is filled from it.
+    worktrees' environment by variable, `env_template` the file of a worktree that is filled from it. `answered` is
+    whether git listed the worktrees just now: where it did not, they are those of the last good look, if any.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Repository:
     env: Mapping[str, str] = field(default_factory=dict)
     env_template: str = ENV_TEMPLATE
     problems: tuple[Problem, ...] = ()
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -251,8 +253,8 @@ class RememberedWorktree:
 class GoneWorktree:
     """What is remembered of a worktree that is gone: whose processes may be left, and whose names are not free yet.
 
-    `path` is where it was (empty in what 0.1.0 remembered), `names` are its label and aliases without those that another
-    worktree has been given since, `since` is when it was first seen to be gone, in seconds since the epoch.
+    `path` is where it was (empty in what 0.1.0 remembered), `names` are its label and aliases, without those that
+    another worktree has been given since. `since` is when it was first seen to be gone, in seconds since the epoch.
     """
 
     id: WorktreeId

@@ -262,7 +262,8 @@ def _memory(document: Mapping[str, Any]) -> Memory:
         raise ValueError("another version's")
     known = {"repositories": document["repositories"], "worktrees": document["worktrees"]}
     memory = from_json.build(Memory, {**known, "gone": document.get("gone", [])})
-    if not all(map(_was_given, memory.worktrees)):
+    names = (name for gone in memory.gone for name in gone.names)
+    if not all(map(_was_given, memory.worktrees)) or not all(map(is_label, names)):
         raise ValueError("nothing that was ever routed")
     return memory
 
@@ -282,7 +283,7 @@ def _renamed(service: Mapping[str, Any]) -> dict[str, Any]:
 
 def _was_given(kept: RememberedWorktree) -> bool:
     """Tell whether it can come from a route: what is remembered stands in the next Caddyfile again."""
-    names = (kept.label, *kept.services, *(name for name in (kept.project, kept.scope) if name))
+    names = (kept.label, *kept.aliases, *kept.services, *(name for name in (kept.project, kept.scope) if name))
     ports = [port for s in kept.services.values() for port in (s.port, s.assigned, s.env_port) if port is not None]
     sane = all(s.address in _LOOPBACK and _SOURCE.fullmatch(s.source) for s in kept.services.values())
     return sane and all(map(is_label, names)) and all(0 < port <= HIGHEST for port in ports)

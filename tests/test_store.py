@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import StoreError
-from router.model import Memory, RememberedService, RememberedWorktree, WorktreeId
+from router.model import GoneWorktree, Memory, RememberedService, RememberedWorktree, WorktreeId
 from router.naming import label
 from router.store import SCHEMA, RunningWatcher, Store, check_private
 
@@ -175,10 +175,27 @@ WORKTREES = st.builds(
     index=st.none() | st.integers(0, 999),
     project=st.just("") | GIT_TEXT.map(label),
     scope=st.just("") | GIT_TEXT.map(label),
+    path=GIT_TEXT,
+    aliases=st.lists(GIT_TEXT.map(label), max_size=2).map(tuple),
+)
+GONE = st.builds(
+    GoneWorktree,
+    id=st.builds(WorktreeId, GIT_TEXT, GIT_TEXT, st.integers(0, 2**63)),
+    path=GIT_TEXT,
+    repository=GIT_TEXT,
+    branch=st.none() | GIT_TEXT,
+    names=st.lists(GIT_TEXT.map(label), max_size=2).map(tuple),
+    since=st.floats(0, 2**40),
+)
+MEMORIES = st.builds(
+    Memory,
+    st.lists(GIT_TEXT).map(tuple),
+    st.lists(WORKTREES, max_size=3).map(tuple),
+    st.lists(GONE, max_size=3).map(tuple),
 )
 
 
-@given(st.builds(Memory, st.lists(GIT_TEXT).map(tuple), st.lists(WORKTREES, max_size=3).map(tuple)))
+@given(MEMORIES)
 def test_what_is_remembered_comes_back_whatever_git_calls_it(
     tmp_path_factory: pytest.TempPathFactory, memory: Memory
 ) -> None:
@@ -194,6 +211,7 @@ def test_at_first_nothing_is_remembered(store: Store) -> None:
 
 
 KEPT = RememberedWorktree(WorktreeId("/r/.git", "x", 1), "x", "x", "x", {"web": RememberedService(3000, "hash")})
+LEFT = GoneWorktree(WorktreeId("/r/.git", "y", 1), "/r.y", "r", "y", ("y",), 1.0)
 
 
 def document(**rest: object) -> dict[str, object]:
@@ -215,7 +233,9 @@ def document(**rest: object) -> dict[str, object]:
                           {"port": 3000, "source": "hash", "env_port": 70_000})),
         *(json.dumps(document(worktrees=[{**asdict(KEPT), key: "x; rm"}])).encode() for key in ("project", "scope")),
         *(json.dumps(document(worktrees=[{**asdict(KEPT), **wrong}])).encode()
-          for wrong in ({"index": "1"}, {"repository": None})),
+          for wrong in ({"index": "1"}, {"repository": None}, {"aliases": ["x }"]}, {"aliases": "x"})),
+        *(json.dumps(document(gone=[{**asdict(LEFT), **wrong}])).encode()
+          for wrong in ({"names": ["y }\n:80 {"]}, {"since": "now"}, {"id": None})),
     ],
 )  # fmt: skip
 def test_what_cannot_be_understood_is_set_aside_by_the_next_who_changes_it(store: Store, content: bytes) -> None:

@@ -16,7 +16,7 @@ from router.errors import HiddenError, RouterError, SettingsError, TemplateValue
 from router.model import RememberedWorktree, Repository, Worktree
 from router.naming import shown
 from router.observe import envfiles, git, survey
-from router.routes.labels import hidden
+from router.routes.routable import hidden
 from router.settings import Settings
 from router.store import Store
 

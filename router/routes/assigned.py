@@ -2,14 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain
 
-from router.model import Listener, Observed, RememberedService, ServiceSpec, Worktree, WorktreeId
+from router.model import Container, RememberedService, ServiceSpec, Worktree
 from router.ports import HIGHEST, LOWEST, NOT_DEV_PORTS
-from router.routes.claims import by_port, published
-
-Key = tuple[WorktreeId, str]
+from router.routes.claims import published
+from router.routes.declared import Key
+from router.routes.sockets import Sockets
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,101 +52,105 @@ class PortRequest:
         return self.remembered or self.natural or self.spec.base or LOWEST
 
 
-def assign(requests: Sequence[PortRequest], observed: Observed, *, elsewhere: frozenset[int]) -> dict[Key, int]:
+def assign(
+    requests: Sequence[PortRequest],
+    sockets: Sockets,
+    containers: Iterable[Container] = (),
+    *,
+    reserved: frozenset[int],
+    elsewhere: frozenset[int],
+) -> dict[Key, int]:
     """Return the assigned port of every service; `requests` are in the order of age.
 
     What is remembered stays. Then each gets the port that its strategy means, if nobody has it; the others get the
-    next free one, so that nobody steps onto a port that is meant for another. Stepped over are reserved ports, those
+    next free one, so that nobody steps onto a port that is meant for another. Stepped over are `reserved` ports, those
     of `elsewhere` (repositories that nobody looks at now), those that files name for other services, those at which
-    other services are found, and those that a foreign process holds.
+    other services are found, and those that somebody else's process holds.
     """
-    use = _port_use(requests, observed, elsewhere)
-    given: dict[Key, int] = {}
+    use = _port_use(requests, sockets, containers, elsewhere=elsewhere)
+    assigned: dict[Key, int] = {}
+    taken = set(reserved)
     for choose in (_kept, _meant, _next):
         for request in requests:
-            if request.key not in given and (port := choose(request, use)):
-                given[request.key] = port
-                use.taken.add(port)
-    return given
+            if request.key not in assigned and (port := choose(request, use, taken)):
+                assigned[request.key] = port
+                taken.add(port)
+    return assigned
 
 
 @dataclass(frozen=True, slots=True)
 class _PortUse:
-    """What is known of every port; `taken` grows while ports are assigned.
+    """Who has a port already, apart from those assigned in this pass.
 
     `found` are the services, by path of the worktree and name, that are somewhere else than they were assigned.
     """
 
-    reserved: frozenset[int]
     elsewhere: frozenset[int]
-    declared_ports: Mapping[int, frozenset[Key]]
+    declared: Mapping[int, frozenset[Key]]
     found: Mapping[int, frozenset[tuple[str, str]]]
-    listening: Mapping[int, tuple[Listener, ...]]
-    taken: set[int]
+    sockets: Sockets
 
-    def free(self, request: PortRequest, port: int) -> bool:
+    def is_free(self, port: int, request: PortRequest) -> bool:
         """Tell whether a service may have a port that it did not have before."""
-        path, declared_ports = request.worktree.path, self.declared_ports.get(port, frozenset())
+        service = (request.worktree.path, request.spec.name)
         return (
-            port not in self.reserved | self.elsewhere
-            and port not in self.taken
-            and declared_ports <= {request.key}
-            and self.found.get(port, frozenset()) <= {(path, request.spec.name)}
-            and not _foreign(self.listening.get(port, ()), request)
+            port not in self.elsewhere
+            and self.declared.get(port, frozenset()) <= {request.key}
+            and self.found.get(port, frozenset()) <= {service}
+            and not self._is_held(port, request)
             and (request.spec.ports == "hash" or port == request.natural or port not in NOT_DEV_PORTS)
         )
 
+    def _is_held(self, port: int, request: PortRequest) -> bool:
+        """Tell whether somebody else's process listens on a port.
 
-def _port_use(requests: Iterable[PortRequest], observed: Observed, elsewhere: frozenset[int]) -> _PortUse:
-    declared_ports: dict[int, set[Key]] = defaultdict(set)
+        One that cannot be seen may be that of a container of this very worktree, which was given its hash port.
+        """
+        listening = self.sockets.by_port.get(port, ())
+        if any(each.worktree == request.worktree.path for each in listening):
+            return any(each.shared for each in listening)
+        of_others = (each.worktree or each.pid or self.sockets.of_another_user(each) for each in listening)
+        return any(of_others) or (bool(listening) and request.spec.ports != "hash")
+
+
+def _port_use(
+    requests: Iterable[PortRequest], sockets: Sockets, containers: Iterable[Container], *, elsewhere: frozenset[int]
+) -> _PortUse:
+    declared: dict[int, set[Key]] = defaultdict(set)
     found: dict[int, set[tuple[str, str]]] = defaultdict(set)
     for request in requests:
         if request.declared:
-            declared_ports[request.declared].add(request.key)
+            declared[request.declared].add(request.key)
         known = request.known
         if known and (known.port != known.assigned or known.source == "listener" or published(known.source)):
             found[known.port].add((request.worktree.path, request.spec.name))
-    for container in observed.containers:
+    for container in containers:
         found[container.port].add((container.worktree, container.service))
     return _PortUse(
-        reserved=observed.reserved,
         elsewhere=elsewhere,
-        declared_ports={port: frozenset(keys) for port, keys in declared_ports.items()},
+        declared={port: frozenset(keys) for port, keys in declared.items()},
         found={port: frozenset(services) for port, services in found.items()},
-        listening=by_port(observed.listeners),
-        taken=set(),
+        sockets=sockets,
     )
 
 
-def _kept(request: PortRequest, use: _PortUse) -> int | None:
+def _kept(request: PortRequest, use: _PortUse, taken: AbstractSet[int]) -> int | None:
+    """Return the remembered port, unless files of the same worktree name it for another of its services by now."""
     port = request.remembered
-    if port is None or port in use.reserved or port in use.taken:
+    if port is None or port in taken:
         return None
-    siblings = {service for of, service in use.declared_ports.get(port, ()) if of == request.worktree.id} - {
-        request.spec.name
-    }
-    return None if siblings else port
+    same_worktree = (key for key in use.declared.get(port, ()) if key[0] == request.worktree.id)
+    return None if any(key != request.key for key in same_worktree) else port
 
 
-def _meant(request: PortRequest, use: _PortUse) -> int | None:
+def _meant(request: PortRequest, use: _PortUse, taken: AbstractSet[int]) -> int | None:
     port = None if request.remembered else request.natural
-    return port if port and use.free(request, port) else None
+    return port if port and port not in taken and use.is_free(port, request) else None
 
 
-def _next(request: PortRequest, use: _PortUse) -> int:
-    return next(port for port in _upward(request.start) if use.free(request, port))
+def _next(request: PortRequest, use: _PortUse, taken: AbstractSet[int]) -> int:
+    return next(port for port in _upward(request.start) if port not in taken and use.is_free(port, request))
 
 
 def _upward(start: int) -> Iterator[int]:
     return chain(range(start, HIGHEST + 1), range(LOWEST, start))
-
-
-def _foreign(listeners: Iterable[Listener], request: PortRequest) -> bool:
-    """Tell whether somebody else's process holds a port.
-
-    A process that cannot be seen may be a container's of this very worktree, which was told its hash port.
-    """
-    holders = [(found.worktree, found.pid) for found in listeners]
-    if any(path == request.worktree.path for path, _ in holders):
-        return False
-    return any(path or pid or request.spec.ports != "hash" for path, pid in holders)

@@ -1,18 +1,19 @@
 """Which port each service is routed to: every service ranks its candidates, the strongest claim on a port wins.
 
-The ranking is the order of trust (declared and listening, found, last seen, declared, assigned); a claim is strong
-because the worktree's own process listens there, else because the service had the port already, else by age.
-A service whose claim loses falls to its next candidate, so the outcome does not depend on the order of asking.
+The ranking is the order of trust (declared and listening, found, last seen, declared, assigned). On a port where
+worktrees' own processes listen only theirs count; else a claim is strong because the service had the port already,
+then by age. A service whose claim loses falls to its next candidate, so the outcome does not depend on the order of
+asking.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 
-from router.model import Declaration, Listener, Problem, RememberedService, Repository, ServiceSpec, Worktree
-from router.naming import shown
+from router.model import Problem, RememberedService, ServiceSpec, Worktree
 from router.ports import HIGHEST, LOWEST, STRATEGIES
+from router.routes.sockets import Sockets
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,73 +24,48 @@ class Candidate:
     source: str
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Claim:
-    """One service's way through its candidates.
+    """One service's claim on a port.
 
-    `age` is its worktree's place, 0 the oldest. `had` are the ports that it had before, `hashed` the one assigned once
-    and the hash port of the branch it has now.
+    `age` is its worktree's rank, 0 the oldest. `named` are the candidates that a file, a server or the memory names,
+    most trusted first; then follows `assigned`, the port that its strategy gave it. `had` are the ports that it had
+    before, `natural` the ports that it would have by default: the assigned one and the hash port of its present branch.
     """
 
     worktree: Worktree
     service: ServiceSpec
     age: int
-    candidates: Iterator[Candidate]
+    named: tuple[Candidate, ...]
+    assigned: Candidate
     had: frozenset[int]
-    hashed: tuple[int, ...]
-    current: Candidate
+    natural: tuple[int, ...]
     declared: Candidate | None = None
-    problems: list[Problem] = field(default_factory=list)
+    problems: tuple[Problem, ...] = ()
 
 
-Holders = Mapping[int, frozenset[str]]
-Listening = Mapping[int, tuple[Listener, ...]]
-Inherited = Mapping[tuple[str, str], frozenset[int]]
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The port that a claim was granted, and who says so."""
+
+    claim: Claim
+    port: int
+    source: str
 
 
-def holders(listeners: Iterable[Listener]) -> Holders:
-    """Return the worktrees whose own processes listen on each port."""
-    found: dict[int, set[str]] = defaultdict(set)
-    for listener in listeners:
-        if listener.worktree:
-            found[listener.port].add(listener.worktree)
-    return {port: frozenset(paths) for port, paths in found.items()}
-
-
-def by_port(listeners: Iterable[Listener]) -> dict[int, tuple[Listener, ...]]:
-    """Return what listens on each port."""
-    found: dict[int, tuple[Listener, ...]] = {}
-    for listener in listeners:
-        found[listener.port] = (*found.get(listener.port, ()), listener)
-    return found
-
-
-def inherited(repositories: Iterable[Repository]) -> Inherited:
-    """Return the ports that each main checkout's files give a service, by common directory and service."""
-    ports: dict[tuple[str, str], set[int]] = defaultdict(set)
-    for repository in repositories:
-        for worktree in repository.worktrees:
-            for declaration in worktree.declared if worktree.main else ():
-                if declaration.port:
-                    ports[repository.common_dir, declaration.service].add(declaration.port)
-    return {key: frozenset(found) for key, found in ports.items()}
-
-
-def candidates(
+def named_candidates(
     known: RememberedService | None,
     declared: Candidate | None,
     own: Candidate | None,
     *,
-    assigned: Candidate,
-    listening: Listening,
+    sockets: Sockets,
     reserved: frozenset[int],
 ) -> Iterator[Candidate]:
-    """Yield a service's candidates in the order of trust, without end: after the assigned port each above it.
+    """Yield what a service could be routed to before its assigned port, in the order of trust.
 
-    `declared` is what its files say, `own` the worktree's own server that was found for it, `assigned` the port that
-    its strategy gave it.
+    `declared` is what its files say, `own` the worktree's own server that was found for it.
     """
-    there = declared is not None and declared.port in listening and not _moved_away(known, declared, own, listening)
+    there = declared is not None and _is_served(known, declared, own, sockets)
     if declared and there:
         yield declared
     if own:
@@ -99,9 +75,6 @@ def candidates(
         yield Candidate(known.port, known.source)
     if declared and not there:
         yield declared
-    for port in chain(range(assigned.port, HIGHEST + 1), range(LOWEST, assigned.port)):
-        if port not in reserved:
-            yield replace(assigned, port=port)
 
 
 def published(source: str) -> bool:
@@ -115,102 +88,83 @@ def last_seen(known: RememberedService, declared: Candidate | None) -> bool:
     return found_there and known.declared == (declared.port if declared else None)
 
 
-def _moved_away(
-    known: RememberedService | None, declared: Candidate, own: Candidate | None, listening: Listening
-) -> bool:
-    """Tell whether a stranger has the declared port, and the worktree's pages are elsewhere, or were when last seen.
+def _is_served(known: RememberedService | None, declared: Candidate, own: Candidate | None, sockets: Sockets) -> bool:
+    """Tell whether somebody who may be routed to listens at a declared port, and the worktree's server did not move.
 
-    Vite takes the next port then. A process that cannot be seen is no stranger: a container's port looks like that.
+    It moved where a stranger has the port, and the worktree's pages are elsewhere, or were when last seen: Vite takes
+    the next port then. A process that cannot be seen is no stranger: a container's port looks like that.
     """
-    if not all(each.pid and not each.worktree for each in listening[declared.port]):
+    listening = sockets.by_port.get(declared.port, ())
+    if not listening or sockets.is_another_users(declared.port):
         return False
+    if not all(map(sockets.of_a_stranger, listening)):
+        return True
     last = known.port if known and known.source == "listener" and last_seen(known, declared) else declared.port
-    pages = own and any(each.serves == "html" for each in listening.get(own.port, ()))
-    return declared.port != (own.port if own and pages else last)
+    pages = own and any(each.serves == "html" for each in sockets.by_port.get(own.port, ()))
+    return declared.port == (own.port if own and pages else last)
 
 
-def settle(claims: list[Claim], held: Holders) -> None:
-    """Move every claim along its candidates until no port is claimed by two worktrees.
+def settle(claims: Sequence[Claim], sockets: Sockets, *, reserved: frozenset[int]) -> tuple[Grant, ...]:
+    """Return what each claim is granted: no port goes to two worktrees, unless both listen there.
 
     A port on which only another worktree's process listens is nobody else's: routing there would show one
     worktree's pages on another's host.
     """
-    pending = claims
-    while pending:
-        losers: dict[int, Claim] = {}
-        by_port: dict[int, list[Claim]] = defaultdict(list)
-        for claim in claims:
-            by_port[claim.current.port].append(claim)
-        for port, rivals in by_port.items():
-            strongest = _strongest(rivals, held)
-            for claim in rivals:
-                if _is_beaten(claim, strongest, held.get(port, frozenset())):
-                    losers[id(claim)] = claim
-        for claim in losers.values():
-            _lose(claim)
-        pending = list(losers.values())
+    candidates = [_candidates(claim, sockets, reserved) for claim in claims]
+    grants = [_grant(claim, next(each)) for claim, each in zip(claims, candidates, strict=True)]
+    rivals: dict[int, set[int]] = defaultdict(set)
+    for number, grant in enumerate(grants):
+        rivals[grant.port].add(number)
+    contested = set(rivals)
+    while losers := [n for port in contested for n in _losers(port, {n: grants[n] for n in rivals[port]}, sockets)]:
+        contested = set()
+        for number in losers:
+            lost = grants[number].port
+            grants[number] = _grant(claims[number], next(each for each in candidates[number] if each.port != lost))
+            rivals[lost].remove(number)
+            rivals[grants[number].port].add(number)
+            contested |= {lost, grants[number].port}
+    return tuple(grants)
 
 
-def _strongest(rivals: list[Claim], held: Holders) -> Claim:
-    """Return the claim that keeps its port; of one worktree's services, one that somebody named before an assigned."""
-    first = min(rivals, key=lambda c: _rank(c, held))
-    own = (claim for claim in rivals if claim.worktree is first.worktree)
-    return min(own, key=lambda c: (c.current.source in STRATEGIES, _rank(c, held)))
+def _grant(claim: Claim, candidate: Candidate) -> Grant:
+    return Grant(claim, candidate.port, candidate.source)
 
 
-def _rank(claim: Claim, held: Holders) -> tuple[bool, bool, int, str]:
-    port = claim.current.port
-    own = claim.worktree.path in held.get(port, frozenset())
-    return (not own, port not in claim.had, claim.age, claim.service.name)
+def _candidates(claim: Claim, sockets: Sockets, reserved: frozenset[int]) -> Iterator[Candidate]:
+    """Yield a claim's candidates without end: after the assigned port each above it on which nobody else listens."""
+    yield from claim.named
+    first = claim.assigned.port
+    for port in chain(range(first, HIGHEST + 1), range(LOWEST, first)):
+        own = port not in sockets.by_port or claim.worktree.path in sockets.owners.get(port, ())
+        if port not in reserved and (own or port == first):
+            yield Candidate(port, claim.assigned.source)
 
 
-def _is_beaten(claim: Claim, strongest: Claim, paths: frozenset[str]) -> bool:
-    """Tell whether something keeps a claim from its port: who else listens there, a stronger claim, a named one."""
-    own = claim.worktree.path
-    if paths and own not in paths:
-        return True
-    if strongest.worktree.path != own:
-        return own not in paths
-    return claim is not strongest and claim.current.source in STRATEGIES
+def _losers(port: int, rivals: Mapping[int, Grant], sockets: Sockets) -> Iterator[int]:
+    """Yield the claims that cannot keep a port: those of others than who listens there, weaker ones, unnamed ones.
 
-
-def _lose(claim: Claim) -> None:
-    lost = claim.current.port
-    while claim.current.port == lost:
-        claim.current = next(claim.candidates)
-
-
-def own_declaration(
-    worktree: Worktree, service: ServiceSpec, *, inherited: frozenset[int], reserved: frozenset[int], held: Holders
-) -> tuple[Candidate | None, list[Problem]]:
-    """Return the port that a worktree's files give a service, and what is wrong with values that do not count.
-
-    The first value that counts decides; what stands behind it is nobody's problem. `inherited` are the ports
-    that the main checkout's files give the same service: they count where the worktree's own process listens.
+    Of one worktree's services several may keep it, but none that is only assigned it.
     """
-    problems: list[Problem] = []
-    for declaration in worktree.declared:
-        if declaration.service == service.name:
-            problem = _unusable(declaration, worktree, inherited=inherited, reserved=reserved, held=held)
-            if problem is None and declaration.port is not None:
-                return Candidate(declaration.port, declaration.source), problems
-            problems += [problem] if problem else []
-    return None, problems
+    if not rivals:
+        return
+    owners, strongest = sockets.owners.get(port, frozenset()), _strongest(port, rivals.values())
+    for number, grant in rivals.items():
+        if owners and grant.claim.worktree.path not in owners:
+            yield number
+        elif grant.claim.worktree is strongest.claim.worktree:
+            if grant is not strongest and grant.source in STRATEGIES:
+                yield number
+        elif not owners:
+            yield number
 
 
-def _unusable(
-    declaration: Declaration, worktree: Worktree, *, inherited: frozenset[int], reserved: frozenset[int], held: Holders
-) -> Problem | None:
-    where = declaration.source.partition(":")[2] or declaration.source
-    setting = f"{declaration.variable}={shown(declaration.text)[:40]!r} in {where}"
-    if declaration.port is None or declaration.port in reserved:
-        why = "is not a port from 1024 to 65535" if declaration.port is None else "is a port of the router's own"
-        return Problem("bad-port", f"{setting} {why}", f"write a free port into {where}", declaration.service)
-    if declaration.port in inherited and worktree.path not in held.get(declaration.port, frozenset()):
-        return Problem(
-            "inherited-port",
-            f"{setting} is the main checkout's port and does not count here",
-            f"give this worktree a port of its own in {where}, or start its server there",
-            declaration.service,
-        )
-    return None
+def _strongest(port: int, rivals: Collection[Grant]) -> Grant:
+    """Return the grant that keeps its port; of one worktree's services, one that somebody named before an assigned."""
+    first = min(rivals, key=lambda grant: _rank(port, grant.claim))
+    own = (grant for grant in rivals if grant.claim.worktree is first.claim.worktree)
+    return min(own, key=lambda grant: (grant.source in STRATEGIES, _rank(port, grant.claim)))
+
+
+def _rank(port: int, claim: Claim) -> tuple[bool, int, str]:
+    return (port not in claim.had, claim.age, claim.service.name)

@@ -1,13 +1,13 @@
 """What every decision of one pass looks at: what was observed and is remembered, names, numbers, assigned ports."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from router.model import (
-    Listener,
+    Container,
+    GoneWorktree,
     Memory,
     Observed,
-    Problem,
     RememberedService,
     RememberedWorktree,
     Repository,
@@ -16,134 +16,118 @@ from router.model import (
     WorktreeId,
 )
 from router.ports import service_port
-from router.routes import claims, labels
-from router.routes.assigned import Key, PortRequest, assign
-from router.routes.claims import Candidate, Holders
+from router.routes import labels
+from router.routes.assigned import PortRequest, assign
+from router.routes.claims import published
+from router.routes.declared import DeclaredPort, Key, Specs, declared_ports
+from router.routes.gone import gone, surviving
 from router.routes.identity import Identity, identities
-from router.routes.labels import Aged
-
-
-@dataclass(frozen=True, slots=True)
-class DeclaredPort:
-    """What files say of a service's port: the declaration that is routed, with the problems of those that are not.
-
-    `own` is the one that counts for the environment, whoever listens: nothing inherited.
-    """
-
-    declared: Candidate | None
-    own: int | None
-    problems: tuple[Problem, ...] = ()
+from router.routes.labels import Names
+from router.routes.repositories import repository_names
+from router.routes.reserved import reserved_names
+from router.routes.routable import Routable, routable
+from router.routes.sockets import Sockets, sockets
 
 
 @dataclass(frozen=True, slots=True)
 class PlanContext:
-    """What every decision of one pass looks at. `elsewhere` are ports of worktrees that nobody looked at."""
+    """What every decision of one pass looks at.
+
+    `remembered` and `gone` are the worktrees that the memory knows, those that are there and those that are not;
+    `routed` are those that get a route, oldest first; `elsewhere` are the ports that were given to the rest.
+    """
 
     observed: Observed
-    held: Holders
+    sockets: Sockets
     remembered: Mapping[WorktreeId, RememberedWorktree]
-    listening: Mapping[int, tuple[Listener, ...]]
-    aged: tuple[Aged, ...]
+    gone: tuple[GoneWorktree, ...]
+    containers: Mapping[str, tuple[Container, ...]]
+    routed: tuple[Routable, ...]
     repository_names: Mapping[str, str]
-    labels: Mapping[WorktreeId, str]
+    names: Mapping[WorktreeId, Names]
     identities: Mapping[WorktreeId, Identity]
+    specs: Specs
     elsewhere: frozenset[int]
-    declared_ports: Mapping[Key, DeclaredPort] = field(default_factory=dict)
-    assigned: Mapping[Key, int] = field(default_factory=dict)
+    declared: Mapping[Key, DeclaredPort]
+    assigned: Mapping[Key, int]
 
     def remembered_service(self, worktree: Worktree, service: str) -> RememberedService | None:
-        """Return what is remembered of a service."""
-        known = self.remembered.get(worktree.id)
-        return known.services.get(service) if known else None
-
-    def specs(self, repository: Repository, worktree: Worktree) -> tuple[ServiceSpec, ...]:
-        """Return the repository's services and those that Compose gives, or gave, this worktree."""
-        named = {spec.name for spec in repository.services}
-        extra = {c.service for c in self.observed.containers if c.worktree == worktree.path}
-        known = self.remembered.get(worktree.id)
-        extra |= {name for name, each in known.services.items() if claims.published(each.source)} if known else set()
-        return (*repository.services, *(ServiceSpec(name) for name in sorted(extra - named)))
+        """Return what is remembered of a service, None where there is nothing."""
+        return _service(self.remembered.get(worktree.id), service)
 
     def hash_port(self, worktree: Worktree, service: str) -> int:
         """Return the hash port of the branch that is checked out, of the label where HEAD is detached."""
-        return service_port(service, self.labels[worktree.id] if worktree.branch is None else worktree.branch)
+        return _hash_port(worktree, service, self.names)
 
 
 def plan_context(observed: Observed, memory: Memory) -> PlanContext:
-    """Return the context of one pass; what is remembered of worktrees that are gone counts for nothing."""
-    remembered = surviving(observed, memory)
-    aged = labels.by_age(observed.repositories)
-    repository_names = labels.repository_names(observed.repositories, remembered.values())
-    names = labels.assign(aged, remembered, repository_names)
-    bare = PlanContext(
+    """Return the context of one pass; what is remembered of worktrees that are gone counts for their names alone."""
+    remembered, left = surviving(observed, memory), gone(observed, memory)
+    routed, listening = routable(observed.repositories), sockets(observed)
+    titles = repository_names(observed.repositories, remembered.values())
+    common_dirs = {repository.common_dir for repository in observed.repositories}
+    reserved = reserved_names(routed, remembered, left, observed=common_dirs, now=observed.now)
+    names = labels.names(routed, remembered, reserved, repositories=titles)
+    numbers = identities(routed, remembered, names=names, repositories=titles)
+    containers = _by_worktree(observed.containers)
+    specs = {w.id: _specs(r, remembered.get(w.id), containers.get(w.path, ())) for r, w in routed}
+    declared = declared_ports(routed, specs, listening, reserved=observed.reserved)
+    elsewhere = frozenset(_ports(known for i, known in remembered.items() if i not in names))
+    requests = [
+        PortRequest(
+            worktree=worktree,
+            spec=spec,
+            hashed=_hash_port(worktree, spec.name, names),
+            index=numbers[worktree.id].index,
+            declared=candidate.port if (candidate := declared[worktree.id, spec.name].declared) else None,
+            known=_service(remembered.get(worktree.id), spec.name),
+        )
+        for _, worktree in routed
+        for spec in specs[worktree.id]
+    ]
+    return PlanContext(
         observed=observed,
-        held=claims.holders(observed.listeners),
+        sockets=listening,
         remembered=remembered,
-        listening=claims.by_port(observed.listeners),
-        aged=aged,
-        repository_names=repository_names,
-        labels=names,
-        identities=identities(aged, remembered, names=names, repositories=repository_names),
-        elsewhere=frozenset(_remembered_ports(known for i, known in remembered.items() if i not in names)),
+        gone=left,
+        containers=containers,
+        routed=routed,
+        repository_names=titles,
+        names=names,
+        identities=numbers,
+        specs=specs,
+        elsewhere=elsewhere,
+        declared=declared,
+        assigned=assign(requests, listening, observed.containers, reserved=observed.reserved, elsewhere=elsewhere),
     )
-    with_declared = replace(bare, declared_ports=_declared_ports(bare))
-    return replace(
-        with_declared, assigned=assign(tuple(_port_requests(with_declared)), observed, elsewhere=bare.elsewhere)
-    )
 
 
-def surviving(observed: Observed, memory: Memory) -> dict[WorktreeId, RememberedWorktree]:
-    """Return what is remembered of worktrees that are there, only hidden or missing, or that nobody looked at."""
-    looked_at = {r.common_dir for r in observed.repositories if r.worktrees}  # none: git did not answer
-    worktrees = tuple(worktree for repository in observed.repositories for worktree in repository.worktrees)
-    alive = {worktree.id for worktree in worktrees}
-    copies = {f"{worktree.path}/.git" for worktree in worktrees if worktree.copy}  # known as repositories before
-    gone = looked_at | copies
-    return {k.id: k for k in memory.worktrees if k.id in alive or k.id.common_dir not in gone}
+def _by_worktree(containers: Iterable[Container]) -> dict[str, tuple[Container, ...]]:
+    found: dict[str, tuple[Container, ...]] = {}
+    for container in containers:
+        found[container.worktree] = (*found.get(container.worktree, ()), container)
+    return found
 
 
-def _remembered_ports(worktrees: Iterable[RememberedWorktree]) -> Iterator[int]:
+def _specs(
+    repository: Repository, known: RememberedWorktree | None, containers: Iterable[Container]
+) -> tuple[ServiceSpec, ...]:
+    """Return the repository's services and those that Compose gives, or gave, this worktree."""
+    extra = {container.service for container in containers}
+    if known:
+        extra |= {name for name, service in known.services.items() if published(service.source)}
+    extra -= {spec.name for spec in repository.services}
+    return (*repository.services, *map(ServiceSpec, sorted(extra))) if extra else repository.services
+
+
+def _service(known: RememberedWorktree | None, service: str) -> RememberedService | None:
+    return known.services.get(service) if known else None
+
+
+def _hash_port(worktree: Worktree, service: str, names: Mapping[WorktreeId, Names]) -> int:
+    return service_port(service, names[worktree.id].label if worktree.branch is None else worktree.branch)
+
+
+def _ports(worktrees: Iterable[RememberedWorktree]) -> Iterator[int]:
     services = (service for known in worktrees for service in known.services.values())
     yield from (port for service in services for port in (service.assigned, service.env_port) if port)
-
-
-def _declared_ports(context: PlanContext) -> dict[Key, DeclaredPort]:
-    inherited = claims.inherited(context.observed.repositories)
-    return {
-        (worktree.id, spec.name): _declared_port(context, repository, worktree, spec, inherited)
-        for repository, worktree in context.aged
-        for spec in context.specs(repository, worktree)
-    }
-
-
-def _declared_port(
-    context: PlanContext, repository: Repository, worktree: Worktree, spec: ServiceSpec, handed_down: claims.Inherited
-) -> DeclaredPort:
-    reserved = context.observed.reserved
-    ruled: tuple[Problem, ...] = ()
-    override = repository.overrides.get(worktree.branch) if worktree.branch else None
-    if override and (port := override.ports.get(spec.name)):
-        if port not in reserved:
-            return DeclaredPort(Candidate(port, "settings"), port)
-        message = f"port {port} in router.toml is a port of the router's own"
-        ruled = (Problem("bad-port", message, "write a free port into router.toml", spec.name),)
-    inherited = frozenset[int]()
-    if not worktree.main:
-        inherited = handed_down.get((repository.common_dir, spec.name), inherited)
-    declared, wrong = claims.own_declaration(worktree, spec, inherited=inherited, reserved=reserved, held=context.held)
-    own, _ = claims.own_declaration(worktree, spec, inherited=inherited, reserved=reserved, held={})
-    return DeclaredPort(declared, own.port if own else None, (*ruled, *wrong))
-
-
-def _port_requests(context: PlanContext) -> Iterator[PortRequest]:
-    for repository, worktree in context.aged:
-        for spec in context.specs(repository, worktree):
-            declared = context.declared_ports[worktree.id, spec.name].declared
-            yield PortRequest(
-                worktree=worktree,
-                spec=spec,
-                hashed=context.hash_port(worktree, spec.name),
-                index=context.identities[worktree.id].index,
-                declared=declared.port if declared else None,
-                known=context.remembered_service(worktree, spec.name),
-            )

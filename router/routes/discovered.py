@@ -1,86 +1,123 @@
 """Which of a worktree's own listening servers is which of its services, where no file says so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
-from router.model import Listener, Observed, Problem, ServiceSpec, Worktree
+from router.model import Container, Listener, Problem, ServiceSpec, Worktree
+from router.naming import shown
 from router.ports import NOT_DEV_PORTS
 from router.routes.claims import Candidate
 
-Choice = tuple[dict[str, Candidate], list[Problem]]
+MOST = 20
+"""How many ports of one worktree's servers are looked at; a monorepo has ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """The found candidate of each service that has one, the problems of services by name, and the worktree's own."""
+
+    found: Mapping[str, Candidate]
+    unclear: Mapping[str, Problem]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What is known of a worktree's services before its servers are looked at: ports by service.
+
+    `declared` are those that files name, `assigned` those of the strategies, `last` those where a server was last seen
+    that no file names.
+    """
+
+    declared: Mapping[str, int]
+    assigned: Mapping[str, int]
+    last: Mapping[str, int]
 
 
 def discover(
     worktree: Worktree,
     specs: Sequence[ServiceSpec],
-    declared: Mapping[str, Candidate | None],
-    observed: Observed,
+    hints: Hints,
     *,
-    assigned: Mapping[str, int],
-    last: Mapping[str, int],
-) -> Choice:
-    """Return the found candidate of each service that has one, and the `ambiguous-port` problems.
+    listeners: Iterable[Listener],
+    containers: Iterable[Container],
+    reserved: frozenset[int],
+) -> Discovery:
+    """Return which of its own servers are a worktree's services; `listeners` and `containers` are its own.
 
-    A published port of a Compose service is that service, a listener at a service's own port (`assigned`) too.
-    Of the worktree's other listeners, those that no file gives to a service are looked at: the only one is `web`,
-    unless it is where another service was last seen (`last`) that is not found elsewhere; of several, the one that
-    answers with HTML is `web` and another that speaks HTTP is `api`.
+    A published port of a Compose service is that service, a server at a service's assigned port too. Of the other
+    servers, those that no file gives to a service are looked at: the only one is `web`, unless another service that is
+    not found elsewhere was last seen there; of several, the one that answers with HTML is `web` and another that speaks
+    HTTP is `api`.
     """
-    choices = _published(worktree, observed)
-    own = _own(worktree, observed)
-    named = {c.port for c in declared.values() if c} | {c.port for c in choices.values()}
-    settled = {name for name, c in declared.items() if c and c.port in own} | set(choices)
-    free = {port: listener for port, listener in own.items() if port not in named}
-    for spec in specs:
-        port = assigned[spec.name]
-        if spec.name not in settled and port in free:
-            choices[spec.name] = Candidate(port, spec.ports)
-            del free[port]
-    problems: list[Problem] = []
-    names = {spec.name for spec in specs}
-    for service in ("web", "api"):
-        if service in names - settled - set(choices):
-            others = {port for name, port in last.items() if name not in {service, *settled, *choices}}
-            ports = _web(free, others) if service == "web" else _api(free)
-            if len(ports) == 1:
-                choices[service] = Candidate(ports[0], "listener")
-            elif ports:
-                problems.append(_ambiguous(service, ports, specs))
-            for port in ports:
-                del free[port]
-    return choices, problems
+    own = _dev_servers(listeners, reserved)
+    looked_at = _looked_at(own, hints)
+    published = {c.service: Candidate(c.port, f"container:{c.name}") for c in containers if c.port not in reserved}
+    settled = {name for name, port in hints.declared.items() if port in looked_at} | set(published)
+    free = _without(looked_at, {*hints.declared.values(), *(candidate.port for candidate in published.values())})
+    open_specs = [spec for spec in specs if spec.name not in settled]
+    assigned = {s.name: Candidate(port, s.ports) for s in open_specs if (port := hints.assigned[s.name]) in free}
+    choices = _choices(
+        _without(free, {candidate.port for candidate in assigned.values()}),
+        {spec.name for spec in open_specs} - set(assigned),
+        hints.last,
+    )
+    guessed = {name: Candidate(ports[0], "listener") for name, ports in choices.items() if len(ports) == 1}
+    return Discovery(
+        {**published, **assigned, **guessed},
+        {name: _ambiguous(name, ports, specs) for name, ports in choices.items() if len(ports) > 1},
+        _too_many(worktree, own, looked_at),
+    )
 
 
-def _published(worktree: Worktree, observed: Observed) -> dict[str, Candidate]:
-    return {
-        container.service: Candidate(container.port, f"container:{container.name}")
-        for container in observed.containers
-        if container.worktree == worktree.path and container.port not in observed.reserved
-    }
-
-
-def _own(worktree: Worktree, observed: Observed) -> dict[int, Listener]:
-    """Return the worktree's own listeners that may be a dev server; of both families, the one that was understood."""
-    closed = NOT_DEV_PORTS | observed.reserved
-    mine = (each for each in observed.listeners if each.worktree == worktree.path and each.port not in closed)
+def _dev_servers(listeners: Iterable[Listener], reserved: frozenset[int]) -> dict[int, Listener]:
+    """Return the listeners that may be a dev server, by port; of both families, the one that was understood."""
     own: dict[int, Listener] = {}
-    for listener in sorted(mine, key=lambda each: (each.serves is None, each.address)):
-        own.setdefault(listener.port, listener)
+    for listener in sorted(listeners, key=lambda each: (each.serves is None, each.address)):
+        if listener.port not in NOT_DEV_PORTS and listener.port not in reserved:
+            own.setdefault(listener.port, listener)
     return own
+
+
+def _looked_at(own: Mapping[int, Listener], hints: Hints) -> Mapping[int, Listener]:
+    """Return as many of the servers as are looked at: those that something points to, then the lowest ports."""
+    if len(own) <= MOST:
+        return own
+    expected = {*hints.declared.values(), *hints.assigned.values(), *hints.last.values()}
+    return {port: own[port] for port in sorted(own, key=lambda port: (port not in expected, port))[:MOST]}
+
+
+def _without(servers: Mapping[int, Listener], ports: AbstractSet[int]) -> dict[int, Listener]:
+    return {port: listener for port, listener in servers.items() if port not in ports}
+
+
+def _choices(free: Mapping[int, Listener], missing: AbstractSet[str], last: Mapping[str, int]) -> dict[str, list[int]]:
+    """Return the ports that `web` and `api` could have where they are missing: one is the answer, more are unclear.
+
+    `last` are the ports where services were last seen.
+    """
+    choices: dict[str, list[int]] = {}
+    if "web" in missing:
+        others = {port for name, port in last.items() if name != "web" and name in missing}
+        choices["web"] = _web(free, others)
+    if "api" in missing:
+        choices["api"] = _api(_without(free, set(choices.get("web", ()))))
+    return choices
 
 
 def _web(free: Mapping[int, Listener], others: AbstractSet[int]) -> list[int]:
     if len(free) == 1:
         return [port for port in free if port not in others]
-    html = [port for port, listener in free.items() if listener.serves == "html"]
-    return sorted(html or free)
+    pages = [port for port, listener in free.items() if listener.serves == "html"]
+    return sorted(pages or free)
 
 
 def _api(free: Mapping[int, Listener]) -> list[int]:
     return sorted(port for port, listener in free.items() if listener.serves)
 
 
-def _ambiguous(service: str, ports: list[int], specs: Sequence[ServiceSpec]) -> Problem:
+def _ambiguous(service: str, ports: Sequence[int], specs: Sequence[ServiceSpec]) -> Problem:
     variable = next((spec.env[0] for spec in specs if spec.name == service and spec.env), "PORT")
     return Problem(
         "ambiguous-port",
@@ -88,3 +125,13 @@ def _ambiguous(service: str, ports: list[int], specs: Sequence[ServiceSpec]) -> 
         f"say which: {variable}=… in .env.local",
         service,
     )
+
+
+def _too_many(
+    worktree: Worktree, own: Mapping[int, Listener], looked_at: Mapping[int, Listener]
+) -> tuple[Problem, ...]:
+    if len(own) == len(looked_at):
+        return ()
+    message = f"servers of {shown(worktree.path)} listen on {len(own)} ports; {MOST} of them are looked at, at most"
+    hint = "name the ports that count in .env.local or router.toml, and stop what is not needed"
+    return (Problem("too-many", message, hint),)

@@ -1,13 +1,14 @@
 """What is one worktree's alone besides its ports: its number, its project's name, its scope in shared servers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
 from router.model import RememberedWorktree, Worktree, WorktreeId
 from router.naming import hash3, label
-from router.routes import labels
-from router.routes.labels import Aged
+from router.routes.labels import Names, directory_label, wanted
+from router.routes.repositories import number, row
+from router.routes.routable import Routable
 
 _LONGEST = 62  # bytes: PostgreSQL keeps 63 of a name, and one that begins with a digit gets `_` in front
 
@@ -21,52 +22,65 @@ class Identity:
     scope: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A worktree with what its names in shared servers are made of: its label, its repository's name, its wish."""
+
+    worktree: Worktree
+    label: str
+    repository: str
+    wanted: str
+
+
 def identities(
-    aged: tuple[Aged, ...],
+    routed: tuple[Routable, ...],
     kept: Mapping[WorktreeId, RememberedWorktree],
     *,
-    names: Mapping[WorktreeId, str],
+    names: Mapping[WorktreeId, Names],
     repositories: Mapping[str, str],
 ) -> dict[WorktreeId, Identity]:
     """Return what each worktree is called in shared servers; no two that are remembered share anything.
 
-    `names` are the labels, `repositories` the repositories' names by common directory. The main checkout's project is
-    the repository, its scope empty (the project where it is one of a numbered row); another's project has its label
-    too, its scope is its label. What is taken gets
-    three characters of its hash behind it. Project and scope stay while the worktree's names do, the index for good.
+    `repositories` are the repositories' names by common directory. The main checkout's project is the repository, its
+    scope empty (the project where it is one of a numbered row); another's project has its label too, its scope is its
+    label. What is taken gets three characters of its hash behind it. Project and scope stay while the worktree's names
+    do, the index for good.
     """
-    indexes = _indexes(aged, kept)
-    unseen = kept.keys() - names.keys()
-    projects = {kept[i].project for i in unseen}
-    scopes = {kept[i].scope for i in unseen if kept[i].project}
-    found: dict[WorktreeId, Identity] = {}
-    for fresh in (False, True):
-        for repository, worktree in aged:
-            if worktree.id in found:
-                continue
-            known, name, of = kept.get(worktree.id), names[worktree.id], repositories[repository.common_dir]
-            same = known is not None and (known.label, known.repository) == (name, of) and known.project
-            if same and known and known.project not in projects and known.scope not in scopes:
-                project, scope = known.project, known.scope
-            elif fresh:
-                wanted = labels.wanted(repository, worktree)
-                project = next(p for p in _projects(worktree, of, name, wanted) if p not in projects)
-                scope = next(s for s in _scopes(worktree, project, name) if s not in scopes)
-            else:
-                continue
-            projects.add(project)
-            scopes.add(scope)
-            found[worktree.id] = Identity(indexes[worktree.id], project, scope)
-    return found
+    unseen = [known for owner, known in kept.items() if owner not in names]
+    projects, scopes = {known.project for known in unseen}, {known.scope for known in unseen if known.project}
+    found: dict[WorktreeId, tuple[str, str]] = {}
+    new: list[_Named] = []
+    for repository, worktree in routed:
+        title, known = repositories[repository.common_dir], kept.get(worktree.id)
+        named = _Named(worktree, names[worktree.id].label, title, wanted(repository, worktree))
+        if known and _is_kept(known, named) and known.project not in projects and known.scope not in scopes:
+            found[worktree.id] = known.project, known.scope
+            projects.add(known.project)
+            scopes.add(known.scope)
+        else:
+            new.append(named)
+    for named in new:
+        project = next(each for each in _projects(named) if each not in projects)
+        scope = next(each for each in _scopes(named, project) if each not in scopes)
+        found[named.worktree.id] = project, scope
+        projects.add(project)
+        scopes.add(scope)
+    indexes = _indexes(routed, kept)
+    return {owner: Identity(indexes[owner], project, scope) for owner, (project, scope) in found.items()}
 
 
-def _indexes(aged: tuple[Aged, ...], kept: Mapping[WorktreeId, RememberedWorktree]) -> dict[WorktreeId, int]:
+def _is_kept(known: RememberedWorktree, named: _Named) -> bool:
+    return bool(known.project) and (known.label, known.repository) == (named.label, named.repository)
+
+
+def _indexes(routed: Iterable[Routable], kept: Mapping[WorktreeId, RememberedWorktree]) -> dict[WorktreeId, int]:
     """Return each worktree's number: what is remembered, what its directory's name says, 0 for main, the next free."""
-    pools = {repository.common_dir: labels.row(repository.path) or repository.common_dir for repository, _ in aged}
+    routed = tuple(routed)
+    pools = {repository.common_dir: row(repository.path) or repository.common_dir for repository, _ in routed}
     taken: dict[str, set[int]] = {pool: set() for pool in pools.values()}
     found: dict[WorktreeId, int] = {}
-    for choose in (_remembered, _named, _next):
-        for repository, worktree in aged:
+    for choose in (_remembered, _of_directory, _next):
+        for repository, worktree in routed:
             numbers = taken[pools[repository.common_dir]]
             if worktree.id not in found:
                 index = choose(worktree, kept.get(worktree.id), numbers)
@@ -80,35 +94,35 @@ def _remembered(_worktree: Worktree, known: RememberedWorktree | None, _taken: s
     return known.index if known else None
 
 
-def _named(worktree: Worktree, _known: RememberedWorktree | None, _taken: set[int]) -> int | None:
-    named = labels.number(worktree.path) if worktree.main or worktree.copy else None
-    return 0 if named is None and worktree.main else named
+def _of_directory(worktree: Worktree, _known: RememberedWorktree | None, _taken: set[int]) -> int | None:
+    found = number(worktree.path) if worktree.main or worktree.copy else None
+    return 0 if found is None and worktree.main else found
 
 
 def _next(_worktree: Worktree, _known: RememberedWorktree | None, taken: set[int]) -> int:
     return next(n for n in count(1) if n not in taken)
 
 
-def _projects(worktree: Worktree, repository: str, name: str, wanted: str) -> Iterator[str]:
-    of = label(repository)
-    if worktree.copy:
-        text = labels.label_of_directory(worktree)
-    elif worktree.main:
-        text = of
+def _projects(named: _Named) -> Iterator[str]:
+    repository, name = label(named.repository), named.label
+    if named.worktree.copy:
+        text = directory_label(named.worktree)
+    elif named.worktree.main:
+        text = repository
     else:  # a label that another repository had already begins with this one's name
-        text = f"{of}-{name if name == wanted else name.removeprefix(f'{of}-')}"
+        text = f"{repository}-{name if name == named.wanted else name.removeprefix(f'{repository}-')}"
     yield _cut(text, text)
-    suffix = hash3(f"{repository}/{name}")
+    suffix = hash3(f"{named.repository}/{name}")
     yield _cut(f"{text}-{suffix}", text)
     yield from (_cut(f"{text}-{suffix}-{n}", f"{text}{n}") for n in count(2))
 
 
-def _scopes(worktree: Worktree, project: str, name: str) -> Iterator[str]:
-    if worktree.main and labels.number(worktree.path) is None:
+def _scopes(named: _Named, project: str) -> Iterator[str]:
+    if named.worktree.main and number(named.worktree.path) is None:
         yield ""
-    if worktree.main:  # numbered checkouts side by side are equals: none of them has the plain names
+    if named.worktree.main:  # numbered checkouts side by side are equals: none of them has the plain names
         yield project
-    yield name
+    yield named.label
     yield project
     yield from (_cut(f"{project}-{n}", f"{project}{n}") for n in count(2))
 

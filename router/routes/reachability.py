@@ -1,9 +1,10 @@
 """Which servers a Caddy in a container cannot reach, and what to do about it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from router.model import Listener, Problem, Route, RouteTable, Service
+from router.naming import host_port
 
 _HINT = (
     "start the server with `--host 0.0.0.0`, or run Caddy in this machine's network with ROUTER_UPSTREAM_HOST=127.0.0.1"
@@ -13,22 +14,32 @@ _HINT = (
 def from_container(table: RouteTable, listeners: Iterable[Listener]) -> RouteTable:
     """Return the table with a problem for each service that is up but out of a container's reach.
 
-    A container comes by the address of its bridge, IPv4: it reaches what listens on all interfaces.
+    A container comes by the address of its bridge, IPv4: it reaches what listens on all interfaces. Where that is
+    another server than the service's own, which listens for IPv6 alone, the service is blocked.
     """
     reached = {each.port for each in listeners if not each.loopback_only and each.address == "127.0.0.1"}
-    return replace(table, routes=tuple(_with_problems(route, reached) for route in table.routes))
+    return replace(table, routes=tuple(_as_reached(route, reached) for route in table.routes))
 
 
-def _with_problems(route: Route, reached: set[int]) -> Route:
-    problems = tuple(_unreachable(service) for service in route.services if service.up and service.port not in reached)
-    return replace(route, problems=(*route.problems, *problems)) if problems else route
+def _as_reached(route: Route, reached: Collection[int]) -> Route:
+    unreachable = [each for each in route.services if each.up and not _is_reached(each, reached)]
+    if not unreachable:
+        return route
+    services = tuple(
+        replace(each, up=False, blocked=True) if each in unreachable and each.port in reached else each
+        for each in route.services
+    )
+    return replace(route, services=services, problems=(*route.problems, *map(_problem, unreachable)))
 
 
-def _unreachable(service: Service) -> Problem:
-    address = f"[{service.address}]" if ":" in service.address else service.address
+def _is_reached(service: Service, reached: Collection[int]) -> bool:
+    return service.port in reached and service.address == "127.0.0.1"
+
+
+def _problem(service: Service) -> Problem:
     return Problem(
         "unreachable-from-container",
-        f"the server at {address}:{service.port} listens on the loopback only, where Caddy's container cannot reach it",
+        f"the server at {host_port(service.address, service.port)} cannot be reached from Caddy's container",
         _HINT,
         service.name,
     )

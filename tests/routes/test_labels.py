@@ -83,11 +83,6 @@ def test_a_switch_of_branch_gives_a_new_label() -> None:
     assert names(observed(worktree("b", path="/w", admin="w")), memory) == {"b": "b"}
 
 
-def test_a_removed_worktree_leaves_its_label_to_its_successor_of_the_same_administrative_name() -> None:
-    memory = plan(observed(worktree("a/b", created=1, admin="w")), NOTHING).memory
-    assert names(observed(worktree("a-b", created=2, admin="w")), memory) == {"a-b": "a-b"}
-
-
 def test_a_collision_of_suffixes_is_numbered() -> None:
     # the same branch checked out three times, as `git worktree add --force` allows
     trees = [worktree("a", path=f"/{n}", created=n, admin=str(n)) for n in (1, 2, 3)]

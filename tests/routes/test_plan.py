@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from router.model import Container, Listener, Memory, Observed, Override, Problem, RouteTable, Worktree
 from router.ports import hash_port, service_port
-from router.routes.claims import holders
 from router.routes.plan import plan
+from router.routes.sockets import sockets
 from tests.fakes import declared, listener, observed, repository, worktree
 
 WEB, API = service_port("web", "x"), service_port("api", "x")
@@ -178,7 +178,7 @@ def test_a_conflict_is_shown_for_as_long_as_it_lasts() -> None:
     seen = observed(old, new, listener(3000), listener(3001, new))
     memory = after(seen)
     assert web(seen)["new"] == web(seen, memory)["new"] == (3001, "listener")
-    assert kinds(seen) == kinds(seen, memory) == {"old": [], "new": ["port-conflict"]}
+    assert kinds(seen) == kinds(seen, memory) == {"old": ["stranger-on-port"], "new": ["port-conflict"]}
 
 
 def test_a_server_that_moved_out_of_the_way_of_one_without_files_is_no_conflict() -> None:
@@ -479,7 +479,7 @@ def test_no_host_ever_shows_another_worktrees_pages(looks: list[Observed]) -> No
     for seen in looks:
         planned = plan(seen, memory)
         memory = planned.memory
-        held = holders(seen.listeners)
+        held = sockets(seen).owners
         whose: dict[int, set[str]] = {}
         for route in planned.table.routes:
             for service in route.services:

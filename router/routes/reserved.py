@@ -1,0 +1,61 @@
+"""Which names no route has and yet nobody else may have: of worktrees that are there unrouted, or gone a moment ago."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from router.model import GoneWorktree, RememberedWorktree, Repository, Worktree, WorktreeId
+from router.naming import label
+from router.routes.gone import inherits, names_of, unavailable
+from router.routes.repositories import row
+from router.routes.routable import Routable, override
+
+
+@dataclass(frozen=True, slots=True)
+class ReservedNames:
+    """Names that no route has.
+
+    `unrouted` are those of worktrees that are hidden or missing, or of a repository that git did not answer for.
+    `rows` are those of numbered checkouts that nobody looks at now, by row: they will be routed side by side.
+    `gone` are those of worktrees that have been gone for a short while.
+    """
+
+    unrouted: Mapping[str, WorktreeId]
+    rows: Mapping[str, Mapping[str, WorktreeId]]
+    gone: Mapping[str, GoneWorktree]
+
+    def holder(self, name: str, repository: Repository, worktree: Worktree) -> str | None:
+        """Return the common directory of the worktree for which a name is kept, None where this one may have it."""
+        for names in (self.unrouted, self.rows.get(row(repository.path) or "", {})):
+            if holder := names.get(name):
+                return holder.common_dir
+        left = self.gone.get(name)
+        free = left is None or inherits(worktree, left) or _named(repository, worktree) == name
+        return None if free or left is None else left.id.common_dir
+
+
+def reserved_names(
+    routed: Iterable[Routable],
+    kept: Mapping[WorktreeId, RememberedWorktree],
+    gone: Iterable[GoneWorktree],
+    *,
+    observed: Collection[str],
+    now: float,
+) -> ReservedNames:
+    """Return the names that are reserved; `observed` are the common directories of the repositories in question."""
+    ids = {worktree.id for _, worktree in routed}
+    unrouted: dict[str, WorktreeId] = {}
+    rows: dict[str, dict[str, WorktreeId]] = {}
+    for known in kept.values():
+        if known.id in ids:
+            continue
+        names = dict.fromkeys(names_of(known), known.id)
+        if known.id.common_dir in observed:
+            unrouted |= names
+        elif of := row(known.id.common_dir.removesuffix("/.git")):
+            rows.setdefault(of, {}).update(names)
+    return ReservedNames(unrouted, rows, unavailable(gone, now=now))
+
+
+def _named(repository: Repository, worktree: Worktree) -> str | None:
+    settings = override(repository, worktree)
+    return label(settings.name) if settings and settings.name else None

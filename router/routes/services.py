@@ -1,0 +1,89 @@
+"""A worktree's services: what each claims, and, once that is settled, where requests for it go."""
+
+from dataclasses import dataclass
+
+from router.model import Problem, Repository, Service, ServiceSpec, Worktree
+from router.routes.claims import Candidate, Claim, Grant, last_seen, named_candidates, published
+from router.routes.context import PlanContext
+from router.routes.discovered import Discovery, Hints, discover
+
+
+@dataclass(frozen=True, slots=True)
+class WorktreeClaims:
+    """The claims of one worktree's services, and what is wrong with its servers as a whole."""
+
+    claims: tuple[Claim, ...]
+    problems: tuple[Problem, ...]
+
+
+def worktree_claims(context: PlanContext, worktree: Worktree, *, age: int) -> WorktreeClaims:
+    """Return what the services of a worktree claim; `age` is its rank, 0 the oldest."""
+    discovery = discover(
+        worktree,
+        context.specs[worktree.id],
+        _hints(context, worktree),
+        listeners=context.sockets.by_worktree.get(worktree.path, ()),
+        containers=context.containers.get(worktree.path, ()),
+        reserved=context.observed.reserved,
+    )
+    claims = tuple(_claim(context, worktree, spec, age, discovery) for spec in context.specs[worktree.id])
+    return WorktreeClaims(claims, discovery.problems)
+
+
+def stands(grant: Grant, repository: Repository) -> bool:
+    """Tell whether a service is still one: what Compose alone gave is none without its published port."""
+    return grant.claim.service in repository.services or published(grant.source)
+
+
+def service(context: PlanContext, grant: Grant) -> Service:
+    """Return the service of a claim that was settled."""
+    worktree, spec, port = grant.claim.worktree, grant.claim.service, grant.port
+    target = context.sockets.target(port, worktree=worktree.path)
+    known = context.remembered_service(worktree, spec.name)
+    last = known if known and known.port == port else None
+    return Service(
+        name=spec.name,
+        port=port,
+        address=target.address if target else last.address if last else "127.0.0.1",
+        source=grant.source,
+        up=target is not None,
+        pid=target.pid if target else None,
+        program=target.program if target else None,
+        tls=target.tls if target else bool(last and last.tls),
+        path=spec.path,
+        strip_path=spec.strip_path,
+        blocked=target is None and port in context.sockets.by_port,
+    )
+
+
+def _hints(context: PlanContext, worktree: Worktree) -> Hints:
+    declared: dict[str, int] = {}
+    last: dict[str, int] = {}
+    for spec in context.specs[worktree.id]:
+        candidate = context.declared[worktree.id, spec.name].declared
+        known = context.remembered_service(worktree, spec.name)
+        if candidate:
+            declared[spec.name] = candidate.port
+        if known and last_seen(known, candidate):
+            last[spec.name] = known.port
+    assigned = {spec.name: context.assigned[worktree.id, spec.name] for spec in context.specs[worktree.id]}
+    return Hints(declared, assigned, last)
+
+
+def _claim(context: PlanContext, worktree: Worktree, spec: ServiceSpec, age: int, discovery: Discovery) -> Claim:
+    known = context.remembered_service(worktree, spec.name)
+    declared, assigned = context.declared[worktree.id, spec.name], context.assigned[worktree.id, spec.name]
+    own, unclear = discovery.found.get(spec.name), discovery.unclear.get(spec.name)
+    return Claim(
+        worktree=worktree,
+        service=spec,
+        age=age,
+        named=tuple(
+            named_candidates(known, declared.declared, own, sockets=context.sockets, reserved=context.observed.reserved)
+        ),
+        assigned=Candidate(assigned, spec.ports),
+        had=frozenset({known.port, known.assigned or known.port} if known else ()),
+        natural=(assigned, context.hash_port(worktree, spec.name)),
+        declared=declared.declared,
+        problems=(*declared.problems, *((unclear,) if unclear else ())),
+    )

@@ -1,10 +1,15 @@
-"""What a repository's `router.toml` may say."""
+"""What a repository's `router.toml` may say, and how much of it counts."""
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Collection
+from itertools import islice
+from math import inf
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
+from router import files
 from router.errors import SettingsError
 from router.model import DEFAULT_SERVICES, ENV_TEMPLATE, Override, ServiceSpec
 from router.naming import is_label
@@ -13,8 +18,17 @@ from router.settings import CallbackPath, plain_message
 from router.toml_reader import read_toml
 
 FILE = "router.toml"
-# Who writes router.toml writes no command into somebody's shell: what shells, loaders and interpreters run or read
-_COMMANDING = re.compile(
+LARGEST = 1 << 16  # bytes of the file
+MOST = {"services": 100, "env": 200, "worktrees": 500, "callback_paths": 50}
+"""How many entries of each table or list count, the first ones; more of them spoil nothing else in the file."""
+
+_MOST_VARIABLES = 20  # of a service
+_MOST_PATHS = 500  # of [setup]
+_MOST_ERRORS = 10  # in one message
+_LONGEST_PATH = 1024  # characters
+_LONGEST_NAME = 256  # characters of a variable or a worktree
+# Whoever writes router.toml must not run commands in somebody's shell: what shells, loaders and interpreters read
+_RUNS_PROGRAMS = re.compile(
     r"PATH|HOME|SHELL|ENV|IFS|PWD|TMPDIR|EDITOR|VISUAL|PAGER|BROWSER|FPATH|ZDOTDIR|PS[0-4]|PROMPT_COMMAND|SHELLOPTS"
     r"|(LD|DYLD|GIT|SSH|ROUTER|MISE|DIRENV|FISH|XDG|NPM_CONFIG)_.*|(BASH|PYTHON|PERL5).*"
     r"|NODE_(OPTIONS|PATH)|RUBY(OPT|LIB)|CLASSPATH|GCONV_PATH|(JAVA_TOOL|JDK_JAVA|_JAVA)_OPTIONS",
@@ -30,7 +44,7 @@ def _service_name(name: str) -> str:
 
 def _url_path(path: str) -> str:
     if not re.fullmatch(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", path):  # no `..`, and no /.router/
-        raise ValueError("a path is like /api/v1: letters, digits and . _ ~ - between the slashes, no dot behind one")
+        raise ValueError("a path is like /api/v1: letters, digits and . _ ~ - between slashes, no dot after a slash")
     return path
 
 
@@ -45,22 +59,24 @@ def variable_name(name: str) -> str:
     """Return the name of a variable that router.toml may set; ValueError says why it may not."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII):
         raise ValueError("a variable's name has letters, digits and _ only")
-    if _COMMANDING.fullmatch(name):
+    if _RUNS_PROGRAMS.fullmatch(name):
         raise ValueError("this variable tells programs what to run; a repository's settings must not")
     return name
 
 
 Port = Annotated[int, Field(strict=True, ge=LOWEST, le=HIGHEST)]
 ServiceName = Annotated[str, AfterValidator(_service_name)]
-Variable = Annotated[str, AfterValidator(variable_name)]
+Variable = Annotated[str, Field(max_length=_LONGEST_NAME), AfterValidator(variable_name)]
 Template = Annotated[str, BeforeValidator(lambda v: str(v) if type(v) is int else v), Field(max_length=4096)]
-Inside = Annotated[str, AfterValidator(_inside)]
+Inside = Annotated[str, Field(max_length=_LONGEST_PATH), AfterValidator(_inside)]
+Paths = Annotated[tuple[Inside, ...], Field(max_length=_MOST_PATHS)]
+ServiceVariable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=_LONGEST_NAME)]
 
 
 class _Service(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    env: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], ...] | None = None
-    path: Annotated[str, AfterValidator(_url_path)] | None = None
+    env: Annotated[tuple[ServiceVariable, ...], Field(max_length=_MOST_VARIABLES)] | None = None
+    path: Annotated[str, Field(max_length=_LONGEST_PATH), AfterValidator(_url_path)] | None = None
     strip: bool = False
     ports: Literal["hash", "index", "free"] = "hash"
     base: Port | None = None
@@ -75,23 +91,23 @@ def _with_bases(services: dict[str, _Service]) -> dict[str, _Service]:
 
 class _Worktree(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    name: Annotated[str, Field(min_length=1)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)] | None = None
     hide: bool = False
-    ports: dict[ServiceName, Port] = {}
+    ports: Annotated[dict[ServiceName, Port], Field(max_length=MOST["services"])] = {}
 
 
 class _Copies(BaseModel):
     model_config = ConfigDict(extra="forbid")
     # Beside the main checkout only: whoever writes router.toml must not route the machine's other directories
-    glob: Annotated[str, Field(pattern=r"^\.\./[A-Za-z0-9_-](?:\*?[A-Za-z0-9._?-])*\*?$")]
+    glob: Annotated[str, Field(pattern=r"^\.\./[A-Za-z0-9_-](?:\*?[A-Za-z0-9._?-])*\*?$", max_length=_LONGEST_NAME)]
 
 
 class Setup(BaseModel):
     """What a new worktree gets from the main checkout: `link` and `copies` are paths, `fetch` asks origin first."""
 
     model_config = ConfigDict(extra="forbid")
-    link: tuple[Inside, ...] = ()
-    copies: Annotated[tuple[Inside, ...], Field(alias="copy")] = ()  # pydantic has a `copy` of its own
+    link: Paths = ()
+    copies: Annotated[Paths, Field(alias="copy")] = ()  # pydantic has a `copy` of its own
     fetch: bool = False
 
 
@@ -104,29 +120,74 @@ class RepositorySettings(BaseModel):
     copies: _Copies | None = None
     setup: Setup = Setup()
     worktrees: dict[str, _Worktree] = {}
-    env: Annotated[dict[Variable, Template], Field(max_length=200)] = {}
+    env: dict[Variable, Template] = {}
     env_template: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = ENV_TEMPLATE
+    _too_many: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def too_many(self) -> tuple[str, ...]:
+        """What the file has too many of and which of them count, a sentence each."""
+        return self._too_many
 
     def specs(self) -> tuple[ServiceSpec, ...]:
         """Return the services of every worktree: `web`, `api`, and those named here."""
-        known = {spec.name: spec for spec in DEFAULT_SERVICES}
+        specs = {spec.name: spec for spec in DEFAULT_SERVICES}
         for name, service in self.services.items():
-            env = known[name].env if service.env is None and name in known else service.env or ()
+            env = specs[name].env if service.env is None and name in specs else service.env or ()
             base = None if service.ports == "hash" else service.base or BASES.get(name)
-            known[name] = ServiceSpec(name, env, service.path, service.strip, service.ports, base)
-        return tuple(known.values())
+            specs[name] = ServiceSpec(name, env, service.path, service.strip, service.ports, base)
+        return tuple(specs.values())
 
     def overrides(self) -> dict[str, Override]:
-        """Return what is said of single worktrees, by branch."""
+        """Return the settings of single worktrees, by branch."""
         return {branch: Override(w.name, w.hide, w.ports) for branch, w in self.worktrees.items()}
 
 
-def read_repository_settings(text: str) -> RepositorySettings:
-    """Return the settings of a `router.toml`. SettingsError says `field: message`, or the line that is not TOML."""
+def load_repository_settings(main: Path) -> RepositorySettings:
+    """Return the settings in the `router.toml` of a main checkout; the defaults where there is none.
+
+    FileError where the file cannot be read, SettingsError where it says something wrong.
+    """
+    content = files.read_bounded(main / FILE, limit=LARGEST) or b""
     try:
-        return RepositorySettings(**read_toml(text))
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise SettingsError("it is not UTF-8") from exc
+    return read_repository_settings(text)
+
+
+def read_repository_settings(text: str) -> RepositorySettings:
+    """Return the settings of a `router.toml`. SettingsError says `field: message`, or the line that is not TOML.
+
+    Where a table or list has too many entries, the first ones count; `too_many` says so.
+    """
+    try:
+        document, too_many = _within_bounds(read_toml(text))
+        settings = RepositorySettings(**document)
     except ValidationError as exc:
-        errors = [f"{'.'.join(map(str, e['loc']))}: {plain_message(e['msg'])}" for e in exc.errors(include_url=False)]
-        raise SettingsError("; ".join(errors)) from exc
+        raise SettingsError(_message(exc)) from exc
     except ValueError as exc:
         raise SettingsError(f"not TOML: {exc}") from exc
+    settings._too_many = too_many
+    return settings
+
+
+def _within_bounds(document: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return a document with no more entries than count, and a sentence for each table or list that had more."""
+    too_long = {name: entries for name, entries in document.items() if len(_entries(entries)) > MOST.get(name, inf)}
+    first = {name: type(entries)(islice(_entries(entries), MOST[name])) for name, entries in too_long.items()}
+    sentences = (
+        f"{name} has {len(entries)} entries, of which the first {MOST[name]} count"
+        for name, entries in too_long.items()
+    )
+    return {**document, **first}, tuple(sentences)
+
+
+def _entries(value: Any) -> Collection[Any]:
+    return value.items() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _message(exc: ValidationError) -> str:
+    errors = [f"{'.'.join(map(str, e['loc']))}: {plain_message(e['msg'])}" for e in exc.errors(include_url=False)]
+    more = [f"and {len(errors) - _MOST_ERRORS} more"] if len(errors) > _MOST_ERRORS else []
+    return "; ".join([*errors[:_MOST_ERRORS], *more])

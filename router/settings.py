@@ -41,13 +41,13 @@ def _absolute(path: Path) -> Path:
 
 
 def _size(value: Any) -> Any:
-    """Return a number of bytes that is written with a unit; anything else as it is, for pydantic to judge."""
-    match = re.fullmatch(r"([0-9]{1,12})\s*([kMGT]?)(i?)B", value) if isinstance(value, str) else None
-    if isinstance(value, str) and not match and not re.fullmatch(r"[0-9]{1,18}", value):
-        raise ValueError("a size is a number of bytes, or like 50MB or 64MiB")
-    if not match:
+    """Return the bytes of a size that is text, such as `50MB` or `64 MiB`; pydantic judges anything else."""
+    if not isinstance(value, str):
         return value
-    return int(match[1]) * (1024 if match[3] else 1000) ** " kMGT".index(match[2] or " ")
+    match = re.fullmatch(r"([0-9]{1,12}) ?(?:([kmgt]?)(i?)b)?", value, re.ASCII | re.IGNORECASE)
+    if not match:
+        raise ValueError("a size is a number of bytes, or like 50MB or 64MiB")
+    return int(match[1]) * (1024 if match[3] else 1000) ** " kmgt".index((match[2] or " ").lower())
 
 
 CallbackPath = Annotated[str, Field(max_length=_LONGEST_PATH), AfterValidator(check_callback_path)]
@@ -75,8 +75,6 @@ class Settings(BaseSettings):
     )
     reap: Literal["off", "auto"] = "off"
     reap_memory: Size = 50_000_000
-    reap: Literal["off", "auto"] = "off"
-    reap_memory: Annotated[int, Field(ge=1)] = 50  # MB
 
     @classmethod
     def settings_customise_sources(
@@ -90,11 +88,6 @@ class Settings(BaseSettings):
         """Return the sources, strongest first."""
         del dotenv_settings, file_secret_settings  # a worktree's .env must not configure the machine
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=config_file())
-
-    @property
-    def reap_bytes(self) -> int:
-        """The memory above which a process counts as an orphan though it holds no port, in bytes."""
-        return self.reap_memory * 1_000_000
 
     @property
     def origin(self) -> str:

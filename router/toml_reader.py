@@ -1,4 +1,4 @@
-"""TOML as others wrote it, read with limits: agents write these files."""
+"""TOML that others wrote, agents among them, read within limits."""
 
 import re
 import tomllib
@@ -9,9 +9,9 @@ _DOT = re.compile(r"[^.]\.")
 
 
 def read_toml(text: str) -> dict[str, Any]:
-    """Return what a TOML file of a repository says. ValueError where it is not TOML, or nests beyond all reason.
+    """Return a TOML text as plain values. ValueError where it is not TOML, or is nested too deeply.
 
-    tomllib takes minutes for a key of some ten thousand parts.
+    A line may have at most 100 dots: tomllib takes minutes for a key of some ten thousand parts.
     """
     if any(len(_DOT.findall(line)) > _DEEPEST for line in text.split("\n")):
         raise ValueError(f"a line has more than {_DEEPEST} dots")

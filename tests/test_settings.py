@@ -1,12 +1,14 @@
 """The machine's settings and what a repository may say in its router.toml."""
 
+import json
+import os
 from pathlib import Path
 
 import pytest
 
-from router.errors import SettingsError
+from router.errors import FileError, SettingsError
 from router.model import Override
-from router.repository_settings import read_repository_settings
+from router.repository_settings import load_repository_settings, read_repository_settings
 from router.settings import Settings, config_file, load
 from router.toml_reader import read_toml
 
@@ -86,9 +88,16 @@ def test_a_bad_value_is_reported_with_its_name_and_every_place_to_set_it(
     monkeypatch.setenv(f"ROUTER_{name}", value)
     error = refused()
     assert f"the setting {name.lower()} cannot be '{value}': " in error.message
-    for place in (f"--{name.lower().replace('_', '-')}", f"ROUTER_{name}", str(config_file())):
-        assert place in error.hint
+    assert f"ROUTER_{name} or in {config_file()}" in error.hint
+    assert (f"--{name.lower()}, " in error.hint) == (name in {"PORT", "CADDY"})  # the only options of that name
     assert error.exit_code == 1
+
+
+def test_a_long_or_hostile_value_is_shortened_and_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER_UPSTREAM_HOST", "\x1b[31m" + "x" * 5000)
+    message = refused().message
+    assert message.isprintable()
+    assert len(message) < 400
 
 
 def test_a_bad_flag_is_reported(config: Path) -> None:
@@ -138,6 +147,53 @@ def test_a_dotenv_file_sets_nothing_up(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("ROUTER_PORT=9999")
     assert load().port == 8080
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [("52428800", 52428800), ("50MB", 50_000_000), ("50 mb", 50_000_000), ("64MiB", 64 << 20), ("1kB", 1000),
+     ("1GiB", 1 << 30), ("2TB", 2 * 10**12), ("7B", 7)],
+)  # fmt: skip
+def test_a_size_is_bytes_or_has_a_unit(value: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER_REAP_MEMORY", value)
+    assert load().reap_memory == size
+
+
+def test_a_size_in_the_file_may_be_a_number_or_a_text(config: Path) -> None:
+    config.write_text('reap = "auto"\nreap_memory = 1000')
+    assert (load().reap, load().reap_memory) == ("auto", 1000)
+    config.write_text('reap_memory = "2MB"')
+    assert (load().reap, load().reap_memory) == ("off", 2_000_000)
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "0", "1e6", "1.5MB", "50MBit", "MB", "9" * 30, "٣MB"])
+def test_a_size_that_is_none_is_reported(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER_REAP_MEMORY", value)
+    assert "the setting reap_memory cannot be " in refused().message
+
+
+@pytest.mark.parametrize("value", [True, 1.5, []])
+def test_a_size_of_another_type_is_reported(value: object) -> None:
+    assert "the setting reap_memory cannot be " in refused(reap_memory=value).message
+
+
+def test_processes_are_only_reaped_where_the_machine_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (load().reap, load().reap_memory) == ("off", 50_000_000)
+    monkeypatch.setenv("ROUTER_REAP", "auto")
+    assert load().reap == "auto"
+    monkeypatch.setenv("ROUTER_REAP", "yes")
+    assert "'off' or 'auto'" in refused().message
+
+
+def test_what_router_run_expects_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER_EXPECT", "feature-x")
+    assert load() == Settings()
+
+
+@pytest.mark.parametrize("paths", [[f"/a{n}" for n in range(51)], ["/" + "a" * 1024]])
+def test_callback_paths_are_bounded(paths: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROUTER_CALLBACK_PATHS", json.dumps(paths))
+    assert "at most" in refused().message
 
 
 # A repository's
@@ -256,3 +312,116 @@ def test_the_environment_is_templates_in_their_order() -> None:
     settings = read_repository_settings('env_template = ".env.tpl"\n[env]\nB = "{{ name }}"\nA = 3')
     assert list(settings.env.items()) == [("B", "{{ name }}"), ("A", "3")]
     assert (settings.env_template, read_repository_settings("").env_template) == (".env.tpl", ".env.agent.template")
+
+
+# Bounds
+
+
+def numbered(head: str, count: int, line: str = "") -> str:
+    return "".join(f"{head.format(number)}\n{line}\n" for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (numbered("[services.s{}]", 3900), "services has 3900 entries, of which the first 100 count"),
+        ("[env]\n" + numbered("V{} = 1", 201), "env has 201 entries, of which the first 200 count"),
+        (numbered("[worktrees.w{}]", 501), "worktrees has 501 entries, of which the first 500 count"),
+        (f"callback_paths = {[f'/c{n}' for n in range(51)]}", "callback_paths has 51 entries, of which the first 50"),
+    ],
+    ids=["services", "env", "worktrees", "callback_paths"],
+)
+def test_of_too_many_entries_the_first_count_and_it_is_reported(text: str, sentence: str) -> None:
+    settings = read_repository_settings(f'env_template = ".env.tpl"\n{text}')
+    [too_many] = settings.too_many
+    assert too_many.startswith(sentence)
+    assert settings.env_template == ".env.tpl"
+
+
+def test_what_is_beyond_the_bound_does_not_count_even_where_it_is_wrong() -> None:
+    settings = read_repository_settings(numbered("[services.s{}]", 100) + "[services.WRONG]\n")
+    assert [spec.name for spec in settings.specs()] == ["web", "api", *(f"s{n}" for n in range(100))]
+    assert settings.too_many
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        numbered("[services.s{}]", 100),
+        "[env]\n" + numbered("V{} = 1", 200),
+        numbered("[worktrees.w{}]", 500),
+        f"callback_paths = {[f'/c{n}' for n in range(50)]}",
+    ],
+)
+def test_up_to_the_bound_everything_counts(text: str) -> None:
+    settings = read_repository_settings(text)
+    assert settings.too_many == ()
+    counts = len(settings.services), len(settings.env), len(settings.worktrees), len(settings.callback_paths)
+    assert sorted(counts) in ([0, 0, 0, 100], [0, 0, 0, 200], [0, 0, 0, 500], [0, 0, 0, 50])
+
+
+def test_nobody_sets_what_there_is_too_much_of() -> None:
+    for name in ("too_many", "_too_many"):
+        with pytest.raises(SettingsError, match=name):
+            read_repository_settings(f'{name} = ["x"]')
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        (f"[services.a]\nenv = {[f'V{n}' for n in range(21)]}", "services.a.env: .* at most 20"),
+        (f'[services.a]\nenv = ["{"V" * 257}"]', "services.a.env.0: .* at most 256"),
+        (f'[services.a]\npath = "/{"a" * 1024}"', "services.a.path: .* at most 1024"),
+        (f'callback_paths = ["/{"a" * 1024}"]', "callback_paths.0: .* at most 1024"),
+        (f'[worktrees.x]\nname = "{"a" * 257}"', "worktrees.x.name: .* at most 256"),
+        ("[worktrees.x.ports]\n" + numbered("s{} = 3000", 101), "worktrees.x.ports: .* at most 100"),
+        (f"[setup]\nlink = {[f'd{n}' for n in range(501)]}", "setup.link: .* at most 500"),
+        (f'[setup]\ncopy = ["{"a" * 1025}"]', "setup.copy.0: .* at most 1024"),
+        (f'[copies]\nglob = "../{"a" * 254}"', "copies.glob: .* at most 256"),
+        (f'[env]\n{"V" * 257} = "x"', "env.*: .* at most 256"),
+        (f'[env]\nV = "{"x" * 4097}"', "env.V: .* at most 4096"),
+    ],
+    ids=lambda value: value[:0] if "\n" in value or "=" in value else value.partition(":")[0],
+)
+def test_a_value_that_is_too_long_is_reported_with_its_bound(text: str, field: str) -> None:
+    with pytest.raises(SettingsError, match=field):
+        read_repository_settings(text)
+
+
+def test_of_many_errors_the_first_ten_are_reported() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_repository_settings(numbered("[worktrees.w{}]", 400, "hide = 3"))
+    assert caught.value.message.count("worktrees.w") == 10
+    assert caught.value.message.endswith("; and 390 more")
+
+
+# The file
+
+
+def test_a_main_checkout_without_a_router_toml_has_the_defaults(tmp_path: Path) -> None:
+    assert load_repository_settings(tmp_path) == read_repository_settings("")
+
+
+def test_a_router_toml_may_be_a_link_and_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "shared.toml").write_bytes(b'\xef\xbb\xbfenv_template = "x"')
+    (tmp_path / "router.toml").symlink_to("shared.toml")
+    assert load_repository_settings(tmp_path).env_template == "x"
+
+
+def test_a_router_toml_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "router.toml").write_bytes(b"# \xff\n")
+    with pytest.raises(SettingsError, match="it is not UTF-8"):
+        load_repository_settings(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "large"])
+def test_what_is_no_router_toml_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "router.toml"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        path.write_text("#" * 65_537)
+    with pytest.raises(FileError, match=r"router\.toml cannot be read: it is (not a regular file|larger than 64 KiB)"):
+        load_repository_settings(tmp_path)

@@ -79,7 +79,7 @@ def reap(yes: Yes = False, as_json: AsJson = False) -> Output:
 
     settings, store = opened()
     remembered = store.memory()
-    found = orphans.find(remembered, least=settings.reap_bytes)
+    found = orphans.find(remembered, least=settings.reap_memory)
     if not yes:
         return ended.orphans(found, now=time.time(), as_json=as_json)
     ended.log_to(store.watcher_log)

@@ -77,7 +77,7 @@ def _points_to(path: Path, others: Iterable[Path]) -> bool:
 def _links(main: Path) -> tuple[str, ...]:
     try:
         return setup(main).link
-    except SettingsError:  # reported where it matters: when a worktree is created
+    except (FileError, SettingsError):  # reported where it matters: when a worktree is created
         return ()
 
 

@@ -11,7 +11,7 @@ from router.env import env_files
 from router.errors import FileError, HiddenError, RouterError, SettingsError
 from router.naming import shown
 from router.observe.envfiles import MISE_PROJECT_FILES
-from router.repository_settings import FILE, Setup, read_repository_settings
+from router.repository_settings import FILE, Setup, load_repository_settings
 from router.settings import Settings
 from router.store import Store
 from router.worktrees import git_commands, interrupts
@@ -22,12 +22,14 @@ _REMOVED = (FileNotFoundError, NotADirectoryError)  # by another program, since 
 
 
 def setup(main: Path) -> Setup:
-    """Return the `[setup]` table of the main checkout's `router.toml`. SettingsError where that cannot be read."""
-    path = main / FILE
+    """Return the `[setup]` table of the main checkout's `router.toml`.
+
+    FileError or SettingsError where the file cannot be read.
+    """
     try:
-        return read_repository_settings(files.text(path) or "").setup
+        return load_repository_settings(main).setup
     except SettingsError as exc:
-        raise SettingsError(f"{path}: {exc.message}", hint="fix it; nothing was created") from exc
+        raise SettingsError(f"{main / FILE}: {exc.message}", hint="fix it; nothing was created") from exc
 
 
 def post_create(*, cwd: Path, settings: Settings, store: Store, say: Say) -> None:

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from router import proc
-from router.errors import RouterError
+from router import files, proc
+from router.errors import FileError, RouterError
 
 PROBE = "router-doctor.localhost"
 """A name that nobody has written down anywhere: it resolves only where every name below `localhost` does."""
 
 _TIMEOUT = 4.0  # seconds
+_LARGEST = 1 << 20  # bytes of a system file
 _CURL_NOT_RESOLVED = 6  # curl(1), EXIT CODES; it tries a port where nobody listens
 _CURL_TOO_LATE = 28
 _ASK_NODE = "require('dns').lookup(process.argv[1], error => process.exit(error ? 6 : 0))"
@@ -75,6 +76,6 @@ def _code(*command: str, environ: Mapping[str, str]) -> int | None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        return (files.read_bounded(path, limit=_LARGEST) or b"").decode(errors="replace")
+    except FileError:
         return ""

@@ -1,11 +1,12 @@
 """The few small files of a worktree that tell which frameworks are in it. Agents write them: data, read with limits."""
 
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from router import files
 from router.doctor.frameworks import MARKERS, wanted
+from router.errors import FileError
 
 _LARGEST = 1 << 18  # bytes
 _MOST = 60  # directories of one worktree
@@ -20,11 +21,11 @@ def projects(root: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
     no file or is larger than 256 KiB counts as not there. Raises nothing.
     """
     for place in list(_directories(root))[:_MOST]:
-        files = _texts(root / place, MARKERS)
-        if files:
-            more = _texts(root / place, wanted(files))
-            missing = [name for name in wanted(files) if name.startswith("node_modules/") and name not in more]
-            yield place, {**_texts(root, missing), **more, **files}  # a workspace installs into its root
+        markers = _texts(root / place, MARKERS)
+        if markers:
+            more = _texts(root / place, wanted(markers))
+            missing = [name for name in wanted(markers) if name.startswith("node_modules/") and name not in more]
+            yield place, {**_texts(root, missing), **more, **markers}  # a workspace installs into its root
 
 
 def _directories(root: Path) -> Iterator[str]:
@@ -49,17 +50,9 @@ def _texts(directory: Path, names: tuple[str, ...] | list[str]) -> dict[str, str
 
 
 def _text(path: Path) -> str | None:
-    """Return a file's text. Only a file is opened, and without waiting: another thing may have come in its place."""
+    """Return a file's text, None where there is none that can be read."""
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST:
-            return None
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError):
+        content = files.read_bounded(path, limit=_LARGEST)
+    except FileError:
         return None
-    try:
-        return os.read(descriptor, _LARGEST).decode("utf-8-sig", "replace")
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
+    return None if content is None else content.decode("utf-8-sig", "replace")

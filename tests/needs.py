@@ -1,4 +1,4 @@
-"""What a test needs of the machine: skipped with a reason where that is missing, a failure where all tests are asked for."""
+"""What a test needs of the machine: it is skipped where that is missing, unless all tests are asked for."""
 
 import os
 import shutil

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sysconfig
 import time
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Embedded:
         self._sockets: tuple[socket.socket, ...] = ()
         self._record: CaddyRecord | None = None
         self._child: subprocess.Popen[bytes] | None = None
+        self._released = 0.0  # when the port of the last Caddy that was ended is free, of the monotonic clock
 
     @property
     def pid(self) -> int | None:
@@ -82,18 +84,27 @@ class Embedded:
         found = record.recorded(self._directory)
         usable = found and (found.port, found.version) == (self.port, self.version) and self.reachable()
         kept = found if usable else None
-        record.end(each for each in record.running(self._directory) if kept is None or each != kept.process)
+        self._end(each for each in record.running(self._directory) if kept is None or each != kept.process)
         self._record = kept
         return kept is not None
 
     def listen(self) -> None:
-        """Open the loopback sockets. PortTakenError or SettingsError (not allowed) says why that cannot be."""
-        if not self._sockets:
-            self._sockets = listening_sockets(self.port)
+        """Open the loopback sockets. PortTakenError or SettingsError (not allowed) says why that cannot be.
+
+        After a Caddy that was ended it is tried for a moment: of a process with threads the last one closes the
+        sockets, and it may outlive what the system calls the end of the process.
+        """
+        while not self._sockets:
+            try:
+                self._sockets = listening_sockets(self.port)
+            except PortTakenError:
+                if time.monotonic() >= self._released:
+                    raise
+                time.sleep(0.01)
 
     def start(self) -> None:
         """Start Caddy with an admin endpoint and nothing else, and wait until it answers. CaddyError where it fails."""
-        self._listen_again()
+        self.listen()
         self._socket_path.unlink(missing_ok=True)
         fds = tuple(sock.fileno() for sock in self._sockets)
         self._child = proc.start(
@@ -125,8 +136,7 @@ class Embedded:
 
     def end(self) -> None:
         """End Caddy and leave nothing of it behind; the sockets stay open for the next one."""
-        if self._record:
-            record.end([self._record.process])
+        self._end([self._record.process] if self._record else [])
         self._record = self._child = None
         record.remove(self._directory, self._socket_path)
 
@@ -150,19 +160,10 @@ class Embedded:
             sock.close()
         self._sockets = ()
 
-    def _listen_again(self) -> None:
-        """Open the sockets as `listen` does, after a Caddy that ended too.
-
-        Of a process with threads the last one closes the sockets, and it may outlive what the system calls its end.
-        """
-        deadline = time.monotonic() + (_RELEASE if self._record else 0)
-        while True:
-            try:
-                return self.listen()
-            except PortTakenError:
-                if time.monotonic() >= deadline:
-                    raise
-            time.sleep(0.01)
+    def _end(self, processes: Iterable[ProcessId]) -> None:
+        if ended := tuple(processes):
+            record.end(ended)
+            self._released = time.monotonic() + _RELEASE
 
     def _wait_for_socket(self, child: subprocess.Popen[bytes]) -> None:
         """Wait until Caddy accepts a connection, for as long as it shows signs of life: a loaded machine is slow."""

@@ -25,6 +25,7 @@ from router.watcher import heartbeat
 from router.watcher.patience import Patience
 
 _POLL = 0.02  # seconds
+_RACES = 50  # against other commands that start and stop the router
 _SETTLING = 2.0  # seconds for a watcher to publish its document, or to be seen by who lost the race to be one
 
 
@@ -79,16 +80,17 @@ def up(
     where `start` was the watcher until its end), and whether what was joined had not served all of them before
     (None where nothing was joined).
     """
-    while True:
+    for _ in range(_RACES):
         try:
             if watcher := store.running_watcher():
                 return join(settings, store, watcher, commons, take_over=take_over)
             return start(), None
-        except WatcherEndedError:
-            continue
-        except (LostRaceError, PortTakenError):
+        except (WatcherEndedError, LostRaceError):
+            time.sleep(_POLL)
+        except PortTakenError:
             if not _appears(store):
                 raise
+    raise RouterError("other commands start and stop the router all the time", hint="try again when they have ended")
 
 
 def join(
@@ -152,7 +154,7 @@ def detach(store: Store, arguments: Sequence[str]) -> Document:
                     hint=f"see {store.watcher_log}",
                 )
             time.sleep(_POLL)
-        raise _not_started(store, log)
+        raise _not_started(store, process.returncode, log)
     finally:
         log.unlink(missing_ok=True)
 
@@ -244,12 +246,11 @@ def _appears(store: Store) -> bool:
     return True
 
 
-def _not_started(store: Store, log: Path) -> RouterError:
+def _not_started(store: Store, code: int | None, log: Path) -> RouterError:
     said = _said(log).removeprefix("error: ")
-    message = said or "the watcher ended at once"
-    if store.running_watcher():
-        return LostRaceError(message, hint="see `router status`")
-    return RouterError(message, hint="" if said else f"see {store.watcher_log}")
+    if code == 0:  # it has joined another watcher, or was stopped
+        return LostRaceError("another router was started or stopped meanwhile", hint="see `router status`")
+    return RouterError(said or "the watcher ended at once", hint="" if said else f"see {store.watcher_log}")
 
 
 def _said(log: Path) -> str:

@@ -1,9 +1,9 @@
-"""File events and file signatures: two ways to learn that it is time to look again."""
+"""File events: how to learn at once that it is time to look again."""
 
 import contextlib
+import logging
 import os
 import select
-import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -30,7 +30,7 @@ _CHANGES: list[type[FileSystemEvent]] = [
 ]  # fmt: skip
 _NOISE = frozenset({"index", "ORIG_HEAD", "COMMIT_EDITMSG", "FETCH_HEAD", "packed-refs", "logs", "objects"})
 
-Signature = tuple[tuple[int, int, int] | None, ...]
+log = logging.getLogger(__name__)
 
 
 class Wake:
@@ -66,24 +66,30 @@ class Watch(FileSystemEventHandler):
 
     def __init__(self, on_event: Callable[[], None]) -> None:
         self._on_event = on_event
-        self._observer: BaseObserver = Observer()
+        self._observer: BaseObserver | None = None
         self._followed: dict[str, tuple[int, ObservedWatch]] = {}
 
     def start(self) -> None:
-        """Start to listen."""
-        self._observer.start()
+        """Start to listen. Where the system has no room for it (inotify's instances), changes are found by looking."""
+        try:
+            self._observer = _started()
+        except OSError as exc:
+            log.warning("no file events: %s; changes are found by looking", exc.strerror or exc)
 
     def close(self) -> None:
         """Stop to listen."""
-        if self._observer.is_alive():
+        if self._observer and self._observer.is_alive():
             self._observer.stop()
             self._observer.join(2)
 
     def follow(self, directories: Iterable[str]) -> None:
         """Follow exactly these directories, the first ones where there are too many.
 
-        A directory that was removed and made again is followed anew. What cannot be followed is found by its signature.
+        A directory that was removed and made again is followed again. What cannot be followed shows in its
+        signature.
         """
+        if self._observer is None:
+            return
         wanted = {path: inode for path in list(directories)[:MOST] if (inode := _inode(path)) is not None}
         for path, (inode, watch) in list(self._followed.items()):
             if wanted.get(path) != inode:
@@ -103,22 +109,10 @@ class Watch(FileSystemEventHandler):
             self._on_event()
 
 
-def signature(files: Iterable[str]) -> Signature:
-    """Return what identifies the content of files and the presence of directories, by one `stat` each.
-
-    A directory counts by its inode alone, as its time changes with every file in it; written with a slash at
-    its end it counts by its entries.
-    """
-    return tuple(_stat(path) for path in files)
-
-
-def _stat(path: str) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116 - a Path costs more than the call, and there are hundreds
-    except (OSError, ValueError):
-        return None
-    is_directory = not path.endswith("/") and stat.S_ISDIR(found.st_mode)
-    return (found.st_ino, 0, 0) if is_directory else (found.st_ino, found.st_mtime_ns, found.st_size)
+def _started() -> BaseObserver:
+    observer = Observer()
+    observer.start()
+    return observer
 
 
 def _inode(path: str) -> int | None:

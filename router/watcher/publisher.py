@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from router.errors import StoreError
+from router import files
+from router.errors import FileError, StoreError
 from router.model import Memory, RouteTable
 from router.status import Document
 from router.store import Store
@@ -37,7 +38,10 @@ class Publisher:
         if not self._beat.due() and path.exists():
             return
         try:
+            files.make_private_directory(path.parent)
             heartbeat.beat(path)
+        except FileError as exc:
+            raise StoreError(exc.message, hint=exc.hint) from exc
         except OSError as exc:
             raise StoreError(f"{path} cannot be written: {exc.strerror}", hint="fix its directory") from exc
 

@@ -27,7 +27,7 @@ class Containers:
 
     def __init__(self, on_change: Callable[[], None]) -> None:
         self.found: tuple[Container, ...] = ()
-        self.roots: tuple[str, ...] = ()
+        self.roots: Mapping[str, str] = {}
         self._on_change = on_change
         self._stop = threading.Event()
 
@@ -41,7 +41,7 @@ class Containers:
 
     def _poll(self) -> None:
         while not self._stop.wait(INTERVAL):
-            before, self.found = self.found, published(self.roots)
+            before, self.found = self.found, published(tuple(self.roots))
             if self.found != before:
                 self._on_change()
 

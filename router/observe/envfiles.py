@@ -1,15 +1,16 @@
 """A worktree's env and mise files: the ports they declare, read as text and never executed."""
 
+import contextlib
 import io
-import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from dotenv.parser import Original, parse_stream
 
+from router import files
 from router.blocks import parts
-from router.errors import BlockError
+from router.errors import BlockError, FileError
 from router.model import Declaration, Problem, ServiceSpec
 from router.naming import shown
 from router.ports import parse_port
@@ -26,20 +27,28 @@ MISE_PROJECT_FILES = (
 _LARGEST = 1 << 16  # bytes; a larger one is no env file, and a hostile one of 1 MiB takes the parsers seconds
 
 
-def declarations(root: Path, services: Sequence[ServiceSpec]) -> tuple[tuple[Declaration, ...], tuple[Problem, ...]]:
+def declarations(
+    root: Path, services: Sequence[ServiceSpec], *, before: Iterable[Declaration] = ()
+) -> tuple[tuple[Declaration, ...], tuple[Problem, ...]]:
     """Return what the files of a worktree say of its services' ports, strongest first, and what cannot be read.
 
     A file before a variable: all that a stronger file says of a service stands before what a weaker one says.
-    Values are kept as written; templates and references are not expanded, nothing is run.
+    Values are kept as written; templates and references are not expanded, nothing is run. Where the system fails to
+    read a file, what it said in `before` stands.
     """
     found: list[Declaration] = []
     problems: list[Problem] = []
     for name in FILES:
-        values, wrong = _read(root / name)
+        source = f"{'env' if name in DOTENV else 'mise'}:{name}"
+        try:
+            values, wrong = _read(root / name)
+        except OSError as exc:
+            problems.append(_unreadable(root / name, _reason(exc), rest="what it said before counts"))
+            found += (each for each in before if each.source == source)
+            continue
         problems += wrong
-        kind = "env" if name in DOTENV else "mise"
         found += (
-            Declaration(service.name, parse_port(values[variable]), f"{kind}:{name}", variable, values[variable])
+            Declaration(service.name, parse_port(values[variable]), source, variable, values[variable])
             for service in services
             for variable in service.env
             if variable in values
@@ -51,8 +60,9 @@ def values(root: Path) -> Iterator[tuple[str, str, str]]:
     """Yield every value that the files of a worktree give to a variable, as name, value and file; the router's own
     block included. What cannot be read says nothing."""
     for name in FILES:
-        found, _ = _read(root / name, whole=True)
-        yield from ((variable, value, name) for variable, value in found.items())
+        with contextlib.suppress(OSError):
+            found, _ = _read(root / name, whole=True)
+            yield from ((variable, value, name) for variable, value in found.items())
 
 
 def bindings(content: str) -> list[tuple[str, str, int]]:
@@ -68,19 +78,17 @@ def bindings(content: str) -> list[tuple[str, str, int]]:
 
 
 def text(path: Path) -> str | None:
-    """Return the text of a regular file of at most 64 KiB, None where there is none; OSError or ValueError otherwise.
+    """Return the text of a regular file of at most 64 KiB, None where there is none.
 
-    A FIFO or device in an env file's place must not hold up the pass, so the kind is asked for first.
+    OSError where the system fails to read it; ValueError where it is no such file, or not UTF-8.
     """
     try:
-        mode = path.stat()
-    except FileNotFoundError:
-        return None
-    if not stat.S_ISREG(mode.st_mode):
-        raise ValueError("it is not a regular file")
-    if mode.st_size > _LARGEST:
-        raise ValueError("it is larger than 64 KiB")
-    return path.read_bytes().decode("utf-8-sig")
+        content = files.read_bounded(path, limit=_LARGEST)
+    except FileError as exc:
+        if isinstance(exc.__cause__, OSError):
+            raise exc.__cause__ from None
+        raise ValueError(exc.reason) from exc
+    return None if content is None else content.decode("utf-8-sig")
 
 
 def _read(path: Path, *, whole: bool = False) -> tuple[dict[str, str], list[Problem]]:
@@ -90,7 +98,7 @@ def _read(path: Path, *, whole: bool = False) -> tuple[dict[str, str], list[Prob
             return {}, []
         content = content if whole else _declaring(content)
         return _dotenv(content, path) if path.name in DOTENV else (_mise(content), [])
-    except (OSError, ValueError) as exc:
+    except ValueError as exc:
         return {}, [_unreadable(path, _reason(exc))]
 
 
@@ -152,5 +160,5 @@ def _unreadable(path: Path, reason: str, *, rest: str = "nothing in it counts") 
     return Problem(
         "unreadable-file",
         f"{shown(str(path))}: {shown(reason)}",
-        f"mend or remove {shown(path.name)}; until then {rest}",
+        f"fix or remove {shown(path.name)}; until then {rest}",
     )

@@ -5,7 +5,7 @@ import re
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from pathlib import Path
@@ -51,19 +51,20 @@ class Listeners:
 
     def __init__(self, source: "Kernel | Processes | None" = None) -> None:
         self._source = source or _source()
-        self._seen: tuple[tuple[str, ...], tuple[Socket, ...]] = ((), ())
+        self._seen: tuple[tuple[str, ...], Mapping[str, str], tuple[Socket, ...]] = ((), {}, ())
         self._found: tuple[Listener, ...] = ()
 
-    def scan(self, roots: Sequence[str]) -> tuple[Listener, ...]:
+    def scan(self, roots: Sequence[str], *, real: Mapping[str, str] | None = None) -> tuple[Listener, ...]:
         """Return one listener for each address and port that can be dialled, sorted by port and address.
 
         `roots` are paths of worktrees. A socket belongs to the deepest root around the working directory of the
         process that holds it, else around that of its nearest ancestor in the same session. Where the process
         cannot be seen (another user's), worktree, pid and program are None. Raises nothing.
         """
-        seen = (tuple(roots), self._source.look())
+        seen = (tuple(roots), real or {}, self._source.look())
         if seen != self._seen:
-            self._seen, self._found = seen, _listeners(seen[1], roots)
+            places = ((seen[1].get(root) or os.path.realpath(root), root) for root in roots)
+            self._seen, self._found = seen, _listeners(seen[2], places)
         return self._found
 
 
@@ -234,8 +235,8 @@ def _lineage(process: psutil.Process) -> list[psutil.Process]:
         return [process]
 
 
-def _listeners(found: Iterable[Socket], roots: Iterable[str]) -> tuple[Listener, ...]:
-    places = sorted(((f"{os.path.realpath(root).rstrip('/')}/", root) for root in roots), key=lambda p: (-len(p[0]), p))
+def _listeners(found: Iterable[Socket], roots: Iterable[tuple[str, str]]) -> tuple[Listener, ...]:
+    places = sorted(((f"{real.rstrip('/')}/", root) for real, root in roots), key=lambda p: (-len(p[0]), p))
     best: dict[tuple[int, str], tuple[tuple[int, ...], Listener]] = {}
     for rank, listener in (claim for each in found for claim in _claims(each, places)):
         key = (listener.port, listener.address)

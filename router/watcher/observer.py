@@ -8,14 +8,15 @@ from router.observe import survey
 from router.observe.containers import Containers
 from router.observe.listeners import Listeners
 from router.observe.probe import Prober
-from router.watcher.events import Signature, Watch, signature
+from router.observe.surveys import Surveys
+from router.watcher.events import Watch
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """What tells whether a pass is due: a look that equals the last pass's has found nothing new."""
 
-    files: Signature = ()
+    repositories: tuple[Repository, ...] = ()
     listeners: tuple[Listener, ...] = ()
     containers: tuple[Container, ...] = ()
 
@@ -30,7 +31,9 @@ class Observer:
         self._watch = Watch(wake)
         self._prober = Prober(wake)
         self._containers = Containers(wake)
-        self._watched = survey.Watched((), ())
+        self._surveys = Surveys(wake)
+        self._surveyed = 0
+        self._commons: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Start to be woken."""
@@ -41,28 +44,27 @@ class Observer:
         """Be woken no more."""
         self._watch.close()
         self._containers.close()
+        self._surveys.close()
 
-    def look(self) -> Look:
-        """Return what a change would show in; cheap enough to be asked twice a second."""
-        roots = survey.roots(self.repositories)
-        self._containers.roots = roots
+    def look(self, *, whole: bool = False) -> Look:
+        """Return what is there now; cheap enough to be asked twice a second, as only what has changed is surveyed."""
+        found = self._surveys.look(self._commons, whole=whole)
+        if found.count != self._surveyed:
+            self._watch.follow(found.directories)
+            self._surveyed = found.count
+        self._containers.roots = found.real
         return Look(
-            files=signature(self._watched.files),
-            listeners=self._prober.about(self.listeners.scan(roots)),
+            repositories=found.repositories,
+            listeners=self._prober.about(self.listeners.scan(survey.roots(found.repositories), real=found.real)),
             containers=self._containers.found,
         )
 
-    def survey(self, commons: Iterable[str]) -> tuple[Observed, Look]:
+    def survey(self, commons: Iterable[str], *, whole: bool = False) -> tuple[Observed, Look]:
         """Return everything as it is now, and the look that a later one is to be compared with.
 
-        That look is taken before anything is read: what changes meanwhile differs from it. Where the survey finds
-        other places to watch there is none yet: "watch, then scan" means to survey once more.
+        `whole` surveys what seems not to have changed as well.
         """
-        before = self.look()
-        self.repositories = survey.repositories(commons, before=self.repositories)
-        watched, known = survey.watched(self.repositories), self._watched
-        self._watched = watched
-        self._watch.follow(watched.directories)
-        look = before if watched == known else self.look()
-        observed = survey.observed(self.repositories, look.listeners, look.containers, reserved=self._reserved)
-        return observed, before if watched == known else Look()
+        self._commons = tuple(commons)
+        look = self.look(whole=whole)
+        self.repositories = look.repositories
+        return survey.observed(look.repositories, look.listeners, look.containers, reserved=self._reserved), look

@@ -33,6 +33,7 @@ class Routing:
         self._seen = Look()
         self._agreed = Memory()  # what was on the disk when this watcher last read or wrote it
         self._due = False
+        self._whole = False
         self._resync = Timer(RESYNC)
         self._drift = Timer(DRIFT)
         self._retry = Timer(RETRY)
@@ -58,6 +59,7 @@ class Routing:
         """Make a pass where one is due: something has changed, is to be loaded again, or `resync` asks for it."""
         if self._drift.due():
             self.state = check(self.state, admin=self._admin, now=time.monotonic())
+        self._whole = self._whole or resync
         self._due = self._due or resync or self.state.out_of_step or self._resync.due() or self._has_changed()
         if self._due and self._allowance.left():
             self._due = False
@@ -77,7 +79,8 @@ class Routing:
 
     def _pass(self) -> None:
         repositories = self._remembered()
-        observed, self._seen = self._observer.survey(repositories)
+        observed, self._seen = self._observer.survey(repositories, whole=self._whole)
+        self._whole = False
         before = self.state
         self.state = reconcile(observed, before, admin=self._admin, site=self._caddy.site)
         self._allowance.spend(self.state.loads - before.loads)

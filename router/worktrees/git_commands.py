@@ -11,7 +11,7 @@ from pathlib import Path
 
 from router.errors import GitError
 from router.model import Worktree
-from router.observe import git
+from router.observe import git, git_worktrees
 from router.paths import deepest_root
 
 INCLUDE = ".worktreeinclude"
@@ -33,7 +33,7 @@ class Checkout:
 def checkout_at(directory: Path) -> Checkout:
     """Return where a directory is. GitError where it is in no worktree, or the repository has no main checkout."""
     common = git.common_dir(directory)
-    worktrees = git.worktrees(common)
+    worktrees = git_worktrees.worktrees(common).worktrees
     root = deepest_root(os.path.realpath(directory), {os.path.realpath(worktree.path) for worktree in worktrees})
     main = next((worktree.path for worktree in worktrees if worktree.main and worktree.present), None)
     if main is None or root is None:
@@ -45,7 +45,7 @@ def checkout_at(directory: Path) -> Checkout:
 def worktree_at(common: Path, path: Path) -> Worktree | None:
     """Return the worktree that git has registered at a path, None where it has none."""
     real = os.path.realpath(path)
-    return next((w for w in git.worktrees(common) if os.path.realpath(w.path) == real), None)
+    return next((w for w in git_worktrees.worktrees(common).worktrees if os.path.realpath(w.path) == real), None)
 
 
 def is_branch_name(common: Path, name: str) -> bool:

@@ -158,8 +158,8 @@ def test_what_mise_would_not_export_declares_nothing(tmp_path: Path, content: st
         ("env = 3", "[env] is not a table"),
         (f"[env]\nPORT = {'9' * 5000}", "4300"),
         ("[env]\nA = 1\nA = 2\nB = 3", "line 3"),
-        (f"a = {'[' * 20_000}", "nests"),
-        (f"a = {'{a=' * 10_000}", "nests"),
+        (f"a = {'[' * 20_000}", "nested"),
+        (f"a = {'{a=' * 10_000}", "nested"),
         ("a." * 20_000 + "a = 1", "dots"),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from router.errors import GitError, NotARepositoryError
 from router.model import Worktree
-from router.observe import git
+from router.observe import git, git_worktrees
 from router.observe.git import ListedWorktree, parse
 
 
@@ -39,7 +39,7 @@ def added(shop: Path, branch: str, name: str | bytes | None = None) -> Path:
 
 def found(shop: Path, **rest: float) -> dict[str, Worktree]:
     """Return the worktrees by the name of their directory."""
-    return {Path(w.path).name: w for w in git.worktrees(git.common_dir(shop), **rest)}
+    return {Path(w.path).name: w for w in git_worktrees.worktrees(git.common_dir(shop), **rest).worktrees}
 
 
 def made(shop: Path, **rest: float) -> list[str]:
@@ -132,7 +132,7 @@ def test_a_path_that_is_no_directory_is_no_repository(tmp_path: Path) -> None:
 def test_a_common_directory_that_is_none_any_more_is_named(shop: Path) -> None:
     (shop / ".git" / "HEAD").unlink()
     with pytest.raises(NotARepositoryError, match=str(shop)):
-        git.worktrees(shop / ".git")
+        git_worktrees.worktrees(shop / ".git")
 
 
 def test_git_variables_from_outside_lead_nowhere(shop: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_git_that_is_too_old_is_named(
     _fake_git(tmp_path, f'[ "$1" = version ] && echo "git version {version}" && exit; exit 129')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     with pytest.raises(GitError, match=f"git version {version} is too old") as caught:
-        git.worktrees(shop / ".git")
+        git_worktrees.worktrees(shop / ".git")
     assert "2.36" in caught.value.hint
 
 
@@ -168,7 +168,7 @@ def test_git_s_own_reason_is_passed_on_with_a_hint(shop: Path, monkeypatch: pyte
     _fake_git(tmp_path, f'[ "$1" = version ] && echo "git version 2.39.5" && exit; printf "{said}" >&2; exit 128')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     with pytest.raises(GitError) as caught:
-        git.worktrees(shop / ".git")
+        git_worktrees.worktrees(shop / ".git")
     assert caught.value.message.endswith("failed: detected dubious ownership in repository at '/x'")
     assert "safe.directory" in caught.value.hint
 
@@ -198,7 +198,7 @@ def test_a_repository_is_called_like_its_main_checkout(common: str, name: str) -
 
 
 def test_a_repository_has_its_main_checkout_at_least(shop: Path) -> None:
-    [main] = git.worktrees(shop / ".git")
+    [main] = git_worktrees.worktrees(shop / ".git").worktrees
     assert (main.path, main.branch, main.main, main.detached, main.present) == (str(shop), "main", True, False, True)
 
 
@@ -281,7 +281,7 @@ def asked_while(monkeypatch: pytest.MonkeyPatch, place: Path, command: str) -> N
     """Let a command run after git has listed the worktrees, and before anybody hears of it."""
     slow, real = place / "bin" / "git", shutil.which("git")
     slow.parent.mkdir()
-    slow.write_text(f"#!/bin/sh\n'{real}' \"$@\"\ncase \"$*\" in *'worktree list'*) {command} >&2;; esac\n")
+    slow.write_text(f"#!/bin/sh\n'{real}' \"$@\"\ncase \"$*\" in *'worktree list'*) {{ {command}; }} >&2;; esac\n")
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
 
@@ -406,7 +406,7 @@ def test_a_worktree_that_goes_while_we_look_takes_nobody_with_it(
     run(shop, "worktree", "remove", shop.parent / "x")
     _fake_git(tmp_path, f'cat "{tmp_path}/listed"')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
-    trees = {Path(w.path).name: w for w in git.worktrees(shop / ".git")}
+    trees = {Path(w.path).name: w for w in git_worktrees.worktrees(shop / ".git").worktrees}
     assert list(trees) == ["shop", "y"]
     assert trees["shop"].id.admin == ""
 
@@ -430,7 +430,7 @@ def test_a_path_that_git_writes_otherwise_is_recognised(shop: Path) -> None:
     before = found(shop)["x"].id
     (shop.parent / "link").symlink_to(path)
     (admin(shop, "x") / "gitdir").write_text(f"{shop.parent}/./link/.git\n")
-    [_, tree] = git.worktrees(shop / ".git")
+    [_, tree] = git_worktrees.worktrees(shop / ".git").worktrees
     assert tree.id == before
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from router.model import Memory, Override, RememberedWorktree, Repository, WorktreeId
-from router.observe import survey
+from router.observe import survey, watched
 from router.routes.plan import plan
 from router.store import joined
 from tests.fakes import listener, worktree
@@ -67,7 +67,7 @@ def test_a_worktree_that_git_is_making_is_watched_and_nobodys_root_yet(shop: Pat
     os.utime(admin / "commondir")
     found = one(shop)
     assert survey.roots([found]) == (str(shop),)
-    assert f"{admin}/locked" in survey.watched([found]).files
+    assert f"{admin}/locked" in watched.watched(found).files
 
 
 def test_a_worktree_that_git_does_not_list_yet_is_watched(shop: Path) -> None:
@@ -75,9 +75,8 @@ def test_a_worktree_that_git_does_not_list_yet_is_watched(shop: Path) -> None:
     admin.mkdir()
     found = one(shop)
     assert [Path(worktree.path).name for worktree in found.worktrees] == ["shop", "shop.x"]
-    watched = survey.watched([found])
-    assert str(admin) in watched.directories
-    assert f"{admin}/gitdir" in watched.files
+    assert str(admin) in watched.directories([watched.watched(found)])
+    assert f"{admin}/gitdir" in watched.watched(found).files
 
 
 def test_router_toml_of_the_main_checkout_counts(shop: Path) -> None:
@@ -104,7 +103,7 @@ def test_folder_copies_beside_the_main_checkout_are_worktrees_named_by_their_dir
     assert [(r.name, r.services[0].source, r.worktree.detached) for r in routes] == [
         ("feature-x", "hash", False), ("main", "hash", False), ("shop-2", "hash", False), ("shop-3", "env:.env", False),
     ]  # fmt: skip
-    assert f"{shop.parent}/" in survey.watched([found]).files
+    assert f"{shop.parent}/" in watched.watched(found).files
 
 
 @pytest.mark.parametrize(
@@ -188,21 +187,21 @@ def test_the_routers_own_listeners_are_nobodys(shop: Path) -> None:
 
 
 def test_what_is_watched_is_all_that_tells_of_a_change(shop: Path) -> None:
-    watched = survey.watched([one(shop)])
+    found = watched.watched(one(shop))
     admin = f"{shop}/.git/worktrees/shop.x"
-    assert watched.directories == (
+    assert watched.directories([found]) == (
         f"{shop}/.git", f"{shop}/.git/worktrees", admin, str(shop), f"{shop.parent}/shop.x",
     )  # fmt: skip
     for file in (f"{admin}/HEAD", f"{admin}/gitdir", f"{admin}/locked", f"{shop}/.git/HEAD", f"{shop}/.git/worktrees/",
                  f"{shop}/.env.local", f"{shop.parent}/shop.x/mise.toml", f"{shop}/router.toml"):  # fmt: skip
-        assert file in watched.files
+        assert file in found.files
 
 
 def test_the_reftables_of_a_repository_are_watched(shop: Path) -> None:
     for place in (shop / ".git", shop / ".git" / "worktrees" / "shop.x"):
         (place / "reftable").mkdir()
-    watched = survey.watched([one(shop)])
-    assert {f"{shop}/.git/reftable", f"{shop}/.git/worktrees/shop.x/reftable"} < set(watched.directories)
+    found = watched.directories([watched.watched(one(shop))])
+    assert {f"{shop}/.git/reftable", f"{shop}/.git/worktrees/shop.x/reftable"} < set(found)
 
 
 def test_a_repository_joins_once(tmp_path: Path) -> None:

@@ -1,0 +1,222 @@
+"""The worktrees of a repository: what git lists, completed and checked by git's own files."""
+
+import errno
+import os
+import stat
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from router.errors import FileError, GitError, SlowGitError, UnknownFormatError
+from router.model import Problem, Worktree, WorktreeId
+from router.naming import shown
+from router.observe import git, git_files
+from router.observe.git_files import Admin, ListedWorktree
+from router.observe.owners import with_owners
+
+MOST = 2000
+"""Linked worktrees of one repository that are looked at."""
+_SETTLED = 5.0  # seconds after which git counts as done with what it had begun, or as gone
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The worktrees of a repository, and what is wrong with it as a whole."""
+
+    worktrees: tuple[Worktree, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What git said: the main checkout, and the linked worktrees by path; None of them where it cannot be asked."""
+
+    main: ListedWorktree
+    linked: Mapping[str, Sequence[ListedWorktree]] | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a listing is made from: git's answer, what was there before by administrative name, and the time."""
+
+    common: Path
+    answer: _Answer
+    before: Mapping[str, Worktree]
+    now: float
+
+    def directory(self, admin: Admin) -> Path:
+        """Return git's own directory of a worktree."""
+        return self.common / "worktrees" / admin.name if admin.name else self.common
+
+
+def worktrees(common: Path, *, before: Iterable[Worktree] = (), now: float | None = None) -> Listing:
+    """Return the worktrees of a repository, those that `git worktree add` is still making included: to be watched.
+
+    A bare repository's record is none; the worktree of its default branch counts as the main checkout. What is wrong
+    with the files of one worktree is its own problem: it stays as it was in `before`; one that was not there is
+    neither present nor made. `now` is the time in seconds since the epoch. GitError, FileError or ValueError where
+    the repository as a whole cannot be read.
+    """
+    admins = git_files.admins(common)
+    answer = _asked(common, admins)
+    known = {each.id.admin: each for each in before}
+    look = _Look(common, answer, known, time.time() if now is None else now)
+    oldest = sorted(admins, key=lambda admin: admin.created)[:MOST]
+    problems = (_too_many(common, len(admins)),) if len(admins) > MOST else ()
+    return Listing(with_owners(_worktrees(look, oldest)), (*answer.problems, *problems))
+
+
+def _asked(common: Path, admins: Sequence[Admin]) -> _Answer:
+    """Ask git; read its files where that is of no use: it waits for ever for a FIFO, and gives up at other things."""
+    if any(admin.blocks for admin in admins) and not _needs_git(common):
+        return _Answer(git_files.own_main_record(common))
+    try:
+        main, *linked = git.listed(common)
+    except UnknownFormatError:
+        return _Answer(git_files.own_main_record(common))
+    except SlowGitError as exc:
+        if _needs_git(common):
+            raise
+        problem = Problem("slow-repository", f"{shown(str(common))}: {shown(exc.message)}", exc.hint)
+        return _Answer(git_files.own_main_record(common), problems=(problem,))
+    except GitError:
+        if _needs_git(common) or all(_is_readable(common, admin) for admin in admins):
+            raise
+        return _Answer(git_files.own_main_record(common))
+    return _Answer(main, _by_path(linked, {admin.path for admin in admins if admin.path}))
+
+
+def _needs_git(common: Path) -> bool:
+    """Tell whether only git can say which branch is checked out."""
+    return (common / "reftable").exists()
+
+
+def _by_path(linked: Iterable[ListedWorktree], wanted: Collection[str]) -> Mapping[str, Sequence[ListedWorktree]]:
+    """Return the records by path, and by real path where git writes one of those that are wanted in another way."""
+    records: dict[str, list[ListedWorktree]] = defaultdict(list)
+    for record in linked:
+        records[record.path].append(record)
+    if not records.keys() >= set(wanted):
+        for path in list(records):
+            records.setdefault(os.path.realpath(path), records[path])
+    return records
+
+
+def _is_readable(common: Path, admin: Admin) -> bool:
+    try:
+        git_files.own_record(common, admin)
+    except (FileError, ValueError):
+        return False
+    return True
+
+
+def _worktrees(look: _Look, admins: Iterable[Admin]) -> Iterator[Worktree]:
+    main = look.answer.main
+    default = git_files.head(look.common).branch if main.bare else None
+    everyone = (*(() if main.bare else (Admin("", path=main.path),)), *sorted(admins, key=lambda each: each.path))
+    for admin in everyone:
+        try:
+            found = _worktree(look, admin, default)
+        except (FileError, OSError, ValueError) as exc:
+            found = _as_it_was(look, admin, git_files.reason(exc))
+        if found:
+            yield found
+
+
+def _worktree(look: _Look, admin: Admin, default: str | None) -> Worktree | None:
+    """Return one worktree, None where it comes or goes while we look. Raises where its files are of no use."""
+    record = _record(look, admin) if admin.name else look.answer.main
+    if record is None:
+        before = look.before.get(admin.name) if look.directory(admin).exists() else None
+        return replace(before, present=is_directory(before.path)) if before else None
+    made, branch, attached = not _being_made(record, admin, look.now), record.branch, record.branch
+    if branch is None and made:
+        branch = git_files.interrupted_branch(look.directory(admin))
+    if branch is None and made:  # a rebase may have ended since git looked: it restores HEAD first
+        branch = attached = git_files.head(look.directory(admin)).branch
+    return Worktree(
+        WorktreeId(str(look.common), admin.name, admin.created),
+        record.path,
+        branch,
+        main=record.branch == default if look.answer.main.bare else not admin.name,
+        detached=attached is None,
+        present=is_directory(record.path),
+        made=made,
+    )
+
+
+def _record(look: _Look, admin: Admin) -> ListedWorktree | None:
+    if admin.fault:
+        raise ValueError(admin.fault)
+    before = look.before.get(admin.name)
+    if before and before.id.created and not admin.created and git_files.lock(look.directory(admin)) is None:
+        raise ValueError("its commondir is missing")
+    if look.answer.linked is None:
+        return git_files.own_record(look.common, admin)
+    records = look.answer.linked.get(admin.path) or look.answer.linked.get(os.path.realpath(admin.path), ())
+    return git_files.own_record(look.common, admin) if len(records) > 1 else next(iter(records), None)
+
+
+def _being_made(record: ListedWorktree, admin: Admin, now: float) -> bool:
+    """Tell whether `git worktree add` is at work: it locks first ("initializing" in any language), then writes HEAD.
+
+    Git lists HEAD before it looks for the lock, which may be gone by then: no HEAD alone tells as much.
+    """
+    if not admin.name or (admin.created and now - admin.created / 1e9 > _SETTLED):
+        return False
+    return record.locked == "initializing" or (record.branch is None and not record.head.strip("0"))
+
+
+def _as_it_was(look: _Look, admin: Admin, reason: str) -> Worktree | None:
+    """Return a worktree whose files are of no use as it was before; None for one that comes or goes at this moment."""
+    directory, known = look.directory(admin), look.before.get(admin.name)
+    if admin.fault == git_files.MISSING and (known is None or not _may_be_there(known.path)):
+        return None
+    if known is None and _is_young(directory, look.now):
+        return None
+    problem = Problem(
+        "unreadable-worktree",
+        f"{shown(str(directory))}: {shown(reason)}; what was last seen of the worktree stands",
+        "restore the file, or run `git worktree repair` or `git worktree prune`",
+    )
+    if known:
+        return replace(known, present=known.present and _may_be_there(known.path), problems=(problem,))
+    identity = WorktreeId(str(look.common), admin.name, admin.created)
+    path = admin.path or str(directory)
+    return Worktree(identity, path, None, main=not admin.name, present=False, made=False, problems=(problem,))
+
+
+def is_directory(path: str) -> bool:
+    """Tell whether a directory is there. OSError where nobody can say: its disk fails, or its parent is closed."""
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - as text: there are hundreds
+    except OSError as exc:
+        if exc.errno in _ABSENT:
+            return False
+        raise
+
+
+def _may_be_there(path: str) -> bool:
+    try:
+        return is_directory(path)
+    except OSError:
+        return True
+
+
+def _is_young(directory: Path, now: float) -> bool:
+    try:
+        return now - directory.stat().st_mtime < _SETTLED
+    except OSError:
+        return False
+
+
+def _too_many(common: Path, count: int) -> Problem:
+    return Problem(
+        "too-many",
+        f"{shown(str(common))} has {count} linked worktrees: only the {MOST} oldest are looked at",
+        "remove those that are no longer needed: `git worktree remove PATH`",
+    )

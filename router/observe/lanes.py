@@ -1,0 +1,94 @@
+"""Work that may block, each key's in a thread apart from the others': what is stuck keeps nobody else waiting."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable, Mapping
+from queue import SimpleQueue
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+log = logging.getLogger(__name__)
+
+
+class Lanes(Generic[K, V]):
+    """Runs jobs side by side, of one key never two at once, in at most `threads` threads.
+
+    `on_late` is called when a job has finished that `run` no longer waited for. A thread that is stuck ends with the
+    process.
+    """
+
+    def __init__(self, *, threads: int, on_late: Callable[[], None] = lambda: None) -> None:
+        self._most = threads
+        self._on_late = on_late
+        self._queue: SimpleQueue[tuple[K, Callable[[], V]] | None] = SimpleQueue()
+        self._finished = threading.Condition()
+        self._started: dict[K, float] = {}
+        self._late: set[K] = set()
+        self._results: dict[K, V] = {}
+        self._threads = 0
+
+    def run(self, jobs: Mapping[K, Callable[[], V]], *, patience: float, for_the_first: float = 0.0) -> dict[K, V]:
+        """Return the results that there are by now; a key without one is still being worked on.
+
+        A job is started where none of its key is under way and no late result waits to be returned. It waits only
+        for those that it starts: `patience` seconds for all of them, and up to `for_the_first` seconds as long as
+        none has finished. A job that raises is logged and has no result.
+        """
+        begin = time.monotonic()
+        with self._finished:
+            fresh = {key for key in jobs if key not in self._started and key not in self._results}
+            for key in fresh:
+                self._start(key, jobs[key])
+            while waiting := fresh & self._started.keys():
+                limit = max(patience, for_the_first) if waiting == fresh else patience
+                if (left := begin + limit - time.monotonic()) <= 0:
+                    break
+                self._finished.wait(left)
+            self._late |= waiting
+            return {key: self._results.pop(key) for key in jobs if key in self._results}
+
+    def is_free(self, key: K) -> bool:
+        """Tell whether `run` would start a job of this key."""
+        with self._finished:
+            return key not in self._started and key not in self._results
+
+    def seconds(self, key: K) -> float:
+        """Return for how many seconds a key's job has been under way, 0 where none is."""
+        with self._finished:
+            return time.monotonic() - self._started[key] if key in self._started else 0.0
+
+    def close(self) -> None:
+        """End the threads that are not stuck."""
+        with self._finished:
+            for _ in range(self._threads):
+                self._queue.put(None)
+
+    def _start(self, key: K, job: Callable[[], V]) -> None:
+        self._started[key] = time.monotonic()
+        self._queue.put((key, job))
+        if self._threads < min(len(self._started), self._most):
+            self._threads += 1
+            threading.Thread(target=self._work, daemon=True, name="lane").start()
+
+    def _work(self) -> None:
+        while (item := self._queue.get()) is not None:
+            key, job = item
+            results: list[V] = []
+            try:
+                results.append(job())
+            except Exception:
+                log.exception("a job of %s failed", key)
+            self._finish(key, results)
+
+    def _finish(self, key: K, results: list[V]) -> None:
+        with self._finished:
+            del self._started[key]
+            self._results.update((key, result) for result in results)
+            late = key in self._late
+            self._late.discard(key)
+            self._finished.notify_all()
+        if late:
+            self._on_late()

@@ -1,0 +1,72 @@
+"""Whose directory a worktree's path really leads to: a link, or a wrong `gitdir`, may make it another's."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from router.errors import FileError
+from router.model import Worktree
+from router.observe import git_files
+
+
+def with_owners(worktrees: Iterable[Worktree]) -> tuple[Worktree, ...]:
+    """Return the worktrees of a repository; one that leads to another's directory has that one's path as `same_as`.
+
+    The owner of a directory is the worktree that its own `.git` leads back to, in this repository or in another.
+    Where that is none of several, the main checkout owns it, else the oldest of them.
+    """
+    found = tuple(replace(each, same_as=owner) if (owner := _owner(each)) else each for each in worktrees)
+    directories: dict[tuple[int, int], list[Worktree]] = defaultdict(list)
+    for each in found:
+        if each.present and not each.same_as and (inode := _inode(each.path)):
+            directories[inode].append(each)
+    shared = (sorted(each, key=_age) for each in directories.values() if len(each) > 1)
+    later = {rival.id: oldest.path for oldest, *rivals in shared for rival in rivals}
+    return tuple(replace(each, same_as=later.get(each.id, each.same_as)) for each in found) if later else found
+
+
+def _owner(worktree: Worktree) -> str | None:
+    """Return the path of the worktree that owns a linked worktree's directory, None where it is its own."""
+    if not (worktree.present and worktree.id.admin):
+        return None
+    mine = f"{worktree.id.common_dir}/worktrees/{worktree.id.admin}"
+    try:
+        theirs = _leads_to(worktree.path, mine)
+        owner = _path(theirs) if theirs else None
+        return owner if owner and Path(owner).samefile(worktree.path) else None
+    except (FileError, OSError, ValueError):  # nobody can tell
+        return None
+
+
+def _leads_to(path: str, mine: str) -> str | None:
+    """Return the real git directory that a worktree's own `.git` leads to, None where that is `mine` or none."""
+    dot = f"{path}/.git"
+    if os.path.isdir(dot):  # noqa: PTH112 - as text, as all of these
+        return os.path.realpath(dot)
+    pointer = (git_files.read(Path(dot)) or "").removeprefix("gitdir: ")
+    if not pointer or pointer == mine:
+        return None
+    real = os.path.realpath(os.path.join(path, pointer))  # noqa: PTH118
+    return None if real == mine else real
+
+
+def _path(directory: str) -> str | None:
+    """Return the path of the worktree that a git directory is of, None where it is none's."""
+    if not os.path.exists(f"{directory}/commondir"):  # noqa: PTH110
+        return os.path.dirname(directory)  # noqa: PTH120
+    pointer = git_files.read(Path(directory, "gitdir"))
+    return git_files.worktree_path(directory, pointer) if pointer else None
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _age(worktree: Worktree) -> tuple[bool, int, str]:
+    return (worktree.id.admin != "", worktree.id.created, worktree.id.admin)

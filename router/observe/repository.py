@@ -1,0 +1,102 @@
+"""One look at one repository: its worktrees with what their files declare, and its `router.toml`."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from router.errors import SettingsError
+from router.model import Problem, Repository, ServiceSpec, Worktree
+from router.naming import shown
+from router.observe import envfiles, git, git_worktrees
+from router.observe.copies import Copies, copies
+from router.repository_settings import FILE, RepositorySettings, read_repository_settings
+
+
+def repository(common: Path, *, before: Repository | None = None) -> Repository:
+    """Return one repository as it is now; what cannot be read of it stays as it was in `before`, with a problem.
+
+    GitError, FileError, OSError or ValueError where it cannot be read as a whole.
+    """
+    listing = git_worktrees.worktrees(common, before=_linked(before))
+    main = next((each for each in listing.worktrees if each.main), None)
+    found = Repository(git.name(common), main.path if main else str(common), str(common), ())
+    settings, wrong = _settings(Path(found.path)) if main else (RepositorySettings(), ())
+    found = _configured(found, settings) if settings else _configured_as(found, before)
+    extra = _copies(found, settings, listing.worktrees, before)
+    everyone = (*listing.worktrees, *extra.worktrees)
+    return replace(
+        found,
+        worktrees=_with_files(everyone, found.services, before),
+        problems=(*listing.problems, *_of_none(everyone), *wrong, *extra.problems),
+    )
+
+
+def _linked(before: Repository | None) -> tuple[Worktree, ...]:
+    return tuple(each for each in before.worktrees if not each.copy) if before else ()
+
+
+def _settings(main: Path) -> tuple[RepositorySettings | None, tuple[Problem, ...]]:
+    """Return what `router.toml` says, None where the system fails to read it, and the problem there is with it."""
+    path = main / FILE
+    try:
+        content = envfiles.text(path)
+        return (read_repository_settings(content) if content else RepositorySettings()), ()
+    except OSError as exc:
+        return None, (_unreadable(path, exc.strerror or str(exc), rest="what it said before counts"),)
+    except (SettingsError, ValueError) as exc:
+        reason = exc.message if isinstance(exc, SettingsError) else str(exc)
+        return RepositorySettings(), (_unreadable(path, reason, rest="nothing in it counts"),)
+
+
+def _configured(found: Repository, settings: RepositorySettings) -> Repository:
+    return replace(
+        found,
+        services=settings.specs(),
+        callback_paths=settings.callback_paths,
+        overrides=settings.overrides(),
+        copies=settings.copies is not None,
+        env=settings.env,
+        env_template=settings.env_template,
+    )
+
+
+def _configured_as(found: Repository, before: Repository | None) -> Repository:
+    if before is None:
+        return found
+    return replace(before, name=found.name, path=found.path, common_dir=found.common_dir)
+
+
+def _copies(
+    found: Repository, settings: RepositorySettings | None, worktrees: Iterable[Worktree], before: Repository | None
+) -> Copies:
+    known = tuple(each for each in before.worktrees if each.copy) if before else ()
+    if settings is None:
+        return Copies(known)
+    if settings.copies is None or found.path == found.common_dir:
+        return Copies(())
+    return copies(
+        Path(found.path), settings.copies.glob, common=Path(found.common_dir), worktrees=worktrees, before=known
+    )
+
+
+def _with_files(
+    worktrees: Iterable[Worktree], specs: tuple[ServiceSpec, ...], before: Repository | None
+) -> tuple[Worktree, ...]:
+    declared = {each.id: each.declared for each in before.worktrees} if before else {}
+    found = []
+    for each in worktrees:
+        if each.present:
+            said, wrong = envfiles.declarations(Path(each.path), specs, before=declared.get(each.id, ()))
+            found.append(replace(each, declared=said, problems=(*each.problems, *wrong)))
+        else:
+            found.append(each)
+    return tuple(found)
+
+
+def _of_none(worktrees: Iterable[Worktree]) -> tuple[Problem, ...]:
+    """Return the problems of worktrees that have no route to show them at."""
+    return tuple(problem for each in worktrees if not (each.present and each.made) for problem in each.problems)
+
+
+def _unreadable(path: Path, reason: str, *, rest: str) -> Problem:
+    return Problem("unreadable-file", f"{shown(str(path))}: {shown(reason)}", f"fix it; until then {rest}")

@@ -1,0 +1,180 @@
+"""Looks at repositories side by side: what is slow or broken in one leaves the others alone."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from router.errors import RouterError, SlowGitError
+from router.model import Problem, Repository
+from router.naming import shown
+from router.observe import git, git_files
+from router.observe.git_worktrees import is_directory
+from router.observe.lanes import Lanes
+from router.observe.repository import repository
+from router.observe.watched import Signature, Watched, directories, roots, signature, watched
+
+PATIENCE = 0.25  # seconds that a look waits for repositories that were seen before,
+FIRST = 1.0  # for one that was not, where another has answered,
+ALONE = 10.0  # and where none has: nobody is kept waiting
+SLOW = 1.5  # seconds after which a repository that has not answered is reported
+AGE = 25.0  # seconds after which a repository is surveyed though nothing in it seems to have changed
+THREADS = 32  # repositories that are looked at at once; one that hangs keeps its thread
+
+log = logging.getLogger(__name__)
+
+
+class Survey(Protocol):
+    """Looks at one repository, as `router.observe.repository` does."""
+
+    def __call__(self, common: Path, *, before: Repository | None) -> Repository: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What one look found: the repositories, the directories to follow, and the real path of each worktree.
+
+    `count` is how many surveys there have been so far.
+    """
+
+    repositories: tuple[Repository, ...] = ()
+    count: int = 0
+    directories: tuple[str, ...] = ()
+    real: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What was last seen of one repository.
+
+    `signature` is that of the watched files before they were read, None where the next look must survey again.
+    `when` is on the monotonic clock.
+    """
+
+    repository: Repository
+    watched: Watched = field(default_factory=Watched)
+    signature: Signature | None = None
+    real: Mapping[str, str] = field(default_factory=dict)
+    when: float = 0.0
+
+
+class Surveys:
+    """The repositories as they were last seen, and the looks at them that are under way.
+
+    A repository that does not answer in time keeps nobody waiting: what was last seen of it stands, its look goes on,
+    and `on_answer` is called when it ends. What cannot be read is that repository's problem, and so is a bug of ours.
+    """
+
+    def __init__(
+        self,
+        on_answer: Callable[[], None] = lambda: None,
+        *,
+        before: Iterable[Repository] = (),
+        patience: float = PATIENCE,
+        survey: Survey = repository,
+    ) -> None:
+        self._patience = patience
+        self._survey = survey
+        self._lanes: Lanes[str, _Seen | None] = Lanes(threads=THREADS, on_late=on_answer)
+        self._seen = {each.common_dir: _Seen(each) for each in before}
+        self._count = 0
+        self._due: set[str] = set()
+        self._logged: dict[str, str] = {}
+
+    def look(self, commons: Iterable[str], *, whole: bool = False) -> Surveyed:
+        """Return the repositories as they are now, surveyed where a file has changed or `whole` asks for it.
+
+        `commons` are their common git directories. One that is gone from the disk is left out, and one that has not
+        answered yet, until that takes long enough to be a problem. Raises nothing.
+        """
+        commons = tuple(dict.fromkeys(commons))
+        self._due |= set(commons if whole else ())
+        free = {common for common in commons if self._lanes.is_free(common)}
+        jobs = {c: partial(self._look, c, before=self._seen.get(c), whole=c in self._due) for c in commons}
+        self._due -= free
+        seen = self._seen.keys() & set(commons)
+        patience = self._patience if len(seen) == len(commons) else max(self._patience, FIRST)
+        answers = self._lanes.run(jobs, patience=patience, for_the_first=0 if seen else ALONE)
+        self._count += sum(answer is not self._seen.get(common) for common, answer in answers.items())
+        self._seen = {c: found for c in commons if (found := answers.get(c, self._seen.get(c)))}
+        return self._surveyed(commons)
+
+    def close(self) -> None:
+        """Look no more."""
+        self._lanes.close()
+
+    def _surveyed(self, commons: Iterable[str]) -> Surveyed:
+        slow = {common for common in commons if self._lanes.seconds(common) > SLOW}
+        repositories = []
+        for common in commons:
+            seen = self._seen.get(common)
+            if common in slow:
+                repositories.append(_slow(common, seen.repository if seen else None))
+            elif seen:
+                repositories.append(seen.repository)
+        return Surveyed(
+            repositories=tuple(repositories),
+            count=self._count,
+            directories=directories(seen.watched for common, seen in self._seen.items() if common not in slow),
+            real={path: real for seen in self._seen.values() for path, real in seen.real.items()},
+        )
+
+    def _look(self, common: str, *, before: _Seen | None, whole: bool) -> _Seen | None:
+        """Return what is to be seen of one repository, None where it is gone. Runs in a thread that may get stuck."""
+        now = signature(before.watched.files) if before else None
+        if before and before.signature == now and not whole and time.monotonic() - before.when < AGE:
+            return before
+        if not _may_be_there(common):
+            return None
+        found = self._survey_or_keep(common, before.repository if before else None)
+        watch = watched(found)
+        return _Seen(
+            repository=before.repository if before and before.repository == found else found,
+            watched=watch,
+            signature=now if before and before.watched.files == watch.files else None,  # watch, then scan
+            real={path: os.path.realpath(path) for path in roots(found)},
+            when=time.monotonic(),
+        )
+
+    def _survey_or_keep(self, common: str, before: Repository | None) -> Repository:
+        try:
+            return self._survey(Path(common), before=before)
+        except SlowGitError as exc:
+            return _unanswered(common, before, "slow-repository", exc.message, exc.hint)
+        except (RouterError, OSError, ValueError) as exc:
+            hint = exc.hint if isinstance(exc, RouterError) else "restore what is broken, or look at it with git"
+            return _unanswered(common, before, "unreadable-file", git_files.reason(exc), hint)
+        except Exception as exc:
+            if self._logged.get(common) != repr(exc):
+                self._logged[common] = repr(exc)
+                log.exception("a bug in router, at %s", shown(common))
+            hint = "see `router logs`, and report it"
+            return _unanswered(common, before, "unreadable-file", f"a bug in router: {type(exc).__name__}", hint)
+
+
+def _may_be_there(common: str) -> bool:
+    try:
+        return is_directory(common)
+    except OSError:
+        return True  # a disk that fails is not gone
+    except ValueError:
+        return False
+
+
+def _unanswered(common: str, before: Repository | None, kind: str, message: str, hint: str) -> Repository:
+    """Return a repository as it was, with the last reason why it cannot be read."""
+    place = f"{shown(common)}: "
+    known = before or Repository(git.name(Path(common)), common, common, ())
+    others = (problem for problem in known.problems if not problem.message.startswith(place))
+    return replace(known, problems=(*others, Problem(kind, f"{place}{shown(message)}; its routes stay", hint)))
+
+
+def _slow(common: str, before: Repository | None) -> Repository:
+    message = "git or its disk has not answered yet"
+    return _unanswered(
+        common, before, "slow-repository", message, f"see what keeps `git -C {shown(common)} worktree list`"
+    )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from router import files, hosts
 from router.blocks import END
 from router.errors import BlockError, FileError, HostsError
+from tests.fuzz import SLOW
 
 SYSTEM = "127.0.0.1 localhost\n::1 localhost # loopback\n\n192.168.1.5\tnas\n"
 HOSTS = ("api.feature-x.localhost", "feature-x.localhost")
@@ -94,6 +95,7 @@ def test_the_mode_stays(file: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
 
 
+@SLOW
 @given(before=st.binary(max_size=80), after=st.binary(max_size=40))
 def test_everything_else_stays_byte_for_byte(
     tmp_path_factory: pytest.TempPathFactory, before: bytes, after: bytes

@@ -17,6 +17,7 @@ from router.errors import StoreError
 from router.model import GoneWorktree, Memory, RememberedService, RememberedWorktree, WorktreeId
 from router.naming import label
 from router.store import SCHEMA, RunningWatcher, Store, check_private
+from tests.fuzz import SLOW
 
 OWNER = RunningWatcher(4711, "2026-11-21T10:00:00Z", "0.1.0", 8080, "embedded")
 GIT_TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.binary().map(os.fsdecode)
@@ -195,6 +196,7 @@ MEMORIES = st.builds(
 )
 
 
+@SLOW
 @given(MEMORIES)
 def test_what_is_remembered_comes_back_whatever_git_calls_it(
     tmp_path_factory: pytest.TempPathFactory, memory: Memory

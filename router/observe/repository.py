@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from router.errors import SettingsError
+from router.errors import FileError, SettingsError
 from router.model import Problem, Repository, ServiceSpec, Worktree
 from router.naming import shown
 from router.observe import envfiles, git, git_worktrees
 from router.observe.copies import Copies, copies
-from router.repository_settings import FILE, RepositorySettings, read_repository_settings
+from router.repository_settings import FILE, RepositorySettings, load_repository_settings
 
 
 def repository(common: Path, *, before: Repository | None = None) -> Repository:
@@ -39,13 +39,15 @@ def _settings(main: Path) -> tuple[RepositorySettings | None, tuple[Problem, ...
     """Return what `router.toml` says, None where the system fails to read it, and the problem there is with it."""
     path = main / FILE
     try:
-        content = envfiles.text(path)
-        return (read_repository_settings(content) if content else RepositorySettings()), ()
-    except OSError as exc:
-        return None, (_unreadable(path, exc.strerror or str(exc), rest="what it said before counts"),)
-    except (SettingsError, ValueError) as exc:
-        reason = exc.message if isinstance(exc, SettingsError) else str(exc)
-        return RepositorySettings(), (_unreadable(path, reason, rest="nothing in it counts"),)
+        settings = load_repository_settings(main)
+    except FileError as exc:
+        if isinstance(exc.__cause__, OSError):
+            return None, (_unreadable(path, exc.reason, rest="what it said before counts"),)
+        return RepositorySettings(), (_unreadable(path, exc.reason, rest="nothing in it counts"),)
+    except SettingsError as exc:
+        return RepositorySettings(), (_unreadable(path, exc.message, rest="nothing in it counts"),)
+    hint = "remove what you do not need; the rest of the file counts"
+    return settings, tuple(Problem("too-many", f"{shown(str(path))}: {each}", hint) for each in settings.too_many)
 
 
 def _configured(found: Repository, settings: RepositorySettings) -> Repository:

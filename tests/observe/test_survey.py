@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,17 @@ def test_a_router_toml_that_cannot_be_used_is_told_and_leaves_the_defaults(shop:
     assert str(shop / "router.toml") in problem.message
     assert problem.message.isprintable()
     assert [service.name for service in found.services] == ["web", "api"]
+
+
+def test_of_too_many_services_the_first_count_and_the_look_stays_fast(shop: Path) -> None:
+    (shop / "router.toml").write_text("".join(f"[services.s{number}]\n" for number in range(3900)))
+    before = time.process_time()
+    found = one(shop)
+    assert time.process_time() - before < 0.5
+    assert len(found.services) == 102
+    [problem] = found.problems
+    assert (problem.kind, problem.severity) == ("too-many", "warning")
+    assert problem.message.endswith("router.toml: services has 3900 entries, of which the first 100 count")
 
 
 def test_a_directory_called_router_toml_is_told(shop: Path) -> None:

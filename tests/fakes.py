@@ -16,6 +16,9 @@ from router.model import (
 )
 from router.ports import parse_port
 
+ME = 1000
+"""The user whom the router of an observation runs as."""
+
 
 def worktree(
     branch: str | None = "main",
@@ -45,11 +48,12 @@ def observed(*found: Repository | Worktree | Listener, **rest: object) -> Observ
     """Return an observation of repositories (or of the worktrees of one) and of listeners; 8080 and 2019 are taken."""
     worktrees = tuple(item for item in found if isinstance(item, Worktree))
     repositories = tuple(item for item in found if isinstance(item, Repository))
-    listeners = tuple(sorted(item for item in found if isinstance(item, Listener)))
-    values: dict[str, object] = {"reserved": frozenset({8080, 2019}), **rest}
+    listeners = [item for item in found if isinstance(item, Listener)]
+    listeners.sort(key=lambda each: (each.port, each.address, each.worktree or ""))
+    values: dict[str, object] = {"reserved": frozenset({8080, 2019}), "uid": ME, **rest}
     if worktrees:
         repositories = (*repositories, repository(*worktrees))
-    return Observed(repositories, listeners, **values)  # type: ignore[arg-type]
+    return Observed(repositories, tuple(listeners), **values)  # type: ignore[arg-type]
 
 
 def declared(text: str | int, *, service: str = "web", file: str = ".env.local", variable: str = "PORT") -> Declaration:
@@ -59,8 +63,8 @@ def declared(text: str | int, *, service: str = "web", file: str = ".env.local",
 
 
 def listener(port: int, of: Worktree | None = None, *, address: str = "127.0.0.1", **rest: object) -> Listener:
-    """Return a listener of a worktree's process, or of somebody else's."""
-    values: dict[str, object] = {"worktree": of.path if of else None, "pid": 1, "program": "vite", **rest}
+    """Return a listener of a worktree's process, or of somebody else's, of this user's all the same."""
+    values: dict[str, object] = {"worktree": of.path if of else None, "pid": 1, "program": "vite", "uid": ME, **rest}
     return Listener(port, address, **values)  # type: ignore[arg-type]
 
 

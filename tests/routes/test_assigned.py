@@ -1,31 +1,18 @@
 """Ports by strategy: which port each service is assigned, and which its environment gives."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from router.model import Container, Memory, Observed, Override, Repository, ServiceSpec, Worktree
+from router.model import Container, Override, Repository, ServiceSpec, Worktree
 from router.ports import service_port
-from router.routes.memory import merged, with_assignments
 from router.routes.plan import plan
 from tests.fakes import declared, listener, observed, repository, worktree
-from tests.routes.test_plan import COLLIDING, after, kinds, observations, web
+from tests.routes.looks import COLLIDING, NOTHING, after, assigned, env_ports, kinds, web
 
 WEB = ("FRONTEND_PORT", "PORT")
 INDEX = (ServiceSpec("web", WEB, ports="index", base=5173), ServiceSpec("api", ports="index", base=8000))
 FREE = (ServiceSpec("web", WEB, ports="free", base=5173),)
-
-
-def given_out(memory: Memory, service: str = "web") -> dict[str, int | None]:
-    """Return the port that each worktree's environment gives, by label."""
-    return {kept.label: kept.services[service].env_port for kept in memory.worktrees}
-
-
-def assigned(memory: Memory, service: str = "web") -> dict[str, int | None]:
-    return {kept.label: kept.services[service].assigned for kept in memory.worktrees}
 
 
 def by(services: tuple[ServiceSpec, ...], *worktrees: Worktree, **rest: object) -> Repository:
@@ -44,42 +31,42 @@ def clone(number: int, **rest: object) -> Repository:
 def test_the_main_checkout_has_the_base_ports_and_the_others_follow_by_age() -> None:
     trees = (worktree("main"), worktree("old", created=1), worktree("new", created=2))
     memory = after(observed(by(INDEX, *trees)))
-    assert given_out(memory) == {"main": 5173, "old": 5174, "new": 5175}
-    assert given_out(memory, "api") == {"main": 8000, "old": 8001, "new": 8002}
+    assert env_ports(memory) == {"main": 5173, "old": 5174, "new": 5175}
+    assert env_ports(memory, "api") == {"main": 8000, "old": 8001, "new": 8002}
     assert web(observed(by(INDEX, *trees)))["new"] == (5175, "index")
 
 
 def test_the_number_of_a_folder_is_that_of_its_ports() -> None:
     memory = after(observed(clone(1), clone(3), clone(2)))
-    assert sorted(given_out(memory, "api").values(), key=int) == [8001, 8002, 8003]
+    assert sorted(env_ports(memory, "api").values(), key=int) == [8001, 8002, 8003]
     assert {k.index: k.services["web"].env_port for k in memory.worktrees} == {1: 5174, 2: 5175, 3: 5176}
 
 
 def test_a_copy_has_the_number_of_its_folder() -> None:
     main = worktree("main", path="/w/project-1", common="/w/project-1/.git")
     copy = worktree(None, path="/w/project_7", admin="copy:project_7", common="/w/project-1/.git")
-    assert given_out(after(observed(by(INDEX, main, copy, copies=True))), "api") == {"main": 8001, "project-7": 8007}
+    assert env_ports(after(observed(by(INDEX, main, copy, copies=True))), "api") == {"main": 8001, "project-7": 8007}
 
 
 def test_a_number_stays_when_an_older_worktree_leaves_and_is_free_for_the_next() -> None:
     main, old, new = worktree("main"), worktree("old", created=1), worktree("new", created=2)
     memory = after(observed(by(INDEX, main, old, new)), observed(by(INDEX, main, new)))
-    assert given_out(memory) == {"main": 5173, "new": 5175}
+    assert env_ports(memory) == {"main": 5173, "new": 5175}
     memory = plan(observed(by(INDEX, main, new, worktree("next", created=3))), memory).memory
-    assert given_out(memory) == {"main": 5173, "new": 5175, "next": 5174}
+    assert env_ports(memory) == {"main": 5173, "new": 5175, "next": 5174}
 
 
 def test_a_linked_worktree_of_a_numbered_clone_takes_no_other_clones_number() -> None:
     first = clone(1)
     linked = worktree("x", common="/w/project-1/.git")
     seen = observed(replace(first, worktrees=(*first.worktrees, linked)), clone(2), clone(3))
-    assert [k.index for k in plan(seen, Memory()).memory.worktrees if k.label == "x"] == [4]
+    assert [k.index for k in plan(seen, NOTHING).memory.worktrees if k.label == "x"] == [4]
 
 
 @pytest.mark.parametrize("name", ["project", "project3", "release-2024", "3", "-3"])
 def test_a_folder_without_a_number_of_its_own_is_nought(name: str) -> None:
     main = worktree("main", path=f"/w/{name}", common=f"/w/{name}/.git")
-    assert given_out(after(observed(by(INDEX, main)))) == {"main": 5173}
+    assert env_ports(after(observed(by(INDEX, main)))) == {"main": 5173}
 
 
 # The next free one
@@ -87,13 +74,13 @@ def test_a_folder_without_a_number_of_its_own_is_nought(name: str) -> None:
 
 def test_free_gives_one_port_after_the_other() -> None:
     trees = [worktree("main"), *(worktree(f"w{n}", created=n) for n in range(1, 4))]
-    assert given_out(after(observed(by(FREE, *trees)))) == {"main": 5173, "w1": 5174, "w2": 5175, "w3": 5176}
+    assert env_ports(after(observed(by(FREE, *trees)))) == {"main": 5173, "w1": 5174, "w2": 5175, "w3": 5176}
 
 
 def test_free_gives_no_port_that_belongs_to_a_database() -> None:
     services = (ServiceSpec("web", WEB, ports="free", base=5431),)
     trees = [worktree("main"), *(worktree(f"w{n}", created=n) for n in range(1, 3))]
-    assert given_out(after(observed(by(services, *trees)))) == {"main": 5431, "w1": 5434, "w2": 5435}
+    assert env_ports(after(observed(by(services, *trees)))) == {"main": 5431, "w1": 5434, "w2": 5435}
 
 
 # What is stepped over
@@ -103,19 +90,19 @@ def test_free_gives_no_port_that_belongs_to_a_database() -> None:
 def test_a_port_of_a_foreign_process_is_stepped_over_and_the_choice_stays(services: tuple[ServiceSpec, ...]) -> None:
     main = worktree("main")
     memory = after(observed(by(services, main), listener(5173, pid=7)))
-    assert given_out(memory) == {"main": 5174}
-    assert given_out(plan(observed(by(services, main)), memory).memory) == {"main": 5174}
+    assert env_ports(memory) == {"main": 5174}
+    assert env_ports(plan(observed(by(services, main)), memory).memory) == {"main": 5174}
 
 
 def test_a_port_whose_process_cannot_be_seen_is_stepped_over_too() -> None:
-    assert given_out(after(observed(by(INDEX, worktree("main")), listener(5173, pid=None)))) == {"main": 5174}
+    assert env_ports(after(observed(by(INDEX, worktree("main")), listener(5173, pid=None)))) == {"main": 5174}
 
 
 def test_a_port_at_which_the_worktrees_other_service_was_last_seen_is_stepped_over() -> None:
     main = worktree("main")
     memory = after(observed(main, listener(8000, main)))
     seen = observed(by(INDEX, main))
-    assert given_out(plan(seen, memory).memory, "api") == {"main": 8001}
+    assert env_ports(plan(seen, memory).memory, "api") == {"main": 8001}
 
 
 def test_a_port_to_which_a_service_had_to_go_is_stepped_over() -> None:
@@ -125,43 +112,43 @@ def test_a_port_to_which_a_service_had_to_go_is_stepped_over() -> None:
     assert web(before, memory)["main"] == (5174, "free")
     seen = observed(by(FREE, main, new), repository(other), listener(5173, other))
     first = plan(seen, memory)
-    assert {n: p for n, p in given_out(first.memory).items() if n != "other"} == {"main": 5173, "new": 5175}
+    assert {n: p for n, p in env_ports(first.memory).items() if n != "other"} == {"main": 5173, "new": 5175}
     assert plan(seen, first.memory) == first
 
 
 def test_a_hash_port_stays_though_a_process_that_cannot_be_seen_has_it() -> None:
     tree = worktree("x")
     seen = observed(tree, listener(service_port("web", "x"), pid=None))
-    assert given_out(after(seen)) == {"x": service_port("web", "x")}
+    assert env_ports(after(seen)) == {"x": service_port("web", "x")}
 
 
 def test_a_hash_port_that_a_foreign_process_has_is_stepped_over() -> None:
     seen = observed(worktree("x"), listener(service_port("web", "x"), pid=7))
-    assert given_out(after(seen)) == {"x": service_port("web", "x") + 1}
+    assert env_ports(after(seen)) == {"x": service_port("web", "x") + 1}
 
 
 @pytest.mark.parametrize("services", [INDEX, FREE], ids=["index", "free"])
 def test_the_worktrees_own_server_is_in_nobodys_way(services: tuple[ServiceSpec, ...]) -> None:
     main = worktree("main")
     seen = observed(by(services, main), listener(5173, main))
-    assert given_out(after(seen)) == {"main": 5173}
+    assert env_ports(after(seen)) == {"main": 5173}
     assert web(seen) == {"main": (5173, services[0].ports)}
 
 
 def test_another_worktrees_server_is_in_the_way_also_when_it_is_down_again() -> None:
     main, other = worktree("main"), worktree("x")
     memory = after(observed(other, listener(5173, other)))
-    assert given_out(plan(observed(by(FREE, main, other)), memory).memory)["main"] == 5174
+    assert env_ports(plan(observed(by(FREE, main, other)), memory).memory)["main"] == 5174
 
 
 def test_a_port_that_another_worktree_declares_is_stepped_over() -> None:
     memory = after(observed(by(FREE, worktree("main"), worktree("x", declared(5173)))))
-    assert given_out(memory) == {"main": 5174, "x": 5173}
+    assert env_ports(memory) == {"main": 5174, "x": 5173}
 
 
 def test_a_declaration_of_its_own_is_in_nobodys_way() -> None:
     memory = after(observed(by(FREE, worktree("main", declared(5173)))))
-    assert (assigned(memory), given_out(memory)) == ({"main": 5173}, {"main": 5173})
+    assert (assigned(memory), env_ports(memory)) == ({"main": 5173}, {"main": 5173})
 
 
 def test_a_published_port_of_ones_own_container_is_in_nobodys_way() -> None:
@@ -174,12 +161,12 @@ def test_a_published_port_of_ones_own_container_is_in_nobodys_way() -> None:
 def test_nobody_steps_onto_a_port_that_is_meant_for_another() -> None:
     old, new = worktree("old", created=1), worktree("new", created=2)
     seen = observed(by(INDEX, worktree("main"), old, new), listener(5174, pid=7))
-    assert given_out(after(seen)) == {"main": 5173, "old": 5176, "new": 5175}
+    assert env_ports(after(seen)) == {"main": 5173, "old": 5176, "new": 5175}
 
 
 def test_reserved_ports_are_stepped_over() -> None:
     services = (ServiceSpec("web", WEB, ports="index", base=8080),)
-    assert given_out(after(observed(by(services, worktree("main"))))) == {"main": 8081}
+    assert env_ports(after(observed(by(services, worktree("main"))))) == {"main": 8081}
 
 
 def test_what_another_repository_was_told_is_stepped_over_though_nobody_looks_at_it() -> None:
@@ -195,47 +182,47 @@ def test_what_another_repository_was_told_is_stepped_over_though_nobody_looks_at
 def test_another_base_gives_other_ports(services: tuple[ServiceSpec, ...]) -> None:
     memory = after(observed(by(services, worktree("main"))))
     other = (replace(services[0], base=4000),)
-    assert given_out(plan(observed(by(other, worktree("main"))), memory).memory) == {"main": 4000}
+    assert env_ports(plan(observed(by(other, worktree("main"))), memory).memory) == {"main": 4000}
 
 
 def test_another_strategy_gives_another_port() -> None:
     memory = after(observed(worktree("main")))
     memory = plan(observed(by(INDEX, worktree("main"))), memory).memory
-    assert given_out(memory) == {"main": 5173}
-    assert given_out(plan(observed(worktree("main")), memory).memory) == {"main": service_port("web", "main")}
+    assert env_ports(memory) == {"main": 5173}
+    assert env_ports(plan(observed(worktree("main")), memory).memory) == {"main": service_port("web", "main")}
 
 
 def test_the_same_ports_with_the_server_up_and_down() -> None:
     tree = worktree("x")
     port = service_port("web", "x")
     for up in ((), (listener(port, tree),), (listener(5173, tree),)):
-        assert given_out(after(observed(tree, *up))) == {"x": port}
+        assert env_ports(after(observed(tree, *up))) == {"x": port}
 
 
 def test_a_declared_port_is_given_and_gives_way_when_the_file_no_longer_names_it() -> None:
     memory = after(observed(worktree("x", declared(3000))))
-    assert given_out(memory) == {"x": 3000}
-    assert given_out(plan(observed(worktree("x")), memory).memory) == {"x": service_port("web", "x")}
+    assert env_ports(memory) == {"x": 3000}
+    assert env_ports(plan(observed(worktree("x")), memory).memory) == {"x": service_port("web", "x")}
 
 
 def test_a_port_from_router_toml_is_given() -> None:
     seen = observed(repository(worktree("x", declared(3000)), overrides={"x": Override(ports={"web": 4000})}))
-    assert given_out(after(seen)) == {"x": 4000}
+    assert env_ports(after(seen)) == {"x": 4000}
 
 
 def test_an_inherited_or_bad_declaration_is_not_given_whoever_listens() -> None:
     main, tree = worktree("main", declared(3000)), worktree("x", declared(3000), declared("soon", service="api"))
     for up in ((), (listener(3000, tree),)):
         memory = after(observed(main, tree, *up))
-        assert given_out(memory)["x"] == service_port("web", "x")
-        assert given_out(memory, "api")["x"] == service_port("api", "x")
+        assert env_ports(memory)["x"] == service_port("web", "x")
+        assert env_ports(memory, "api")["x"] == service_port("api", "x")
 
 
 def test_of_two_that_declare_one_port_one_is_told_it_and_stays_told() -> None:
     old, new = worktree("old", declared(3000), created=1), worktree("new", declared(3000), created=2)
-    assert given_out(after(observed(old, new))) == {"old": 3000, "new": service_port("web", "new")}
+    assert env_ports(after(observed(old, new))) == {"old": 3000, "new": service_port("web", "new")}
     memory = after(observed(new), observed(old, new), observed(old, new, listener(3000, old)), observed(old, new))
-    assert given_out(memory) == {"old": service_port("web", "old"), "new": 3000}
+    assert env_ports(memory) == {"old": service_port("web", "old"), "new": 3000}
 
 
 def test_a_declaration_of_what_another_was_told_is_not_given() -> None:
@@ -243,7 +230,7 @@ def test_a_declaration_of_what_another_was_told_is_not_given() -> None:
     memory = after(observed(told_first))
     thief = worktree("evil", declared(service_port("web", "x")), created=1)
     memory = plan(observed(told_first, thief), memory).memory
-    assert given_out(memory) == {"x": service_port("web", "x"), "evil": service_port("web", "evil")}
+    assert env_ports(memory) == {"x": service_port("web", "x"), "evil": service_port("web", "evil")}
 
 
 def test_a_second_service_of_ones_own_that_declares_the_assigned_port_moves_it() -> None:
@@ -258,100 +245,14 @@ def test_a_second_service_of_ones_own_that_declares_the_assigned_port_moves_it()
 def test_assigned_ports_outlast_a_hidden_or_missing_worktree() -> None:
     main, tree = worktree("main"), worktree("x")
     memory = after(observed(by(FREE, main, tree)))
-    assert given_out(memory) == {"main": 5173, "x": 5174}
+    assert env_ports(memory) == {"main": 5173, "x": 5174}
     hidden = by(FREE, main, tree, worktree("y", created=3), overrides={"x": Override(hide=True)})
-    assert given_out(plan(observed(hidden), memory).memory) == {"main": 5173, "x": 5174, "y": 5175}
+    assert env_ports(plan(observed(hidden), memory).memory) == {"main": 5173, "x": 5174, "y": 5175}
 
 
 def test_other_strategies_have_no_hash_collisions() -> None:
     one, other = COLLIDING
     assert kinds(observed(by(INDEX, worktree(one, created=1), worktree(other, created=2)))) == {one: [], other: []}
-
-
-# What holds for every observation
-
-STRATEGIES = st.sampled_from(["hash", "index", "free"])
-
-
-@st.composite
-def strategic(draw: st.DrawFn) -> Observed:
-    """Observations as in the plan's own tests, each repository with strategies of its own."""
-    seen = draw(observations())
-    repositories = [replace(r, services=tuple(draw(_specs()))) for r in seen.repositories]
-    return replace(seen, repositories=tuple(repositories))
-
-
-def _specs() -> st.SearchStrategy[Iterable[ServiceSpec]]:
-    bases = st.sampled_from([3000, 8080, 65_535])
-    return st.tuples(*(
-        st.tuples(STRATEGIES, bases).map(
-            lambda pair, name=name, env=env: ServiceSpec(  # type: ignore[misc]
-                name, env, ports=pair[0], base=None if pair[0] == "hash" else pair[1]
-            )
-        )
-        for name, env in (("web", WEB), ("api", ("API_PORT",)))
-    ))  # fmt: skip
-
-
-def _told(memory: Memory, seen: Observed) -> list[int | None]:
-    """Return every port given; a worktree's own services may share one that its files declare."""
-    alive = {w.id for r in seen.repositories for w in r.worktrees}
-    return [port for k in memory.worktrees if k.id in alive for port in {s.env_port for s in k.services.values()}]
-
-
-@given(st.lists(strategic(), min_size=1, max_size=3))
-def test_no_two_worktrees_are_told_one_port_or_one_name_in_shared_servers(looks: list[Observed]) -> None:
-    memory = Memory()
-    for seen in looks:
-        memory = plan(seen, memory).memory
-        ports = _told(memory, seen)
-        assert len(set(ports)) == len(ports)
-        assert not set(ports) & seen.reserved
-        alive = {w.id for r in seen.repositories for w in r.worktrees if w.present}
-        kept = [k for k in memory.worktrees if k.id in alive]
-        assert len({k.project for k in kept}) == len({k.scope for k in kept}) == len(kept)
-
-
-@given(st.lists(strategic(), min_size=1, max_size=3))
-def test_a_second_look_gives_the_same(looks: list[Observed]) -> None:
-    memory = after(*looks)
-    assert plan(looks[-1], memory).memory == memory
-
-
-@given(strategic(), strategic())
-def test_an_assigned_port_stays_while_nothing_but_servers_change(before: Observed, other: Observed) -> None:
-    memory = after(before)
-    now = plan(replace(before, listeners=other.listeners), memory).memory
-    for kept, known in zip(now.worktrees, memory.worktrees, strict=True):
-        services = {name: service.assigned for name, service in known.services.items() if name in kept.services}
-        assert {name: kept.services[name].assigned for name in services} == services
-
-
-# Two who remember at once
-
-
-def test_what_a_command_gave_out_meanwhile_stands() -> None:
-    base = after(observed(by(FREE, worktree("main"))))
-    mine = plan(observed(by(FREE, worktree("main"), worktree("x"))), base).memory
-    theirs = plan(observed(by(FREE, worktree("main", common="/b/.git"))), base).memory
-    both = merged(base, mine, theirs)
-    assert sorted(filter(None, (k.services["web"].assigned for k in both.worktrees))) == [5173, 5174]
-    again = plan(observed(by(FREE, worktree("main"), worktree("x"))), both).memory
-    assert sorted(filter(None, (k.services["web"].assigned for k in again.worktrees))) == [5173, 5174, 5175]
-
-
-def test_what_has_left_does_not_come_back() -> None:
-    base = after(observed(worktree("main"), worktree("x")))
-    mine = plan(observed(worktree("main")), base).memory
-    assert merged(base, mine, base) == mine
-
-
-def test_a_command_forgets_nothing_that_the_watcher_saw() -> None:
-    tree = worktree("x")
-    seen = after(observed(tree, listener(4000, tree, program="next")))
-    looked = with_assignments(seen, plan(observed(tree), seen).memory)
-    [service] = [k.services["web"] for k in looked.worktrees]
-    assert (service.port, service.source, service.program) == (4000, "listener", "next")
 
 
 def test_a_port_that_a_rule_of_then_gave_is_no_hint_whose_server_that_is() -> None:

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from router.model import Container, Memory, Observed, Route, ServiceSpec
+from router.model import Container, Listener, Memory, Observed, Route, ServiceSpec
 from router.ports import service_port
+from router.routes.discovered import MOST
 from router.routes.plan import plan
 from tests.fakes import declared, listener, observed, repository, worktree
 
@@ -166,3 +167,41 @@ def test_services_of_router_toml_are_found_by_their_files_alone() -> None:
     specs = (ServiceSpec("web", ("PORT",)), ServiceSpec("docs", ("DOCS_PORT",)))
     seen = observed(repository(tree, services=specs), listener(4400, tree), listener(5173, tree))
     assert ports(seen) == {"web": (5173, "listener"), "docs": (4400, "env:.env.local")}
+
+
+# A worktree with very many servers
+
+
+def many(count: int, first: int = 20_000, **rest: object) -> list[Listener]:
+    return [listener(first + n, TREE, **rest) for n in range(count)]  # type: ignore[arg-type]
+
+
+def test_twenty_ports_of_a_worktree_are_looked_at() -> None:
+    assert MOST == 20
+    assert kinds(observed(TREE, *many(20, serves="http"))) == ["ambiguous-port"]
+    [problem] = [p for p in one(observed(TREE, *many(363, serves="http"))).problems if p.kind == "too-many"]
+    assert (problem.severity, problem.service) == ("warning", None)
+    assert "363" in problem.message
+    assert "20" in problem.message
+
+
+def test_of_very_many_ports_the_lowest_are_looked_at() -> None:
+    page = listener(19_999, TREE, serves="html")
+    assert ports(observed(TREE, page, *many(100)))["web"] == (19_999, "listener")
+    beyond = listener(20_500, TREE, serves="html")
+    assert ports(observed(TREE, beyond, *many(100)))["web"] == (WEB, "hash")
+
+
+def test_of_very_many_ports_those_that_something_points_to_are_looked_at_first() -> None:
+    tree = worktree("x", declared(60_000))
+    page, api = listener(60_000, tree), listener(60_001, tree, serves="http")
+    seen = observed(tree, page, api, *many(100))
+    assert ports(seen)["web"] == (60_000, "env:.env.local")
+    last_seen = plan(observed(TREE, listener(60_001, TREE)), Memory()).memory
+    assert ports(observed(TREE, listener(60_001, TREE, serves="html"), *many(100)), last_seen)["web"][0] == 60_001
+
+
+def test_a_bound_on_ports_leaves_the_other_worktrees_alone() -> None:
+    other = worktree("y", created=2)
+    found = plan(observed(TREE, other, listener(5173, other), *many(100)), Memory()).table.routes
+    assert {route.name: [p.kind for p in route.problems] for route in found}["y"] == []

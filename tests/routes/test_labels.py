@@ -1,27 +1,18 @@
 """Who has which name: the collision, alias, detached and repository rules of the contract."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from router.model import Memory, Observed, Override, Problem, Route
+from router.model import Memory, Observed, Override, Problem
 from router.naming import hash3
 from router.routes.plan import plan
 from tests.fakes import observed, repository, worktree
+from tests.routes.looks import NOTHING, after, names, routes
 
 CONTRACT = json.loads((Path(__file__).parents[1] / "contract" / "naming.json").read_text())
-NOTHING = Memory()
-
-
-def routes(seen: Observed, memory: Memory = NOTHING) -> dict[str | None, Route]:
-    """Return the routes by path."""
-    return {route.worktree.path: route for route in plan(seen, memory).table.routes}
-
-
-def names(seen: Observed, memory: Memory = NOTHING) -> dict[str | None, str]:
-    """Return the labels by branch."""
-    return {route.worktree.branch: route.name for route in plan(seen, memory).table.routes}
 
 
 def collisions(seen: Observed, memory: Memory = NOTHING) -> dict[str, list[Problem]]:
@@ -32,7 +23,7 @@ def collisions(seen: Observed, memory: Memory = NOTHING) -> dict[str, list[Probl
 
 
 @pytest.mark.parametrize("case", CONTRACT["collision_cases"], ids=lambda case: case["branches_oldest_first"][0])
-def test_the_newcomer_of_a_collision_gets_the_suffix(case: dict[str, dict[str, str]]) -> None:
+def test_the_newer_worktree_of_a_collision_gets_the_suffix(case: dict[str, dict[str, str]]) -> None:
     aged = [worktree(b, created=n, admin=str(n)) for n, b in enumerate(case["branches_oldest_first"], 1)]
     assert names(observed(*reversed(aged))) == case["labels"]
 
@@ -48,7 +39,7 @@ def test_among_equally_old_worktrees_the_path_decides() -> None:
     assert names(observed(one, other))["a-b"] == "a-b"
 
 
-def test_the_newcomer_alone_shows_the_collision_with_both_paths() -> None:
+def test_only_the_newer_worktree_shows_the_collision_with_both_paths() -> None:
     one, other = worktree("a/b", path="/1", created=1), worktree("a-b", path="/2", created=2, admin="y")
     shown = collisions(observed(one, other))
     assert shown["a-b"] == []
@@ -112,6 +103,107 @@ def test_of_two_directories_of_one_name_the_older_has_the_alias() -> None:
     found = routes(observed(one, other))
     assert found["/2/shop"].aliases == ("shop",)
     assert found["/1/shop"].aliases == ()
+
+
+# Names that stay with their worktree
+
+OLD = worktree("feature/x", path="/w/shop-feature-x", created=5)  # label feature-x, alias shop-feature-x
+EVIL = worktree("evil", path="/w/evil", admin="evil", created=1)
+RENAMED = worktree("shop-feature-x", path="/w/evil", admin="evil", created=1)
+
+
+def test_a_renamed_branch_takes_over_no_live_alias() -> None:
+    memory = after(observed(OLD, EVIL))
+    found = routes(observed(OLD, RENAMED), memory)
+    assert found[OLD.path].names == ("feature-x", "shop-feature-x")
+    assert found[EVIL.path].names == (f"shop-feature-x-{hash3('shop-feature-x')}", "evil")
+
+
+def test_a_new_label_takes_no_live_alias_whoever_is_older() -> None:
+    for created in (1, 9):
+        new = worktree("shop-feature-x", path="/w/new", created=created)
+        found = routes(observed(OLD, new), after(observed(OLD)))
+        assert found[OLD.path].names == ("feature-x", "shop-feature-x")
+        assert found["/w/new"].name == f"shop-feature-x-{hash3('shop-feature-x')}"
+
+
+def test_a_collision_with_an_alias_shows_both_paths() -> None:
+    memory = after(observed(OLD, EVIL))
+    [problem] = collisions(observed(OLD, RENAMED), memory)[f"shop-feature-x-{hash3('shop-feature-x')}"]
+    assert OLD.path in problem.message
+    assert EVIL.path in problem.message
+
+
+def test_a_name_in_router_toml_takes_over_no_live_name() -> None:
+    memory = after(observed(OLD, EVIL))
+    for name in ("feature-x", "shop-feature-x"):
+        seen = observed(repository(OLD, EVIL, overrides={"evil": Override(name=name)}))
+        assert routes(seen, memory)[OLD.path].names == ("feature-x", "shop-feature-x")
+
+
+def test_a_new_alias_takes_over_no_live_alias() -> None:
+    older = worktree("b", path="/other/shop-feature-x", created=1)
+    found = routes(observed(older, OLD), after(observed(OLD)))
+    assert found[OLD.path].aliases == ("shop-feature-x",)
+    assert found[older.path].aliases == ()
+
+
+def test_a_worktree_may_have_its_own_alias_as_its_label() -> None:
+    switched = worktree("shop-feature-x", path=OLD.path, admin=OLD.id.admin, created=5)
+    assert routes(observed(switched), after(observed(OLD)))[OLD.path].names == ("shop-feature-x",)
+
+
+def test_what_was_a_label_stays_with_its_directory_as_an_alias() -> None:
+    before = worktree("foo", path="/w/foo", admin="w", created=5)
+    now = worktree("bar", path="/w/foo", admin="w", created=5)
+    thief = worktree("foo", path="/w/thief", created=1)
+    found = routes(observed(now, thief), after(observed(before)))
+    assert found["/w/foo"].names == ("bar", "foo")
+    assert found["/w/thief"].name == f"foo-{hash3('foo')}"
+
+
+def test_an_alias_ends_when_the_directory_is_moved() -> None:
+    moved = worktree("feature/x", path="/w/elsewhere", created=5)
+    assert routes(observed(moved), after(observed(OLD)))["/w/elsewhere"].names == ("feature-x", "elsewhere")
+
+
+def test_aliases_stay_after_a_restart_without_a_memory_of_them() -> None:
+    known = after(observed(OLD))
+    written_by_0_1_0 = Memory(worktrees=tuple(replace(each, aliases=(), path="") for each in known.worktrees))
+    assert routes(observed(OLD), written_by_0_1_0)[OLD.path].names == ("feature-x", "shop-feature-x")
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        observed(repository(OLD, EVIL, overrides={"feature/x": Override(hide=True)})),
+        observed(replace(OLD, present=False), EVIL),
+        observed(replace(OLD, same_as=EVIL.path), EVIL),
+        observed(repository(EVIL, answered=False)),
+        observed(repository()),
+    ],
+    ids=["hidden", "missing", "a-link", "git-did-not-answer", "git-never-answered"],
+)
+def test_the_names_of_a_worktree_that_is_there_unrouted_are_nobody_elses(away: Observed) -> None:
+    memory = after(observed(OLD, EVIL))
+    looks = [replace(seen, repositories=(*seen.repositories, repository(worktree("shop-feature-x", common="/c/.git"),
+             worktree("feature-x", common="/c/.git")))) for seen in (away, replace(away, now=1e6))]  # fmt: skip
+    for seen in looks:
+        planned = plan(seen, memory)
+        taken = {name for route in planned.table.routes for name in route.names}
+        assert not taken & {"feature-x", "shop-feature-x"}
+        assert planned.memory.gone == ()
+        memory = planned.memory
+    assert routes(observed(OLD, EVIL), memory)[OLD.path].names == ("feature-x", "shop-feature-x")
+
+
+def test_a_name_that_was_given_away_while_nobody_looked_stays_with_who_has_it() -> None:
+    first = repository(worktree("main"))
+    second = repository(worktree("main", common="/b/.git"), name="blog")
+    memory = after(observed(first), observed(second))
+    found = routes(observed(first, second), memory)
+    assert found["/b.main"].name == "main"
+    assert found["/r.main"].name == "shop-main"
 
 
 def test_a_detached_worktree_is_called_like_its_directory() -> None:

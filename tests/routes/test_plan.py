@@ -3,41 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from router.model import Container, Listener, Memory, Observed, Override, Problem, RouteTable, Worktree
+from router.model import Listener, Memory, Observed, Override, Problem, RouteTable, Worktree
 from router.ports import hash_port, service_port
 from router.routes.plan import plan
-from router.routes.sockets import sockets
 from tests.fakes import declared, listener, observed, repository, worktree
-
-WEB, API = service_port("web", "x"), service_port("api", "x")
-COLLIDING = "feature-104", "feature-168"  # see test_the_pair_of_this_file_collides
-
-
-def web(seen: Observed, memory: Memory | None = None) -> dict[str, tuple[int, str]]:
-    """Return port and source of each worktree's web, by label."""
-    table = plan(seen, memory or Memory()).table
-    return {route.name: (route.services[0].port, route.services[0].source) for route in table.routes}
-
-
-def problems(seen: Observed, memory: Memory | None = None) -> dict[str, list[Problem]]:
-    table = plan(seen, memory or Memory()).table
-    return {route.name: list(route.problems) for route in table.routes}
-
-
-def kinds(seen: Observed, memory: Memory | None = None) -> dict[str, list[str]]:
-    return {name: [problem.kind for problem in found] for name, found in problems(seen, memory).items()}
-
-
-def after(*looks: Observed) -> Memory:
-    """Return what is remembered after these looks."""
-    memory = Memory()
-    for seen in looks:
-        memory = plan(seen, memory).memory
-    return memory
-
+from tests.routes.looks import API, COLLIDING, WEB, after, kinds, problems, web
 
 # What a file says
 
@@ -431,94 +402,6 @@ def test_a_thousand_worktrees_have_a_port_each() -> None:
     table = plan(observed(*trees), Memory()).table
     ports = [service.port for route in table.routes for service in route.services]
     assert len(set(ports)) == 2000
-
-
-# What holds for every observation
-
-PORTS = st.sampled_from([3000, 3001, WEB, WEB + 1, API, 8080, 2019, 9229])
-BRANCHES = st.sampled_from(["main", "x", "X", "y", "feature/y", *COLLIDING]) | st.none()
-
-
-@st.composite
-def observations(draw: st.DrawFn) -> Observed:
-    """Worktrees that get in each other's way: few ports, colliding names, listeners of anybody."""
-    branches = draw(st.lists(BRANCHES, min_size=1, max_size=4))
-    found = []
-    for place, branch in enumerate(branches):
-        declarations = st.builds(declared, PORTS | st.just("soon"), service=st.sampled_from(["web", "api"]))
-        found.append(
-            worktree(
-                branch, *draw(st.lists(declarations, max_size=2)), path=f"/w/{place % 2}/t", created=place,
-                admin=str(place), main=place == 0, common=draw(st.sampled_from(["/r/.git", "/b/.git"])),
-                present=draw(st.integers(0, 9)) > 0,
-            )
-        )  # fmt: skip
-    found = [replace(tree, path=f"{tree.path}{place}") if place > 1 else tree for place, tree in enumerate(found)]
-    at = st.tuples(PORTS, st.sampled_from(["127.0.0.1", "::1"]))
-    ports = draw(st.dictionaries(at, st.sampled_from([None, *found]), max_size=5))
-    serves = st.sampled_from([None, "http", "html"])
-    listeners = [listener(port, of, address=a, serves=draw(serves)) for (port, a), of in ports.items()]
-    containers = draw(
-        st.dictionaries(st.tuples(st.sampled_from(found), st.sampled_from(["web", "docs"])), PORTS, max_size=2)
-    )
-    commons: dict[str, list[Worktree]] = {}
-    for tree in found:
-        commons.setdefault(tree.id.common_dir, []).append(tree)
-    overrides = draw(st.dictionaries(BRANCHES.filter(bool), st.builds(Override, name=st.sampled_from([None, "x", "é"]),
-                     hide=st.integers(0, 5).map(lambda n: n == 0),
-                     ports=st.dictionaries(st.just("web"), PORTS, max_size=1)), max_size=1))  # fmt: skip
-    return observed(
-        *(repository(*trees, overrides=overrides) for trees in commons.values()), *listeners,
-        containers=tuple(Container(tree.path, service, "c-1", port) for (tree, service), port in containers.items()),
-    )  # fmt: skip
-
-
-@given(st.lists(observations(), min_size=1, max_size=3))
-def test_no_host_ever_shows_another_worktrees_pages(looks: list[Observed]) -> None:
-    memory = Memory()
-    for seen in looks:
-        planned = plan(seen, memory)
-        memory = planned.memory
-        held = sockets(seen).owners
-        whose: dict[int, set[str]] = {}
-        for route in planned.table.routes:
-            for service in route.services:
-                paths = held.get(service.port, frozenset())
-                assert not paths or route.worktree.path in paths
-                assert service.port not in seen.reserved
-                whose.setdefault(service.port, set()).add(route.worktree.path)
-        assert all(len(paths) == 1 or paths <= held.get(port, frozenset()) for port, paths in whose.items())
-
-
-@given(st.lists(observations(), min_size=1, max_size=3))
-def test_names_are_never_given_twice(looks: list[Observed]) -> None:
-    memory = Memory()
-    for seen in looks:
-        planned = plan(seen, memory)
-        memory = planned.memory
-        names = [name for route in planned.table.routes for name in route.names]
-        assert len(set(names)) == len(names)
-
-
-@given(st.lists(observations(), min_size=1, max_size=3))
-def test_a_second_look_at_the_same_changes_nothing(looks: list[Observed]) -> None:
-    for seen in looks:
-        first = plan(seen, after(*looks[: looks.index(seen)]))
-        second = plan(seen, first.memory)
-        assert second.table == first.table
-        assert second.memory == first.memory
-
-
-@given(observations(), observations())
-def test_what_was_routed_keeps_its_name_while_it_lives(before: Observed, now: Observed) -> None:
-    first = plan(before, Memory())
-    second = plan(now, first.memory)
-    kept = {(k.id, k.branch, k.wanted): k.label for k in first.memory.worktrees}
-    for known in second.memory.worktrees:
-        if (known.id, known.branch, known.wanted) in kept and any(
-            r.worktree.id == known.id for r in first.table.routes
-        ):
-            assert known.label == kept[known.id, known.branch, known.wanted]
 
 
 def test_a_server_that_moved_out_of_a_strangers_way_is_routed_and_stays_so_while_it_is_down() -> None:

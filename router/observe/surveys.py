@@ -170,7 +170,8 @@ def _unanswered(common: str, before: Repository | None, kind: str, message: str,
     place = f"{shown(common)}: "
     known = before or Repository(git.name(Path(common)), common, common, ())
     others = (problem for problem in known.problems if not problem.message.startswith(place))
-    return replace(known, problems=(*others, Problem(kind, f"{place}{shown(message)}; its routes stay", hint)))
+    problem = Problem(kind, f"{place}{shown(message)}; its routes stay", hint)
+    return replace(known, answered=False, problems=(*others, problem))
 
 
 def _slow(common: str, before: Repository | None) -> Repository:

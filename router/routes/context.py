@@ -65,8 +65,8 @@ def plan_context(observed: Observed, memory: Memory) -> PlanContext:
     remembered, left = surviving(observed, memory), gone(observed, memory)
     routed, listening = routable(observed.repositories), sockets(observed)
     titles = repository_names(observed.repositories, remembered.values())
-    common_dirs = {repository.common_dir for repository in observed.repositories}
-    reserved = reserved_names(routed, remembered, left, observed=common_dirs, now=observed.now)
+    served = {*memory.repositories, *(repository.common_dir for repository in observed.repositories)}
+    reserved = reserved_names(routed, remembered, left, served=served, now=observed.now)
     names = labels.names(routed, remembered, reserved, repositories=titles)
     numbers = identities(routed, remembered, names=names, repositories=titles)
     containers = _by_worktree(observed.containers)

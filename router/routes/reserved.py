@@ -14,7 +14,7 @@ from router.routes.routable import Routable, override
 class ReservedNames:
     """Names that no route has.
 
-    `unrouted` are those of worktrees that are hidden or missing, or of a repository that git did not answer for.
+    `unrouted` are those of worktrees that are hidden or missing, or of a served repository that has not answered.
     `rows` are those of numbered checkouts that nobody looks at now, by row: they will be routed side by side.
     `gone` are those of worktrees that have been gone for a short while.
     """
@@ -38,10 +38,10 @@ def reserved_names(
     kept: Mapping[WorktreeId, RememberedWorktree],
     gone: Iterable[GoneWorktree],
     *,
-    observed: Collection[str],
+    served: Collection[str],
     now: float,
 ) -> ReservedNames:
-    """Return the names that are reserved; `observed` are the common directories of the repositories in question."""
+    """Return the names that are reserved; `served` are the common directories of the repositories that are served."""
     ids = {worktree.id for _, worktree in routed}
     unrouted: dict[str, WorktreeId] = {}
     rows: dict[str, dict[str, WorktreeId]] = {}
@@ -49,7 +49,7 @@ def reserved_names(
         if known.id in ids:
             continue
         names = dict.fromkeys(names_of(known), known.id)
-        if known.id.common_dir in observed:
+        if known.id.common_dir in served:
             unrouted |= names
         elif of := row(known.id.common_dir.removesuffix("/.git")):
             rows.setdefault(of, {}).update(names)

@@ -197,6 +197,13 @@ def test_the_names_of_a_worktree_that_is_there_unrouted_are_nobody_elses(away: O
     assert routes(observed(OLD, EVIL), memory)[OLD.path].names == ("feature-x", "shop-feature-x")
 
 
+def test_the_names_of_a_repository_that_is_served_and_was_not_seen_yet_are_nobody_elses() -> None:
+    other = observed(repository(worktree("feature-x", common="/b/.git"), name="blog"))
+    memory = after(observed(OLD))
+    assert names(other, memory) == {"feature-x": "feature-x"}
+    assert names(other, replace(memory, repositories=("/b/.git", "/r/.git"))) == {"feature-x": "blog-feature-x"}
+
+
 def test_a_name_that_was_given_away_while_nobody_looked_stays_with_who_has_it() -> None:
     first = repository(worktree("main"))
     second = repository(worktree("main", common="/b/.git"), name="blog")

@@ -3,6 +3,8 @@
 import functools
 import re
 import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import quote
 
 MAX_LABEL = 63  # RFC 1035 section 2.3.4
@@ -58,9 +60,56 @@ def host_port(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+@dataclass(frozen=True, slots=True)
+class HostForm:
+    """One form of the host of a service; `{name}` stands for the label or alias of the worktree.
+
+    `tag` is what a tag calls that very host. `pattern` is the regular expression of the hosts of this form, Go's and
+    Python's, and its group 1 is the name; None for `web`, whose hosts are all those of no other form.
+    """
+
+    service: str
+    host: str
+    tag: str
+    pattern: str | None = None
+
+    def host_of(self, name: str) -> str:
+        """Return the host of this form."""
+        return self.host.format(name=name)
+
+    def tag_of(self, name: str) -> str:
+        """Return what a tag calls the host of this form."""
+        return self.tag.format(name=name)
+
+
+def host_forms(service: str) -> tuple[HostForm, ...]:
+    """Return every form of a service's host, its own first.
+
+    `web` has the worktree's host; any other service has one on the same site as the page, so that cookies are
+    shared, and one of a single label, which may have other names (tenants) in front of it.
+    """
+    if service == "web":
+        return (HostForm("web", "{name}.localhost", "{name}"),)
+    return (
+        HostForm(service, f"{service}.{{name}}.localhost", f"{{name}}--{service}",
+                 rf"^{service}\.([a-z0-9-]+)\.localhost$"),
+        HostForm(service, f"{{name}}--{service}.localhost", f"{{name}}---{service}",
+                 rf"^(?:.*\.)?([a-z0-9-]+)--{service}\.localhost$"),
+    )  # fmt: skip
+
+
 def service_host(name: str, service: str) -> str:
     """Return the host of a worktree's service; `web` has the worktree's own."""
-    return f"{name}.localhost" if service == "web" else f"{service}.{name}.localhost"
+    return host_forms(service)[0].host_of(name)
+
+
+def read_host(host: str, services: Iterable[str]) -> tuple[str, str]:
+    """Return the name and the service that a host below `localhost` asks for."""
+    for service in sorted(set(services) - {"web"}):
+        for form in host_forms(service):
+            if form.pattern and (match := re.match(form.pattern, host)):
+                return match[1], service
+    return host.split(".")[-2], "web"
 
 
 def shown(text: str) -> str:

@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.naming import hash3, host_port, is_label, label, origin, service_host, shown, suffixed
+from router.naming import (
+    hash3,
+    host_forms,
+    host_port,
+    is_label,
+    label,
+    origin,
+    read_host,
+    service_host,
+    shown,
+    suffixed,
+)
 
 CONTRACT = json.loads((Path(__file__).parent / "contract" / "naming.json").read_text())
 FROM_GIT = st.text() | st.binary().map(lambda data: data.decode("utf-8", "surrogateescape"))
@@ -102,3 +113,30 @@ def test_an_ipv6_literal_has_brackets_in_front_of_a_port() -> None:
     assert host_port("::1", 3000) == "[::1]:3000"
     assert host_port("127.0.0.1", 3000) == "127.0.0.1:3000"
     assert host_port("host.docker.internal", 80) == "host.docker.internal:80"
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        ("feature-x.localhost", ("feature-x", "web")),
+        ("api.feature-x.localhost", ("feature-x", "api")),
+        ("feature-x--api.localhost", ("feature-x", "api")),
+        ("tenant.feature-x--api.localhost", ("feature-x", "api")),
+        ("tenant.feature-x.localhost", ("feature-x", "web")),
+        ("a.api.feature-x.localhost", ("feature-x", "web")),
+        ("docs.feature-x.localhost", ("feature-x", "web")),
+        ("feature-x--docs.localhost", ("feature-x--docs", "web")),
+        ("web.feature-x.localhost", ("feature-x", "web")),
+    ],
+)
+def test_a_host_asks_for_a_service_of_a_name(host: str, asked: tuple[str, str]) -> None:
+    assert read_host(host, ["web", "api"]) == asked
+
+
+@pytest.mark.parametrize("service", ["web", "api", "api-2"])
+def test_every_form_of_a_services_host_is_read_as_that_service(service: str) -> None:
+    forms = host_forms(service)
+    assert forms[0].host_of("feature-x") == service_host("feature-x", service)
+    assert len({form.tag_of("feature-x") for form in forms}) == len(forms)
+    for form in forms:
+        assert read_host(form.host_of("feature-x"), ["web", "api", "api-2"]) == ("feature-x", service)

@@ -5,7 +5,8 @@ const answer = location.hash.slice(1);
 if (answer) {
   const states = new URLSearchParams(answer).getAll("state");
   const query = states.map((state) => `state=${encodeURIComponent(state)}`).join("&");
-  // The app gets the state that it made: no host can strip a tag from a fragment
-  const own = answer.replace(/(^|&)(state=)WT1\.[a-z0-9-]+\.(?=[^&])/, "$1$2");
+  // The app gets the state that it made, without the tag: no server can take it off a fragment
+  const tagged = new RegExp(`(^|&)(state=)${document.currentScript.dataset.tag}(?=[^&])`);
+  const own = answer.replace(tagged, "$1$2");
   location.replace(`/.router/relay${location.pathname}${query && `?${query}`}#${own}`);
 }

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
-from router.caddy import callback_rules
+from router.caddy import callback_rules, tag
 from router.errors import SettingsError
 from router.model import Route, RouteTable, Service
-from router.naming import host_port, origin
+from router.naming import host_forms, host_port, origin
 
 MARK = "# Made by worktree-router from the route table; changes here are overwritten."
 
 
 MARK_LOG = "worktree-router"
 """The name of a log that nothing is written to: the mark that stays in what Caddy makes of the text."""
+BLOCKED = "127.0.0.1:0"
+"""Where a blocked service is: nobody can listen on port 0, so that dialling it fails at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,9 @@ def render(table: RouteTable, site: Site, *, templates: Mapping[str, str], name:
         ],
         any_tls=any(service.tls for route in table.routes for service in route.services),
         callback_pattern=callback_rules.path_pattern(paths),
-        label=callback_rules.LABEL,
+        label=tag.LABEL,
+        tag=tag,
+        forms=[form for service in services for form in host_forms(service)],
         state_name=callback_rules.STATE,
         redirect_uri_pattern=callback_rules.redirect_uri_pattern(origin("localhost", site.port), paths),
     )
@@ -147,6 +151,8 @@ def _rows(table: RouteTable, services: Sequence[str], site: Site) -> Iterator[Ro
 def _cell(service: Service | None, site: Site) -> Cell:
     if service is None:
         return Cell("", "")
+    if service.blocked:
+        return Cell(BLOCKED, quoted(service.source))
     dial = host_port(site.upstream_host or service.address, service.port)
     return Cell(f"https/{dial}" if service.tls else dial, quoted(service.source))
 

@@ -5,22 +5,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
+from router.caddy.tag import LABEL, TEXT, split
 from router.model import Route, RouteTable
-from router.naming import PATH_SEGMENT, check_callback_path, origin, service_host
+from router.naming import PATH_SEGMENT, check_callback_path, host_forms, origin
 
 BAD_REQUEST = 400
 MAX_STATE = 4096
 MAX_URI = 16_384  # the dev servers behind us stop at 16 KiB of headers
 MAX_FORM = 262_144
 
-LABEL = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 NONCE = r"[A-Za-z0-9._~-]+"
-TEXT = r"[\x20-\x7e]"  # RFC 6749 appendix A.5: what a state may consist of
 
 # The name `state` in a query, as Go and every other reader of forms decodes it
 STATE = "".join(f"(?:{letter}|%{ord(letter):x})" for letter in "state")
 
-_TAGGED = re.compile(rf"WT1\.({LABEL}(?:---?{LABEL})?)\.({TEXT}+)")
 _FIRST = re.compile(rf"({LABEL})(?:\.{NONCE})?")
 _LAST = re.compile(rf"{TEXT}*([|;.])({LABEL})")
 _FORM = re.compile(r"application/x-www-form-urlencoded[ \t]*(?:;|$)", re.IGNORECASE)
@@ -92,21 +90,18 @@ def destinations(table: RouteTable, *, port: int, target: str = "host") -> dict[
 
 def home(route: Route, *, port: int, target: str) -> str:
     """Return the origin that a state which names a worktree leads to."""
-    return origin(f"{route.name}.localhost", port) if target == "host" else f"http://localhost:{route.services[0].port}"
+    web = route.services[0]
+    at_host = target == "host" or web.blocked  # at its port somebody else would get the code
+    return origin(f"{route.name}.localhost", port) if at_host else f"http://localhost:{web.port}"
 
 
 def _destinations(route: Route, port: int, target: str) -> Iterator[tuple[str, Destination]]:
     # The dev server's own port strips no tag: a tagged state goes to the host in either case
     there = home(route, port=port, target=target)
     for name in route.names:
-        for service in route.services:
-            own = origin(service_host(name, service.name), port)
-            if service.name == "web":
-                yield name, Destination(route.name, own, there)
-            else:
-                one_label = origin(f"{name}--{service.name}.localhost", port)
-                yield f"{name}--{service.name}", Destination(route.name, own, there)
-                yield f"{name}---{service.name}", Destination(route.name, one_label, there)
+        for form in (form for service in route.services for form in host_forms(service.name)):
+            yield form.tag_of(name), Destination(route.name, origin(form.host_of(name), port), there)
+        yield f"{name}--web", Destination(route.name, origin(f"{name}.localhost", port), there)
 
 
 def decide(request: Request, *, paths: Iterable[str], live: Mapping[str, Destination]) -> Decision | None:
@@ -151,12 +146,12 @@ def _refused(request: Request, *, relayed: bool) -> tuple[int, str] | None:
 def _routed(state: str, live: Mapping[str, Destination], *, status: int, rest: str) -> Decision:
     if len(state) > MAX_STATE:
         return Decision(404, "chooser", f"the state is longer than {MAX_STATE} characters")
-    tag = _TAGGED.fullmatch(state)
-    if tag:
+    if tagged := split(state):
         # The name that the sign-in began on, service and alias included: its cookies are there
-        destination, rule = live.get(tag[1]), f"the tag WT1.{tag[1]} names the host that the sign-in began on"
+        name, _ = tagged
+        destination, rule = live.get(name), f"the tag names {name}, the host that the sign-in began on"
         if destination is None:
-            return Decision(404, "chooser", f"the tag names {tag[1]}, which is not live")
+            return Decision(404, "chooser", f"the tag names {name}, which is not live")
         return Decision(status, "redirect", rule, destination.label, destination.origin, rest)
     found = [(destination, rule) for name, rule in _candidates(state) if (destination := live.get(name))]
     if not found:
@@ -173,12 +168,6 @@ def _candidates(state: str) -> Iterator[tuple[str, str]]:
         yield first[1], "the state is the name" if first[0] == first[1] else "the state is the name, '.' and a nonce"
     if last:
         yield last[2], f"the name follows the last '{last[1]}' of the state"
-
-
-def original(state: str) -> str:
-    """Return the state as its app made it: without the router's tag."""
-    tag = _TAGGED.fullmatch(state)
-    return tag[2] if tag else state
 
 
 def _states(sent: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 from router.caddy.callback_rules import Decision, Request, decide, destinations
 from router.errors import UsageError
 from router.model import Route, RouteTable, Service
-from router.naming import host_port, origin, service_host, shown
+from router.naming import host_port, origin, read_host, service_host, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _other_host(host: str, path: str, table: RouteTable, port: int) -> Explanati
         return Explanation((f"421: {shown(host)} is neither localhost nor below it",), routed=False)
     if path.startswith("/.router/"):
         return _ROUTERS
-    name, asked = _named(host, {service.name for route in table.routes for service in route.services})
+    name, asked = read_host(host, {service.name for route in table.routes for service in route.services})
     route = _route(name, table)
     if route is None:
         return Explanation((f"404: no worktree is called {shown(name)!r}",), routed=False)
@@ -98,15 +98,6 @@ def _other_host(host: str, path: str, table: RouteTable, port: int) -> Explanati
     elif in_front and target.name == "web":
         rule = f"a name in front of {route.name} leads to its web"
     return Explanation(_target(route, target, rule, port), routed=True)
-
-
-def _named(host: str, services: Iterable[str]) -> tuple[str, str]:
-    """Return the name and the service that a host asks for, as the map of `caddy/worktrees.j2` does."""
-    for service in sorted(set(services) - {"web"}):
-        for form in (rf"{service}\.([a-z0-9-]+)", rf"(?:.*\.)?([a-z0-9-]+)--{service}"):
-            if match := re.fullmatch(rf"{form}\.localhost", host):
-                return match[1], service
-    return host.split(".")[-2], "web"
 
 
 def _mounted(route: Route, path: str) -> Service | None:

@@ -1,13 +1,17 @@
 """The route table as a Caddyfile.
 
-The expected texts are in `golden/`, one file a case. After a wanted change of the templates, write them anew with
-`pytest tests/test_caddyfile.py --rewrite-golden` and read the difference before it is committed.
+What is expected is in `golden/`: one whole Caddyfile, and for every other case what differs from it. After a wanted
+change of the templates, rewrite them with `pytest tests/caddy/test_caddyfile.py --rewrite-golden` and read the
+difference before it is committed.
 """
 
+import difflib
+import json
 import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -28,11 +32,13 @@ FULL = route(
     service("api", 13315, address="::1", source="listener"),
     aliases=("shop-feature-x",),
 )
+SEVERAL = (FULL, route("main"), route("docs-only", service("web", 3000), service("docs", 3001)))
+WHOLE = "several"
 CASES: dict[str, tuple[RouteTable, Site]] = {
+    WHOLE: (table(*SEVERAL), SITE),
     "nothing": (table(), SITE),
     "one": (table(route("main", service("web", 19410), service("api", 11193))), SITE),
-    "several": (table(FULL, route("main"), route("docs-only", service("web", 3000), service("docs", 3001))), SITE),
-    "tls": (table(route("main", service("web", 3000, tls=True)), FULL), SITE),
+    "tls": (table(*SEVERAL, route("secure", service("web", 3000, tls=True))), SITE),
     "mounts": (
         table(
             route("a", service("web", 3000), service("api", 4000, path="/api"), service("v2", 4001, path="/api/v2.0")),
@@ -40,15 +46,16 @@ CASES: dict[str, tuple[RouteTable, Site]] = {
         ),
         SITE,
     ),
-    "container": (table(route("main", service("web", 32768, source="container:shop-web-1"))), SITE),
-    "port-80": (table(FULL), replace(SITE, port=80)),
-    "handed-over": (table(FULL), replace(SITE, bind=("fd/3", "fd/4"), log="/s/my logs/caddy.log")),
+    "container": (table(*SEVERAL, route("x", service("web", 32768, source="container:shop-web-1"))), SITE),
+    "blocked": (table(*SEVERAL, route("x", service("web", 3000, blocked=True))), SITE),
+    "port-80": (table(*SEVERAL), replace(SITE, port=80)),
+    "handed-over": (table(*SEVERAL), replace(SITE, bind=("fd/3", "fd/4"), log="/s/my logs/caddy.log")),
     "callbacks": (
-        table(FULL, callback_paths=("/api/auth/callback/*",)),
+        table(*SEVERAL, callback_paths=("/api/auth/callback/*",)),
         replace(SITE, callback_target="port", callback_paths=("/auth/callback", "/login/cb.php")),
     ),
     "elsewhere": (
-        table(FULL),
+        table(*SEVERAL),
         replace(
             SITE,
             bind=("0.0.0.0",),
@@ -58,7 +65,7 @@ CASES: dict[str, tuple[RouteTable, Site]] = {
             persist=True,
         ),
     ),
-    "access-log": (table(), replace(SITE, access_log="/s/my logs/access.log")),
+    "access-log": (table(*SEVERAL), replace(SITE, access_log="/s/my logs/access.log")),
 }
 
 
@@ -71,16 +78,37 @@ def caddy(*args: str, text: str) -> str:
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
 
 
+def golden(case: str) -> tuple[Path, str]:
+    """Return the golden file of a case and what it should hold: the text, or what differs from the whole one."""
+    text = rendered(*CASES[case])
+    if case == WHOLE:
+        return GOLDEN / f"{case}.caddyfile", text
+    return GOLDEN / f"{case}.diff", difference(rendered(*CASES[WHOLE]), text)
+
+
+def difference(whole: str, text: str) -> str:
+    """Return a unified diff whose hunks say which block they are in, not at which lines: those change with others."""
+    before, after = whole.splitlines(keepends=True), text.splitlines(keepends=True)
+    lines = list(difflib.unified_diff(before, after, n=1))[2:]
+    return "".join(_located(line, before) if line.startswith("@@") else line for line in lines)
+
+
+def _located(hunk: str, before: list[str]) -> str:
+    start = int(hunk.removeprefix("@@ -").replace(",", " ").split()[0])
+    opened = (line for line in reversed(before[:start]) if line.endswith("{\n") and not line.startswith("\t"))
+    return f"@@ {next(opened, '').strip()}\n"
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_caddyfile_is_the_golden_one(case: str, request: pytest.FixtureRequest) -> None:
-    path, text = GOLDEN / f"{case}.caddyfile", rendered(*CASES[case])
+    path, text = golden(case)
     if request.config.getoption("--rewrite-golden"):
         path.write_text(text)
-    assert text == path.read_text(), "wanted? then: pytest tests/test_caddyfile.py --rewrite-golden"
+    assert text == path.read_text(), "wanted? then: pytest tests/caddy/test_caddyfile.py --rewrite-golden"
 
 
 def test_there_is_no_golden_file_without_a_case() -> None:
-    assert {path.stem for path in GOLDEN.glob("*.caddyfile")} == set(CASES)
+    assert set(GOLDEN.iterdir()) == {golden(case)[0] for case in CASES}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -95,6 +123,43 @@ def test_caddy_understands_it_without_a_warning(case: str) -> None:
     done = subprocess.run(command, input=rendered(*CASES[case]), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "WARN" not in done.stderr
+
+
+def adapted(text: str) -> Any:
+    return json.loads(caddy("adapt", "--adapter", "caddyfile", "--config", "-", text=text))["apps"]["http"]["servers"]
+
+
+def test_the_site_invokes_every_named_route_itself() -> None:
+    """Caddy hands a server the routes that its site names, not those that only another named route names."""
+    text = rendered(*CASES["mounts"])
+    (server,) = adapted(text).values()
+    assert set(server["named_routes"]) == set(re.findall(r"(?m)^&\(([a-z]+)\)", text))
+
+
+def test_no_named_route_loses_a_part() -> None:
+    """Of several directives without a matcher a named route keeps the first alone, unless a `route` is around them."""
+    for block in re.findall(r"(?ms)^&\([a-z]+\) \{\n(.*?)^\}", rendered(*CASES[WHOLE])):
+        assert re.findall(r"(?m)^\t\S.*$", block) == ["\troute {", "\t}"]
+
+
+def test_the_sites_of_two_routers_go_into_a_caddyfile_of_somebody_else(tmp_path: Path) -> None:
+    for port in (8080, 9090):
+        text = caddyfile.render(
+            table(*SEVERAL), replace(SITE, port=port), templates=assets.templates(), name="sites.j2"
+        )
+        assert caddy("fmt", "-", text=text) == text
+        (tmp_path / f"{port}.caddyfile").write_text(text)
+    imports = "".join(f"import {tmp_path}/{port}.caddyfile\n" for port in (8080, 9090))
+    text = f"(own) {{\n\theader X-Own 1\n}}\n\n&(names) {{\n\trespond own\n}}\n\n{imports}"
+    servers = adapted(f"{text}\nhttp://own.test:8081 {{\n\timport own\n\tinvoke names\n}}\n")
+    assert sorted(server["listen"] for server in servers.values()) == [
+        ["127.0.0.1:8080", "[::1]:8080"],
+        ["127.0.0.1:9090", "[::1]:9090"],
+        [":8081"],
+    ]
+    assert {name for server in servers.values() for name in server["named_routes"]} > {
+        "names", "router-8080-names", "router-9090-names"
+    }  # fmt: skip
 
 
 def test_it_says_who_made_it() -> None:
@@ -133,9 +198,8 @@ ORIGIN = rf"http://{LABEL}\.localhost:8080"
 ALLOWED = re.compile(
     rf'\t+(?:{LABEL} {LABEL}(?: {DIAL} {SOURCE})+ ""'
     rf"|{LABEL}\.localhost {DIAL}"
-    rf'|names "(?:{LABEL}(?: |(?=")))*"'
-    rf'|vars choices "(?:{LABEL}={ORIGIN}(?: |(?=")))*"'
-    rf"|live: (?:none|{LABEL}(?:, {LABEL})*); see http://localhost:8080/)"
+    rf'|names "(?:{LABEL}(?:, |(?=")))*"'
+    rf'|choices "(?:{LABEL}={ORIGIN}(?: |(?=")))*")'
 )
 HOSTILE = st.text(st.sampled_from('ab-/."`\\{}$<>[]()#~*?!;|&%\n\r\t\0 é分\udcff\u2028') | st.characters(), max_size=40)
 EVIL = st.sampled_from(
@@ -184,7 +248,7 @@ def _containers(tree: Worktree) -> tuple[Container, ...]:
 
 
 BENIGN = plan(observed(worktree("main"), containers=_containers(worktree("main"))), Memory()).table
-FRAME = set(rendered(BENIGN).splitlines())
+FRAME = {*rendered(BENIGN).splitlines(), *rendered(table()).splitlines()}
 
 
 @settings(max_examples=60)

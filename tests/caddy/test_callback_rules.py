@@ -14,10 +14,10 @@ from router.caddy.callback_rules import (
     Request,
     decide,
     destinations,
-    original,
     path_pattern,
     redirect_uri_pattern,
 )
+from router.caddy.tag import split
 from router.naming import check_callback_path
 from tests.fakes import route, service, table
 
@@ -87,6 +87,17 @@ def test_an_unknown_candidate_does_not_hide_the_other() -> None:
     assert target("main.gone") == "http://main.localhost:8080"
 
 
+@pytest.mark.parametrize("name", ["main--nothing", "main---nothing", "nobody", "nobody--api"])
+def test_a_tag_of_no_live_host_leads_nowhere_whatever_the_rest_names(name: str) -> None:
+    decision = decided(f"state=WT1.{name}.x%7Cfeature-x")
+    assert (decision.page, decision.label) == ("chooser", None)
+    assert name in decision.rule
+
+
+def test_a_tag_may_call_the_web_by_its_name() -> None:
+    assert target("WT1.main--web.x") == "http://main.localhost:8080"
+
+
 @pytest.mark.parametrize("state", ["WT1.main", "WT1..x", "wt1.main.x", "WT1.MAIN.x", "WT2.main.x"])
 def test_what_only_looks_like_a_tag_is_read_as_a_state(state: str) -> None:
     assert "tag" not in decided(f"state={state}").rule
@@ -153,12 +164,6 @@ def test_no_callback_path(path: str) -> None:
         check_callback_path(path)
 
 
-def test_a_tag_ends_with_the_apps_own_state() -> None:
-    assert original("WT1.main.a.b|c") == "a.b|c"
-    assert original("WT1.main--api.a") == "a"
-    assert original("main.nonce") == "main.nonce"
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -188,7 +193,7 @@ def test_nothing_is_live_in_an_empty_table() -> None:
     assert decision.status == 404
 
 
-WORDS = ["main", "feature-x", "WT1", "alias-of-main", "x", ".", "|", ";", "--api", ""]
+WORDS = ["main", "feature-x", "WT1", "alias-of-main", "x", ".", "|", ";", "--api", "--nothing", ""]
 PIECES = ["state", "code", "error", "=", "&", ";", "%", "%73tate", "main", "c", "#", "?", "+"]
 STATES = st.one_of(
     st.text(max_size=40),
@@ -219,7 +224,7 @@ def test_r1_no_input_leads_out_of_the_table(query: str, body: str, method: str, 
 def test_a_tag_decides_alone_and_comes_off_whole(state: str, name: str) -> None:
     printable = "".join(c for c in state if " " <= c <= "~") or "x"
     tagged = f"WT1.{name}.{printable}"
-    assert original(tagged) == printable
+    assert split(tagged) == (name, printable)
     encoded = "".join(f"%{ord(c):02X}" for c in tagged)
     assert decided(f"state={encoded}").origin == LIVE[name].origin
 

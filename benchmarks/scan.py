@@ -17,7 +17,8 @@ from statistics import median
 import psutil
 
 from benchmarks.measure import Result, progress
-from router.observe.listeners import Listeners, Processes
+from router.observe.listeners import Listeners
+from router.observe.sockets_portable import Processes
 
 SERVER = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print('up', flush=True); time.sleep(600)"
 

@@ -35,7 +35,7 @@ class Lanes(Generic[K, V]):
 
         A job is started where none of its key is under way and no late result waits to be returned. It waits only
         for those that it starts: `patience` seconds for all of them, and up to `for_the_first` seconds as long as
-        none has finished. A job that raises is logged and has no result.
+        none has finished. A late result that nobody asks for is dropped; a job that raises is logged and has none.
         """
         begin = time.monotonic()
         with self._finished:
@@ -48,7 +48,8 @@ class Lanes(Generic[K, V]):
                     break
                 self._finished.wait(left)
             self._late |= waiting
-            return {key: self._results.pop(key) for key in jobs if key in self._results}
+            results, self._results = self._results, {}
+            return {key: results[key] for key in jobs if key in results}
 
     def is_free(self, key: K) -> bool:
         """Tell whether `run` would start a job of this key."""
@@ -61,8 +62,9 @@ class Lanes(Generic[K, V]):
             return time.monotonic() - self._started[key] if key in self._started else 0.0
 
     def close(self) -> None:
-        """End the threads that are not stuck."""
+        """End the threads that are not stuck; `on_late` is called no more."""
         with self._finished:
+            self._on_late = lambda: None
             for _ in range(self._threads):
                 self._queue.put(None)
 

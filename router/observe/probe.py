@@ -3,14 +3,9 @@
 import re
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
-
-from router.model import Listener
-from router.ports import NOT_DEV_PORTS
 
 MAX_BYTES = 16 * 1024
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])[ \r\n]")
@@ -19,7 +14,6 @@ _BLANK = re.compile(rb"\r?\n\r?\n")
 _HTML = re.compile(rb"(?im)^content-type:[ \t]*(?:text/html|application/xhtml\+xml)")
 _REDIRECTS = range(300, 400)
 _NO_PAGE = frozenset({404, 405})
-_PATIENCE = (0.5, 2.0, 10.0)  # seconds: a framework that compiles its first page answers late
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,40 +49,6 @@ def serves(address: str, port: int, *, host: str = "localhost", timeout: float =
         return Reply()
     secret = _over_tls(address, port, request, host=host, timeout=timeout) if _wants_tls(plain) else None
     return secret or Reply(kind=_kind(plain.received))
-
-
-class Prober:
-    """Asks each new server of a worktree once what it serves, apart from the loop, and remembers while it listens."""
-
-    def __init__(self, on_answer: Callable[[], None]) -> None:
-        self._on_answer = on_answer
-        self._answers: dict[tuple[int | None, str, int], Reply] = {}
-
-    def about(self, listeners: Iterable[Listener]) -> tuple[Listener, ...]:
-        """Return the listeners with what is known of each by now; `on_answer` is called when more is known."""
-        listeners = tuple(listeners)
-        theirs = {_key(each): each for each in listeners if each.worktree and each.port not in NOT_DEV_PORTS}
-        self._answers = {key: answer for key, answer in list(self._answers.items()) if key in theirs}
-        for key in theirs.keys() - self._answers.keys():
-            self._answers[key] = Reply()
-            threading.Thread(target=self._ask, args=(key,), daemon=True).start()
-        return tuple(self._completed(each) for each in listeners)
-
-    def _completed(self, listener: Listener) -> Listener:
-        answer = self._answers.get(_key(listener))
-        return replace(listener, tls=answer.tls, serves=answer.kind) if answer and answer != Reply() else listener
-
-    def _ask(self, key: tuple[int | None, str, int]) -> None:
-        for patience in _PATIENCE:
-            answer = serves(key[1], key[2], timeout=patience)
-            if answer.kind and key in self._answers:
-                self._answers[key] = answer
-                self._on_answer()
-                return
-
-
-def _key(listener: Listener) -> tuple[int | None, str, int]:
-    return (listener.pid, listener.address, listener.port)
 
 
 def _over_tls(address: str, port: int, request: bytes, *, host: str, timeout: float) -> Reply | None:

@@ -1,35 +1,93 @@
-"""Linux's own table of listening TCP sockets, and which address reaches each."""
+"""Linux's own table of listening TCP sockets, and word of each that is closed: netlink's sock_diag(7)."""
 
+import ctypes
 import socket
 import struct
-import sys
 from collections.abc import Iterator
+from typing import NamedTuple, Self
 
-# What a socket is bound to → the address that reaches it, and how far that is from what it is bound to: where two
-# sockets could take a connection, the kernel gives it to the one bound more closely.
-DIALLED = {"127.0.0.1": ("127.0.0.1", 0), "0.0.0.0": ("127.0.0.1", 1), "::1": ("::1", 0), "::": ("::1", 1)}  # noqa: S104
-MAPPED = {"::ffff:127.0.0.1": "127.0.0.1", "::ffff:0.0.0.0": "0.0.0.0"}  # noqa: S104  # how Java binds IPv4
+from router.observe.sockets import DIALLED, MAPPED
+
 # linux/netlink.h, sock_diag.h, inet_diag.h
 _SOCK_DIAG, _BY_FAMILY, _DUMP, _DONE, _LISTEN, _V6ONLY = 4, 20, 0x301, 3, 1 << 10, 11
+_LEAST = 72  # bytes of an inet_diag_msg
+_DESTROYED = 0b101  # the groups SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY
+_ATTACH_FILTER = 26  # SO_ATTACH_FILTER of asm-generic/socket.h
+# Connections are closed by the thousand: let through only sockets without a peer (linux/filter.h: load the half word
+# at 22, the peer's port; if it is 0, keep all; else nothing)
+_WITHOUT_PEER = b"".join(
+    struct.pack("=HBBI", *each) for each in ((0x28, 0, 0, 22), (0x15, 0, 1, 0), (0x06, 0, 0, 1 << 16), (0x06, 0, 0, 0))
+)
 
-Bound = tuple[str, int, bool]  # address, port, and whether it is a `::` that takes IPv4 connections as well
+
+class Bound(NamedTuple):
+    """What a listening socket is bound to; `dual` is a `::` that takes IPv4 connections as well, `uid` its owner."""
+
+    address: str
+    port: int
+    dual: bool
+    uid: int | None = None
 
 
 def listening() -> Iterator[tuple[int, Bound]]:
     """Yield the inode of each socket in state LISTEN that loopback reaches, and what it is bound to.
 
-    From the kernel's sock_diag(7), without root. /proc/net/tcp holds almost the same, but reading it walks the table
-    of all connections (1.6 ms for each family on a machine with much memory, against 0.03), and it does not tell
-    whether a `::` is for IPv6 alone, as asyncio's servers (uvicorn) make it.
+    From the kernel, without root. /proc/net/tcp holds almost the same, but reading it walks the table of all
+    connections (1.6 ms for each family on a machine with much memory, against 0.03), and it does not tell whether a
+    `::` is for IPv6 alone, as asyncio's servers (uvicorn) make it. OSError where the kernel does not answer.
     """
     for family, width in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
         for body in _diagnosed(family):
+            if len(body) < _LEAST:
+                continue
             address = socket.inet_ntop(family, body[8 : 8 + width])
             address = MAPPED.get(address, address)
             if address in DIALLED:
-                inode, port = int.from_bytes(body[68:72], sys.byteorder), int.from_bytes(body[4:6])
+                port, uid, inode = int.from_bytes(body[4:6]), *struct.unpack_from("=II", body, 64)
                 dual = address == "::" and dict(_parts(body[72:], "=HH", 4)).get(_V6ONLY) != b"\1"
-                yield inode, (address, port, dual)
+                yield inode, Bound(address, port, dual, uid)
+
+
+class Closings:
+    """Word from the kernel of each listening socket whose last holder has closed it, within a millisecond.
+
+    Any user may have it (tested on 6.18). OSError where there is none.
+    """
+
+    def __init__(self, kernel: socket.socket) -> None:
+        self._kernel = kernel
+
+    @classmethod
+    def open(cls) -> Self:
+        """Begin to listen."""
+        kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _SOCK_DIAG)
+        try:
+            code = ctypes.create_string_buffer(_WITHOUT_PEER, len(_WITHOUT_PEER))
+            program = struct.pack("HL", len(_WITHOUT_PEER) // 8, ctypes.addressof(code))
+            kernel.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, program)
+            kernel.bind((0, _DESTROYED))
+        except OSError:
+            kernel.close()
+            raise
+        return cls(kernel)
+
+    def fileno(self) -> int:
+        """Return what to wait for with select."""
+        return self._kernel.fileno()
+
+    def ports(self) -> set[int]:
+        """Return the ports of the sockets that were closed since the last call. OSError where some may be missing."""
+        found: set[int] = set()
+        while True:
+            try:
+                data = self._kernel.recv(1 << 16)
+            except BlockingIOError:
+                return found
+            found |= {int.from_bytes(body[4:6]) for kind, body in _parts(data, "=IH", 16) if kind == _BY_FAMILY}
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._kernel.close()
 
 
 def _diagnosed(family: int) -> Iterator[bytes]:

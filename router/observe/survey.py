@@ -50,7 +50,7 @@ def observed(
 
 
 def roots(found: Iterable[Repository]) -> tuple[str, ...]:
-    """Return the paths of all worktrees that are there."""
+    """Return the paths of all worktrees that are there, each in a directory of its own."""
     return tuple(chain.from_iterable(map(watched.roots, found)))
 
 

@@ -40,8 +40,8 @@ def directories(everything: Iterable[Watched]) -> tuple[str, ...]:
 
 
 def roots(repository: Repository) -> tuple[str, ...]:
-    """Return the paths of the repository's worktrees that are there."""
-    return tuple(worktree.path for worktree in repository.worktrees if worktree.present and worktree.made)
+    """Return the paths of the repository's worktrees that are there, each in a directory of its own."""
+    return tuple(each.path for each in repository.worktrees if each.present and each.made and each.same_as is None)
 
 
 def signature(files: Iterable[str]) -> Signature:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from router import proc
-from router.observe.listeners import program
+from router.observe.programs import program
 from router.proc import ProcessId
 from router.processes.roles import Role, role
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from router.model import Container, Listener, Observed, Repository
 from router.observe import survey
 from router.observe.containers import Containers
+from router.observe.endings import Endings
 from router.observe.listeners import Listeners
-from router.observe.probe import Prober
+from router.observe.prober import Prober
 from router.observe.surveys import Surveys
 from router.watcher.events import Watch
 
@@ -31,6 +32,7 @@ class Observer:
         self._watch = Watch(wake)
         self._prober = Prober(wake)
         self._containers = Containers(wake)
+        self._endings = Endings(wake)
         self._surveys = Surveys(wake)
         self._surveyed = 0
         self._commons: tuple[str, ...] = ()
@@ -39,11 +41,14 @@ class Observer:
         """Start to be woken."""
         self._watch.start()
         self._containers.start()
+        self._endings.start()
 
     def close(self) -> None:
         """Be woken no more."""
         self._watch.close()
         self._containers.close()
+        self._endings.close()
+        self._prober.close()
         self._surveys.close()
 
     def look(self, *, whole: bool = False) -> Look:
@@ -53,9 +58,11 @@ class Observer:
             self._watch.follow(found.directories)
             self._surveyed = found.count
         self._containers.roots = found.real
+        listeners = self.listeners.scan(survey.roots(found.repositories), real=found.real)
+        self._endings.follow(listeners)
         return Look(
             repositories=found.repositories,
-            listeners=self._prober.about(self.listeners.scan(survey.roots(found.repositories), real=found.real)),
+            listeners=self._prober.about(listeners),
             containers=self._containers.found,
         )
 

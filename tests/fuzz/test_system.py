@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.observe import sock_diag
-from router.observe.listeners import Kernel, Listeners
+from router.observe.listeners import Listeners
+from router.observe.sockets_linux import Kernel
 from tests.fuzz import part
 
 BODIES = st.lists(st.tuples(st.integers(0, 2**16 - 1), st.binary(max_size=20)), max_size=6)
@@ -43,7 +44,13 @@ TARGETS = st.sampled_from(
 )
 BOUND = st.dictionaries(
     st.sampled_from([7, 8, 9]),
-    st.tuples(st.sampled_from(["127.0.0.1", "0.0.0.0", "::1", "::"]), st.integers(1, 65535), st.booleans()),
+    st.builds(
+        sock_diag.Bound,
+        st.sampled_from(["127.0.0.1", "0.0.0.0", "::1", "::"]),
+        st.integers(1, 65535),
+        st.booleans(),
+        st.integers(0, 9),
+    ),
 )
 
 
@@ -65,7 +72,7 @@ def test_a_table_of_processes_that_changes_and_lies_upsets_nobody(
 ) -> None:
     looks = iter(bound)
     proc = tmp_path_factory.mktemp("proc")
-    listeners = Listeners(Kernel(lambda: next(looks).items(), str(proc)))
+    listeners = Listeners(Kernel(lambda: next(looks).items(), proc=str(proc)))
     for table, sockets_now in zip(tables, bound, strict=True):
         for pid, descriptors in table.items():
             folder = proc / pid / "fd"
@@ -74,4 +81,4 @@ def test_a_table_of_processes_that_changes_and_lies_upsets_nobody(
                 (folder / name).unlink(missing_ok=True)
                 (folder / name).symlink_to(target)
         found = listeners.scan([str(Path("/r"))])
-        assert {each.port for each in found} <= {port for _, port, _ in sockets_now.values()}
+        assert {each.port for each in found} <= {port for _, port, *_ in sockets_now.values()}

@@ -19,8 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.model import Listener
-from router.observe.listeners import TRIES, TURNS, Kernel, Listeners, Processes, program
+from router.observe.listeners import Listeners
+from router.observe.programs import program
 from router.observe.sock_diag import Bound
+from router.observe.sockets_linux import TRIES, Kernel
+from router.observe.sockets_portable import TURNS, Processes
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="sock_diag and /proc are Linux")
 SERVER = (
@@ -143,8 +146,9 @@ def test_http_server_of_the_standard_library(tmp_path: Path, address: str) -> No
     with started(tmp_path, sys.executable, "-u", "-m", "http.server", "0", "--bind", address) as server:
         found = only(server.port, Listeners().scan([str(tmp_path)]))
     assert found == Listener(
-        port=server.port, address=address, worktree=str(tmp_path), pid=server.process.pid, program="http.server"
-    )
+        port=server.port, address=address, worktree=str(tmp_path), pid=server.process.pid, program="http.server",
+        uid=os.getuid(), directory=os.path.realpath(tmp_path),
+    )  # fmt: skip
 
 
 def test_a_server_in_a_subdirectory_belongs_to_the_deepest_root_as_it_was_given(tmp_path: Path) -> None:
@@ -275,7 +279,7 @@ def test_processes_that_vanish_during_a_scan_do_no_harm(tmp_path: Path) -> None:
 
 @LINUX
 class TestOwnersThatCannotBeFound:
-    SOCKETS: tuple[tuple[int, Bound], ...] = ((777, ("127.0.0.1", 4000, False)),)
+    SOCKETS: tuple[tuple[int, Bound], ...] = ((777, Bound("127.0.0.1", 4000, dual=False, uid=1000)),)
 
     def held(self, proc: Path, cwd: Path) -> None:
         """Let this process hold the socket, in a /proc of the test's own."""
@@ -284,18 +288,18 @@ class TestOwnersThatCannotBeFound:
         (proc / f"{os.getpid()}/cwd").symlink_to(cwd)
 
     def test_the_socket_of_another_user_is_reported_without_an_owner(self, tmp_path: Path) -> None:
-        found = Listeners(Kernel(lambda: self.SOCKETS, str(tmp_path))).scan(["/"])
-        assert found == (Listener(4000, "127.0.0.1"),)
+        found = Listeners(Kernel(lambda: self.SOCKETS, proc=str(tmp_path))).scan(["/"])
+        assert found == (Listener(4000, "127.0.0.1", uid=1000),)
 
     def test_one_that_turns_up_late_is_found(self, tmp_path: Path) -> None:
-        listeners = Listeners(Kernel(lambda: self.SOCKETS, str(tmp_path)))
+        listeners = Listeners(Kernel(lambda: self.SOCKETS, proc=str(tmp_path)))
         for _ in range(TRIES - 1):
             assert listeners.scan([str(tmp_path)])[0].pid is None
         self.held(tmp_path, tmp_path)
         assert listeners.scan([str(tmp_path)])[0].worktree == str(tmp_path)
 
     def test_nobody_is_looked_for_for_ever(self, tmp_path: Path) -> None:
-        listeners = Listeners(Kernel(lambda: self.SOCKETS, str(tmp_path)))
+        listeners = Listeners(Kernel(lambda: self.SOCKETS, proc=str(tmp_path)))
         for _ in range(TRIES):
             listeners.scan([])
         self.held(tmp_path, tmp_path)
@@ -304,18 +308,18 @@ class TestOwnersThatCannotBeFound:
     def test_a_process_that_left_after_it_was_seen_is_nobody(self, tmp_path: Path) -> None:
         gone = folder(tmp_path / "4194999/fd") / "3"  # above the highest pid
         gone.symlink_to("socket:[777]")
-        assert Listeners(Kernel(lambda: self.SOCKETS, str(tmp_path))).scan(["/"])[0].pid is None
+        assert Listeners(Kernel(lambda: self.SOCKETS, proc=str(tmp_path))).scan(["/"])[0].pid is None
 
     def test_an_inode_that_another_socket_has_by_now_is_that_sockets(self, tmp_path: Path) -> None:
         self.held(tmp_path, tmp_path)
-        looks = iter((self.SOCKETS, ((777, ("127.0.0.1", 5000, False)),)))
-        listeners = Listeners(Kernel(lambda: next(looks), str(tmp_path)))
+        looks = iter((self.SOCKETS, ((777, Bound("127.0.0.1", 5000, dual=False)),)))
+        listeners = Listeners(Kernel(lambda: next(looks), proc=str(tmp_path)))
         assert [listeners.scan([str(tmp_path)])[0].port for _ in range(2)] == [4000, 5000]
 
     def test_a_folder_that_is_called_deleted_is_none_that_was(self, tmp_path: Path) -> None:
         odd = folder(tmp_path / "x (deleted)")
         self.held(tmp_path, odd)
-        listeners = Listeners(Kernel(lambda: self.SOCKETS, str(tmp_path)))
+        listeners = Listeners(Kernel(lambda: self.SOCKETS, proc=str(tmp_path)))
         assert listeners.scan([str(odd)])[0].worktree == str(odd)
 
 

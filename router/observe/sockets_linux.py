@@ -1,0 +1,100 @@
+"""Linux: the kernel's table of sockets at each look, and /proc for those that were not there before."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
+
+import psutil
+
+from router.observe import sock_diag
+from router.observe.holders import PatientFiles, holder, without_copies
+from router.observe.sock_diag import Bound
+from router.observe.sockets import Holder, Socket
+
+TRIES = 5
+"""Looks that search for the holder of a socket nobody seems to hold: it is another user's, or just being opened."""
+
+
+class Kernel:
+    """The listening sockets of this network namespace; who holds one is remembered for as long as that is so."""
+
+    def __init__(
+        self, listening: Callable[[], Iterable[tuple[int, Bound]]] = sock_diag.listening, *, proc: str = "/proc"
+    ) -> None:
+        self._listening = listening
+        self._proc = proc
+        self._files = PatientFiles()
+        self._known: dict[int, Socket] = {}
+        self._descriptors: dict[int, tuple[str, ...]] = {}
+        self._tries: Counter[int] = Counter()
+
+    def look(self) -> tuple[Socket, ...]:
+        """Return the sockets in the order of the kernel's tables; those of the last look where it does not answer."""
+        with suppress(OSError):
+            self._update(dict(self._listening()))
+        return tuple(self._known.values())
+
+    def _update(self, bound: dict[int, Bound]) -> None:
+        cwds: dict[int, str] = {}
+        settled = {i for i, known in self._known.items() if _is(known, bound.get(i)) and self._settled(i, known, cwds)}
+        new = bound.keys() - settled
+        descriptors = self._holding(new) if new else {}
+        holders = {pid: self._holder(pid) for each in descriptors.values() for pid in each}
+        for inode in new:
+            mine = without_copies([each for pid in sorted(descriptors.get(inode, ())) if (each := holders[pid])])
+            address, port, dual, uid = bound[inode]
+            self._known[inode] = Socket(address, port, dual, tuple(mine), uid)
+            self._descriptors[inode] = tuple(descriptors[inode][each.pid] for each in mine)
+        self._tries = Counter({inode: self._tries[inode] + (inode in new) for inode in bound})
+        self._known = {inode: self._known[inode] for inode in bound}
+        self._descriptors = {inode: self._descriptors[inode] for inode in bound}
+
+    def _settled(self, inode: int, known: Socket, cwds: dict[int, str]) -> bool:
+        """Tell whether the holders still have the socket and are where they were, or are not to be found."""
+        if not known.holders:
+            return self._tries[inode] >= TRIES
+        for each in known.holders:
+            if each.pid not in cwds:
+                cwds[each.pid] = _link(f"{self._proc}/{each.pid}/cwd")
+        name = f"socket:[{inode}]"
+        here = all(cwds[each.pid] == each.cwd for each in known.holders)
+        return here and all(_link(each) == name for each in self._descriptors[inode])
+
+    def _holding(self, inodes: Collection[int]) -> dict[int, dict[int, str]]:
+        """Return for each of the sockets the processes that have it, with the path of the descriptor."""
+        wanted = {f"socket:[{inode}]": inode for inode in inodes}
+        found: dict[int, dict[int, str]] = defaultdict(dict)
+        for pid in filter(str.isdecimal, _names(self._proc)):
+            for name in _names(f"{self._proc}/{pid}/fd"):
+                descriptor = f"{self._proc}/{pid}/fd/{name}"
+                if inode := wanted.get(_link(descriptor)):
+                    found[inode][int(pid)] = descriptor
+        return found
+
+    def _holder(self, pid: int) -> Holder | None:
+        return holder(pid, cwd=self._cwd, here=_link(f"{self._proc}/{pid}/cwd"), files=self._files)
+
+    def _cwd(self, process: psutil.Process) -> str:
+        # Not psutil's: that cuts " (deleted)" off, and a removed worktree may be followed by one at the same path.
+        path = _link(f"{self._proc}/{process.pid}/cwd")
+        return "" if path.endswith(" (deleted)") and not self._files.exists(path) else path
+
+
+def _is(known: Socket, bound: Bound | None) -> bool:
+    """Tell whether a socket is the one that was known: the number of an inode is given out again."""
+    return bound == (known.address, known.port, known.dual, known.uid)
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)  # noqa: PTH115  # thousands in one go: a Path for each costs more than the reading
+    except OSError:
+        return ""
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208  # as above
+    except OSError:
+        return []

@@ -22,7 +22,7 @@ def doctor(as_json: AsJson = False) -> Output:
     from router.doctor.examine import examine
     from router.settings import load
 
-    examined = examine(load, cwd=current_directory(), sync=sudo("sync"))
+    examined = examine(load, cwd=current_directory(), sync_command=sudo("sync"))
     if as_json:
         text = json.dumps(findings.document(examined), indent=2)
     else:

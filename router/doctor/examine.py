@@ -1,4 +1,4 @@
-"""Looks at everything that can be wrong between a browser and a worktree; nothing that it asks can hold it up."""
+"""Checks everything that can be wrong between a browser and a worktree; no check can hold up the others."""
 
 import sys
 import time
@@ -10,103 +10,121 @@ from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
-from router.doctor import checks_machine, checks_router, checks_worktrees
-from router.doctor.checks_router import Seen
+from router.doctor.checks import (
+    admin,
+    caddy_binary,
+    container,
+    file_watching,
+    framework_settings,
+    git,
+    ipv6,
+    names,
+    port,
+    sign_in,
+    sync,
+    watcher,
+    worktrees,
+)
 from router.doctor.findings import Finding
+from router.doctor.installation import Installation
 from router.errors import NotARepositoryError, RouterError
 from router.settings import Settings
 from router.store import Store
 from router.watcher import client
 
-PATIENCE = 6.0  # seconds for all checks together, which take one; what has not answered by then is told as such
-_STATUS_PATIENCE = 5.0
+PATIENCE = 6.0  # seconds for all checks together, which usually take one
+_STATUS_PATIENCE = 5.0  # seconds for the status document
 
-Look = Callable[[], Iterable[Finding]]
-Said = TypeVar("Said")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One look: by which name, how, and what it means where it takes too long."""
+    """A check: its name, what it runs, and what it means where that takes too long."""
 
     name: str
-    look: Look
+    run: Callable[[], Iterable[Finding]]
     late: Finding | None = None
 
 
-def examine(load: Callable[[], Settings], *, cwd: Path, sync: str, platform: str = sys.platform) -> tuple[Finding, ...]:
-    """Return what was found, in a fixed order, after some seconds at the most. Raises nothing.
+def examine(
+    load: Callable[[], Settings], *, cwd: Path, sync_command: str, platform: str = sys.platform
+) -> tuple[Finding, ...]:
+    """Return what every check found, in a fixed order, after some seconds at the most. Raises nothing.
 
-    `load` gives the settings, `cwd` is the directory it is about, `sync` the command that writes /etc/hosts.
+    `load` returns the settings, `cwd` is the directory it is about, `sync_command` the one that writes /etc/hosts.
     """
-    machine = partial(_of_the_machine, sync=sync, platform=platform)
+    machine = partial(_machine_checks, sync_command=sync_command, platform=platform)
     try:
         settings = load()
         store = Store(settings.state_dir)
         store.prepare()
     except RouterError as exc:
-        return (Finding("fail", "settings", exc.message, exc.hint), *together(machine("embedded", ())))
-    seen, trouble = _seen(settings, store, cwd)
-    checks = (*_of_the_router(seen), *machine(seen.mode, seen.live), *_of_the_worktrees(seen, cwd))
-    return (*trouble, *together(checks))
+        return (Finding("fail", "settings", exc.message, exc.hint), *run(machine("embedded", ())))
+    installation, failures = _with_status(Installation(settings, store, watcher=store.running_watcher()), cwd)
+    checks = (
+        *_router_checks(installation),
+        *machine(installation.mode, installation.live_hosts),
+        *_worktree_checks(installation, cwd),
+    )
+    return (*failures, *run(checks))
 
 
-def together(checks: Iterable[Check], *, patience: float = PATIENCE) -> tuple[Finding, ...]:
-    """Return what these checks find, in their order. They look side by side, for so many seconds at the most."""
+def run(checks: Iterable[Check], *, patience: float = PATIENCE) -> tuple[Finding, ...]:
+    """Return what these checks find, in their order. They run side by side, for so many seconds at the most."""
     deadline = time.monotonic() + patience
-    begun = [(check, _begin(partial(_all, check.look))) for check in checks]
-    return tuple(finding for check, future in begun for finding in _found(check, future, deadline))
+    running = [(check, _in_thread(partial(_findings, check))) for check in checks]
+    return tuple(finding for check, future in running for finding in _result(check, future, deadline))
 
 
-def _of_the_router(seen: Seen) -> Iterator[Check]:
-    yield Check("watcher", partial(checks_router.watcher, seen))
-    yield Check("port", partial(checks_router.port, seen))
-    hint = "router logs | tail   # and then: router down && router up --detach"
-    yield Check("admin", partial(checks_router.admin, seen), Finding("fail", "admin", "Caddy does not answer", hint))
-    yield Check("sync", partial(checks_router.in_sync, seen))
-    yield Check("container", partial(checks_router.from_the_container, seen))
+def _router_checks(installation: Installation) -> Iterator[Check]:
+    yield Check("watcher", partial(watcher.check, installation))
+    yield Check("port", partial(port.check, installation))
+    yield Check("admin", partial(admin.check, installation), admin.LATE)
+    yield Check("sync", partial(sync.check, installation))
+    yield Check("container", partial(container.check, installation))
 
 
-def _of_the_machine(mode: str, live: Sequence[str], *, sync: str, platform: str) -> Iterator[Check]:
-    yield Check("caddy", partial(checks_machine.caddy, mode))
-    yield Check("git", checks_machine.git_version)
-    yield Check("inotify", checks_machine.watching)
-    yield Check("ipv6", checks_machine.ipv6)
-    late = Finding("warn", "resolve", "Python waits for a name server that does not answer for *.localhost", sync)
-    yield Check("resolve", partial(checks_machine.resolving_in_python, live, sync), late)
-    late_node = Finding("ok", "resolve", "Node did not answer in time")
-    yield Check("resolve", partial(checks_machine.resolving_in_node, live, sync), late_node)
-    yield Check("resolve", partial(checks_machine.resolving_in_curl, sync))
-    yield Check("resolve", partial(checks_machine.resolving_in_browsers, live, sync, platform))
+def _machine_checks(mode: str, live: Sequence[str], *, sync_command: str, platform: str) -> Iterator[Check]:
+    yield Check("caddy", partial(caddy_binary.check, mode))
+    yield Check("git", git.check)
+    yield Check("inotify", file_watching.check)
+    yield Check("ipv6", ipv6.check)
+    yield Check("resolve", partial(names.check_python, live, sync_command), names.late_python(sync_command))
+    yield Check("resolve", partial(names.check_node, live, sync_command), names.LATE_NODE)
+    yield Check("resolve", partial(names.check_curl, sync_command))
+    yield Check("resolve", partial(names.check_browsers, live, sync_command, platform))
 
 
-def _of_the_worktrees(seen: Seen, cwd: Path) -> Iterator[Check]:
-    if seen.status:
-        yield Check("worktree", partial(checks_worktrees.problems, seen.status))
-        yield Check("worktree", partial(checks_worktrees.unserved, seen.status, cwd))
-        yield Check("framework", partial(checks_worktrees.needs, seen.status))
-    uris = seen.status["oauth"]["redirect_uris"] if seen.status else seen.settings.redirect_uris
-    yield Check("sign-in", partial(checks_worktrees.sign_ins, uris))
+def _worktree_checks(installation: Installation, cwd: Path) -> Iterator[Check]:
+    status = installation.status
+    if status:
+        yield Check("worktree", partial(worktrees.check_problems, status))
+        yield Check("worktree", partial(worktrees.check_repository, status, cwd))
+        yield Check("framework", partial(framework_settings.check, status))
+    uris = status["oauth"]["redirect_uris"] if status else installation.settings.redirect_uris
+    yield Check("sign-in", partial(sign_in.check, uris))
 
 
-def _seen(settings: Settings, store: Store, cwd: Path) -> tuple[Seen, tuple[Finding, ...]]:
-    """Return what the checks start from, and what keeps the worktrees from being among it."""
-    seen = Seen(settings, store, owner=store.running_watcher())
+def _with_status(installation: Installation, cwd: Path) -> tuple[Installation, tuple[Finding, ...]]:
+    """Return the installation with its status document, or why there is none."""
+    settings, store = installation.settings, installation.store
     try:
-        status = _begin(partial(client.status, settings, store, cwd=cwd)).result(_STATUS_PATIENCE)
+        status = _in_thread(partial(client.status, settings, store, cwd=cwd)).result(_STATUS_PATIENCE)
     except NotARepositoryError:
-        message = "this directory is in no git repository, and none is served: no worktree was looked at"
-        return seen, (Finding("ok", "worktree", message),)
+        message = "this directory is in no git repository, and none is served: no worktree is checked"
+        return installation, (Finding("ok", "worktree", message),)
     except TimeoutError:
-        return seen, (Finding("warn", "worktree", f"git did not list the worktrees within {_STATUS_PATIENCE:.0f} s"),)
+        message = f"the worktrees could not be listed within {_STATUS_PATIENCE:.0f} s"
+        return installation, (Finding("warn", "worktree", message, "git worktree list"),)
     except Exception as exc:
-        return seen, (_broken("worktree", exc),)
-    return replace(seen, status=status), ()
+        return installation, (_failure("worktree", exc),)
+    return replace(installation, status=status), ()
 
 
-def _begin(ask: Callable[[], Said]) -> "Future[Said]":
+def _in_thread(ask: Callable[[], Answer]) -> "Future[Answer]":
     """Ask in a thread that nobody has to wait for: one that never ends does not keep the command from ending."""
-    future: Future[Said] = Future()
+    future: Future[Answer] = Future()
 
     def answer() -> None:
         try:
@@ -118,21 +136,21 @@ def _begin(ask: Callable[[], Said]) -> "Future[Said]":
     return future
 
 
-def _all(look: Look) -> tuple[Finding, ...]:
-    return tuple(look())
+def _findings(check: Check) -> tuple[Finding, ...]:
+    return tuple(check.run())
 
 
-def _found(check: Check, future: "Future[tuple[Finding, ...]]", deadline: float) -> tuple[Finding, ...]:
+def _result(check: Check, future: "Future[tuple[Finding, ...]]", deadline: float) -> tuple[Finding, ...]:
     try:
         return future.result(max(0.0, deadline - time.monotonic()))
     except TimeoutError:
-        return (check.late or Finding("warn", check.name, "this was not answered in time"),)
+        return (check.late or Finding("warn", check.name, "this check did not end in time", "router doctor"),)
     except Exception as exc:
-        return (_broken(check.name, exc),)
+        return (_failure(check.name, exc),)
 
 
-def _broken(check: str, exc: Exception) -> Finding:
-    """Return what a look that ended in an error says: an expected one is a failure with its hint."""
+def _failure(check: str, exc: Exception) -> Finding:
+    """Return what it means that a check raised: an expected error is a failure with its hint."""
     if isinstance(exc, RouterError):
         return Finding("fail", check, exc.message, exc.hint)
-    return Finding("warn", check, f"this could not be looked at: {type(exc).__name__}: {exc}")
+    return Finding("warn", check, f"this could not be checked: {type(exc).__name__}: {exc}")

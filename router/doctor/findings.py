@@ -1,30 +1,33 @@
-"""What `router doctor` finds: one value for each thing looked at, told to people and to tools."""
+"""What `router doctor` finds: one value for each thing that was checked, as lines for people and as JSON for tools."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from router import __version__
 from router.naming import shown
 
 SCHEMA = 1
+LOGS = "router logs | tail   # and then: router down && router up --detach"
+"""The hint where only the logs say more."""
+
 _MARKS = {"ok": "ok", "warn": "warn", "fail": "FAIL"}
 _COLOURS = {"ok": "32", "warn": "33", "fail": "1;31"}
-_NAMED = 3  # worktrees that one line names; of more it gives the number
+_MOST_NAMED = 3  # worktrees that one line names; of more it gives the number
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: `check` is by what, `of` whose it is, `hint` what to type or to paste.
+    """What a check found: `check` is its name, `hint` what to type or to paste, `worktree` the label it is about.
 
-    `fail` is something that keeps the router from its work, `warn` something that will annoy, `ok` neither.
+    `fail` is what keeps the router from working, `warn` what will annoy, `ok` neither.
     """
 
     level: Literal["ok", "warn", "fail"]
     check: str
     message: str
     hint: str = ""
-    of: str | None = None
+    worktree: str | None = None
 
 
 def document(findings: Iterable[Finding]) -> dict[str, Any]:
@@ -33,20 +36,20 @@ def document(findings: Iterable[Finding]) -> dict[str, Any]:
 
 
 def failed(findings: Iterable[Finding]) -> bool:
-    """Tell whether something has failed; warnings have not."""
+    """Tell whether a check failed; a warning is no failure."""
     return any(finding.level == "fail" for finding in findings)
 
 
 def lines(findings: Sequence[Finding], *, colour: bool = False) -> Iterator[str]:
     """Yield a line for each finding with its hint below, then one that counts them.
 
-    What is the same for several worktrees stands once, with their names.
+    A finding that several worktrees share is one line with their names.
     """
-    for finding, names in _together(findings).items():
+    for finding, worktrees in _grouped(findings).items():
         mark = f"{_MARKS[finding.level]:<4}"
         mark = f"\033[{_COLOURS[finding.level]}m{mark}\033[0m" if colour else mark
-        of = f"{_listed(names)}: " if names else ""
-        yield f"{mark}  {finding.check:<10}  {shown(of + finding.message)}"
+        names = f"{_listed(worktrees)}: " if worktrees else ""
+        yield f"{mark}  {finding.check:<10}  {shown(names + finding.message)}"
         if finding.hint:
             yield f"                  → {shown(finding.hint)}"
     counts = {level: sum(finding.level == level for finding in findings) for level in _MARKS}
@@ -57,22 +60,22 @@ def _values(finding: Finding) -> dict[str, Any]:
     return {
         "level": finding.level,
         "check": finding.check,
-        "of": finding.of,
+        "of": finding.worktree,
         "message": shown(finding.message),
         "hint": shown(finding.hint),
     }
 
 
-def _together(findings: Iterable[Finding]) -> dict[Finding, list[str]]:
-    """Return the findings without whose they are, each with the names it is for, in the order of the first ones."""
-    found: dict[Finding, list[str]] = {}
+def _grouped(findings: Iterable[Finding]) -> dict[Finding, list[str]]:
+    """Return the findings without their worktrees, each with the labels it is about, in the order of the first ones."""
+    grouped: dict[Finding, list[str]] = {}
     for finding in findings:
-        names = found.setdefault(Finding(finding.level, finding.check, finding.message, finding.hint), [])
-        if finding.of:
-            names.append(finding.of)
-    return found
+        worktrees = grouped.setdefault(replace(finding, worktree=None), [])
+        if finding.worktree:
+            worktrees.append(finding.worktree)
+    return grouped
 
 
 def _listed(names: Sequence[str]) -> str:
-    first = ", ".join(names[:_NAMED])
-    return first if len(names) <= _NAMED else f"{first} and {len(names) - _NAMED} more"
+    first = ", ".join(names[:_MOST_NAMED])
+    return first if len(names) <= _MOST_NAMED else f"{first} and {len(names) - _MOST_NAMED} more"

@@ -10,7 +10,7 @@ Files = Mapping[str, str]
 Version = tuple[int, ...]
 
 MARKERS = ("package.json", "manage.py", "Gemfile")
-"""The files that tell whether a directory has a framework at all."""
+"""The files that show whether a directory uses a framework at all."""
 
 _SCRIPTS = ("js", "mjs", "cjs", "ts", "mts")
 _NEXT = tuple(f"next.config.{end}" for end in _SCRIPTS)
@@ -22,18 +22,18 @@ _ON_VITE = ("vite", "astro", "nuxt", "@sveltejs/kit")
 _ON_WEBPACK = ("webpack-dev-server", "react-scripts", "@vue/cli-service")
 _ANGULAR = ("@angular/cli", "@angular/build")
 
-_NEXT_ASKS = (15, 2)  # looks at the Origin of requests for its own files
-_NEXT_ANY_DEPTH = (16, 3)  # takes `**.localhost`, before that `*.localhost`
-_WEBPACK_TAKES = (4, 11)  # always takes `*.localhost`
-_RAILS_ASKS = (6, 0)  # has ActionDispatch::HostAuthorization
+_NEXT_CHECKS = (15, 2)  # checks the Origin of requests for its own files
+_NEXT_ANY_DEPTH = (16, 3)  # accepts `**.localhost`, before that `*.localhost`
+_WEBPACK_ACCEPTS = (4, 11)  # always accepts `*.localhost`
+_RAILS_CHECKS = (6, 0)  # has ActionDispatch::HostAuthorization
 
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """A framework that was found, and what it lacks: `line`, to be put into `file`, or else `without`.
+    """A framework that a directory uses, and the `line` that its `file` lacks; `without` is what happens without it.
 
-    Empty where nothing is lacking. With `deep` that is so for hosts of two labels alone (`api.feature-x.localhost`),
-    which only a service that is not `web` has; `programs` are the names its server is seen by.
+    All three are empty where it needs nothing. With `deep` it needs the line only for hosts of two labels
+    (`api.feature-x.localhost`), which services other than `web` have; `programs` are the names of its server.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Framework:
     programs: frozenset[str] = frozenset()
 
 
-def wanted(files: Files) -> tuple[str, ...]:
-    """Return which further files tell more, by the texts of the markers that are there."""
+def further_files(files: Files) -> tuple[str, ...]:
+    """Return the names of further files to read, by the texts of the markers that a directory has."""
     names: list[str] = []
     if "package.json" in files:
         names += [*_NEXT, *_VITE, *_WEBPACK, *_INSTALLED]
@@ -55,9 +55,9 @@ def wanted(files: Files) -> tuple[str, ...]:
 
 
 def frameworks(files: Files) -> tuple[Framework, ...]:
-    """Return the frameworks of a directory by its files' texts (name → text), which are data and may say anything."""
-    needs = _packages(files.get("package.json", ""))
-    found = [_next(files, needs)] if "next" in needs else list(_javascript(files, needs))
+    """Return the frameworks of a directory by its files' texts (name → text), which may hold anything."""
+    packages = _packages(files.get("package.json", ""))
+    found = [_next(files, packages)] if "next" in packages else list(_javascript(files, packages))
     if "DJANGO_SETTINGS_MODULE" in files.get("manage.py", ""):
         found.append(_django(files))
     if re.search(r"""^[ \t]*gem[ \t]*\(?[ \t]*["']rails["']""", files.get("Gemfile", ""), re.MULTILINE):
@@ -65,22 +65,22 @@ def frameworks(files: Files) -> tuple[Framework, ...]:
     return tuple(found)
 
 
-def _javascript(files: Files, needs: Mapping[str, str]) -> Iterator[Framework]:
-    if any(name in needs for name in _ANGULAR):
+def _javascript(files: Files, packages: Mapping[str, str]) -> Iterator[Framework]:
+    if any(name in packages for name in _ANGULAR):
         yield _webpack("angular", files, file="angular.json", line='"allowedHosts": [".localhost"]')
-    elif any(name in needs for name in _ON_WEBPACK):
+    elif any(name in packages for name in _ON_WEBPACK):
         file = next((name for name in _WEBPACK if name in files), "webpack.config.js")
         yield _webpack("webpack-dev-server", files, file=file, line='devServer: { allowedHosts: [".localhost"] },')
-    if any(name in needs for name in _ON_VITE):
+    if any(name in packages for name in _ON_VITE):
         yield _vite(files)
 
 
-def _next(files: Files, needs: Mapping[str, str]) -> Framework:
-    """Next: the Origin of a request for `/_next/*`; 16.2 refuses what 15.2 warned of."""
-    version = _installed(files, "next") or _at_least(needs["next"])
+def _next(files: Files, packages: Mapping[str, str]) -> Framework:
+    """Next checks the Origin of requests for `/_next/*`: since 15.2 it warns, since 16.2 it refuses."""
+    version = _installed(files, "next") or _at_least(packages["next"])
     file = next((name for name in _NEXT if name in files), "next.config.js")
     allowed = re.search(r"allowedDevOrigins[^\]]{0,300}\*\*\.localhost", _without_comments(files.get(file, "")))
-    if allowed or (version and (version < _NEXT_ASKS or version >= _NEXT_ANY_DEPTH)):
+    if allowed or (version and (version < _NEXT_CHECKS or version >= _NEXT_ANY_DEPTH)):
         return Framework("next")
     return Framework(
         "next",
@@ -93,29 +93,29 @@ def _next(files: Files, needs: Mapping[str, str]) -> Framework:
 
 
 def _vite(files: Files) -> Framework:
-    """Vite takes every `*.localhost`; its client asks the page's own host unless `server.hmr` sends it elsewhere."""
+    """Vite accepts every `*.localhost`; its client uses the page's own host unless `server.hmr` names another."""
     file = next((name for name in _VITE if name in files), "")
     text = _without_comments(files.get(file, ""))
-    sent = re.search(r"\bhmr\s*:\s*\{[^{}]*\b(host|clientPort)\s*:", text)
-    if not sent:
+    elsewhere = re.search(r"\bhmr\s*:\s*\{[^{}]*\b(host|clientPort)\s*:", text)
+    if not elsewhere:
         return Framework("vite")
     return Framework(
         "vite",
         file=file,
-        without=f"its server.hmr.{sent[1]} sends hot reload away from the page's own host: leave it out",
+        without=f"its server.hmr.{elsewhere[1]} sends hot reload to another host than the page's: remove it",
     )
 
 
 def _webpack(name: str, files: Files, *, file: str, line: str) -> Framework:
-    """webpack-dev-server, own or inside another: since 4.11 it takes every `*.localhost`."""
+    """webpack-dev-server, by itself or in another tool, accepts every `*.localhost` since 4.11."""
     version = _installed(files, "webpack-dev-server")
-    if version is None or version >= _WEBPACK_TAKES or ".localhost" in files.get(file, ""):
+    if version is None or version >= _WEBPACK_ACCEPTS or ".localhost" in files.get(file, ""):
         return Framework(name)
     return Framework(name, line=line, file=file, without='it answers "Invalid Host header"')
 
 
 def _django(files: Files) -> Framework:
-    """Django: with DEBUG an empty ALLOWED_HOSTS takes `.localhost`, one that is not empty takes what it has."""
+    """Django: with DEBUG an empty ALLOWED_HOSTS accepts `.localhost`, any other accepts what is in it."""
     file = next((name for name in _django_settings(files["manage.py"]) if name in files), "")
     hosts = _allowed_hosts(files.get(file, ""))
     if not hosts or {".localhost", "*"} & set(hosts):
@@ -125,30 +125,30 @@ def _django(files: Files) -> Framework:
 
 
 def _rails(files: Files) -> Framework:
-    """Rails: in development `.localhost` is allowed, by an expression that takes one label."""
+    """Rails allows `.localhost` in development, by an expression that accepts one label."""
     version = _number(r"^    rails \((\d+\.\d+)", files.get("Gemfile.lock", ""))
     text = "\n".join(re.sub(r"#.*", "", files.get(name, "")) for name in _RAILS)
     open_to_all = re.search(r"config\.hosts(?:\.clear|\s*=\s*(?:nil|\[\s*\]))", text)
     added = (found[1] for found in re.finditer(r"config\.hosts\s*(?:<<|\+=|=)([^\n]{0,300})", text))
     deep = any("localhost" in each.partition("/")[2] for each in added)
-    if open_to_all or deep or (version and version < _RAILS_ASKS):
+    if open_to_all or deep or (version and version < _RAILS_CHECKS):
         return Framework("rails")
-    own = re.search(r"config\.hosts\s*=\s*\[([^\]]{0,300})\]", text)
+    replaced = re.search(r"config\.hosts\s*=\s*\[([^\]]{0,300})\]", text)
     return Framework(
         "rails",
         line=r"config.hosts << /[a-z0-9.-]+\.localhost(:\d+)?/",
         file=_RAILS[1],
         without="it answers 403, Blocked hosts",
-        deep=own is None or ".localhost" in own[1],
+        deep=replaced is None or ".localhost" in replaced[1],
         programs=frozenset({"rails", "puma", "rackup", "unicorn"}),
     )
 
 
 def _packages(text: str) -> dict[str, str]:
-    """Return what a package.json asks for: name → version."""
-    found = _json(text)
-    asked = (found.get(key) for key in ("dependencies", "devDependencies"))
-    return {name: str(version) for each in asked if isinstance(each, dict) for name, version in each.items()}
+    """Return the packages that a package.json depends on: name → version."""
+    package = _json(text)
+    groups = (package.get(key) for key in ("dependencies", "devDependencies"))
+    return {name: str(version) for group in groups if isinstance(group, dict) for name, version in group.items()}
 
 
 def _installed(files: Files, package: str) -> Version | None:
@@ -156,8 +156,8 @@ def _installed(files: Files, package: str) -> Version | None:
     return _number(r"^(\d+\.\d+)", version) if isinstance(version, str) else None
 
 
-def _at_least(wish: str) -> Version | None:
-    return _number(r"^[~^]?(\d+\.\d+)", wish)
+def _at_least(version_range: str) -> Version | None:
+    return _number(r"^[~^]?(\d+\.\d+)", version_range)
 
 
 def _number(pattern: str, text: str) -> Version | None:
@@ -174,19 +174,19 @@ def _json(text: str) -> dict[str, Any]:
 
 
 def _without_comments(text: str) -> str:
-    """Return JavaScript without its comments, roughly: an address in quotes has slashes too."""
+    """Return JavaScript without its comments, roughly: the slashes of an address in quotes stay."""
     return re.sub(r"/\*.*?(?:\*/|\Z)|(?<![:\"'])//[^\n]*", "", text, flags=re.DOTALL)
 
 
 def _django_settings(manage: str) -> tuple[str, ...]:
-    """Return where the settings are that a manage.py names: a module, or a package of that name."""
+    """Return the files that may hold the settings that a manage.py names: a module, or a package."""
     named = re.search(r"DJANGO_SETTINGS_MODULE[\"']\s*,\s*[\"']([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)[\"']", manage)
     path = named[1].replace(".", "/") if named else ""
     return (f"{path}.py", f"{path}/__init__.py") if path else ()
 
 
 def _allowed_hosts(text: str) -> tuple[str, ...]:
-    """Return the hosts that a settings module surely allows; none, where only running it would tell."""
+    """Return the hosts that a settings module allows for certain; none where only running it would show them."""
     plain = re.sub(r"#[^\n]*", "", text)
     if plain.count("ALLOWED_HOSTS") != 1 or re.search(r"^from\s+\S+\s+import\s+\*", plain, re.MULTILINE):
         return ()

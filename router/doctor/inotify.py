@@ -11,7 +11,7 @@ _IN_ATTRIB = 0x4  # linux/inotify.h
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One of the limits: its name, its value, and how much of it this user's processes use, None where untold."""
+    """One of the limits: its name, its value, and how much of it this user's processes use (None: not known)."""
 
     name: str
     value: int
@@ -21,14 +21,16 @@ class Limit:
 def limits() -> tuple[Limit, ...]:
     """Return the limits of this user; none on a system without inotify."""
     instances, watches = use()
-    told = (("max_user_instances", instances), ("max_user_watches", watches))
+    used_by_name = {"max_user_instances": instances, "max_user_watches": watches}
     return tuple(
-        Limit(name, int((_LIMITS / name).read_text()), used) for name, used in told if (_LIMITS / name).exists()
+        Limit(name, int((_LIMITS / name).read_text()), used)
+        for name, used in used_by_name.items()
+        if (_LIMITS / name).exists()
     )
 
 
 def used_up() -> str | None:
-    """Return the limit that keeps one more directory from being watched, None where none does: by watching one."""
+    """Return the limit that keeps one more directory from being watched, None where none does. It tries one."""
     libc = ctypes.CDLL(None, use_errno=True)
     descriptor = libc.inotify_init1(os.O_CLOEXEC)
     if descriptor < 0:
@@ -40,7 +42,7 @@ def used_up() -> str | None:
 
 
 def use(proc: Path = Path("/proc")) -> tuple[int | None, int | None]:
-    """Return how many instances and watches this user's processes have, as far as they can be seen."""
+    """Return how many instances and watches the visible processes of this user have; None where none is visible."""
     own, instances, watches = os.getuid(), 0, 0
     try:
         processes = [entry.path for entry in os.scandir(proc) if entry.name.isdecimal()]
@@ -55,7 +57,7 @@ def use(proc: Path = Path("/proc")) -> tuple[int | None, int | None]:
 
 def _descriptors(process: str, owner: int) -> list[str]:
     try:
-        if os.stat(process).st_uid != owner:  # noqa: PTH116 - hundreds in one go: a Path for each costs more
+        if os.stat(process).st_uid != owner:  # noqa: PTH116 - for hundreds of processes, a Path for each costs more
             return []
         names = os.listdir(f"{process}/fd")  # noqa: PTH208 - as above
         return [name for name in names if os.readlink(f"{process}/fd/{name}") == "anon_inode:inotify"]  # noqa: PTH115

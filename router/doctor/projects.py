@@ -1,31 +1,32 @@
-"""The few small files of a worktree that tell which frameworks are in it. Agents write them: data, read with limits."""
+"""The few small files of a worktree that show which frameworks it uses. Agents write them: data, read with limits."""
 
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from router import files
-from router.doctor.frameworks import MARKERS, wanted
+from router.doctor.frameworks import MARKERS, further_files
 from router.errors import FileError
 
 _LARGEST = 1 << 18  # bytes
 _MOST = 60  # directories of one worktree
 _GROUPS = frozenset({"apps", "packages", "projects", "services"})  # whose directories are projects of their own
-_OTHERS = frozenset({"node_modules", "vendor", "venv", "dist", "build", "target", "coverage", "tmp"})
+_SKIPPED = frozenset({"node_modules", "vendor", "venv", "dist", "build", "target", "coverage", "tmp"})
 
 
 def projects(root: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Yield each directory of a worktree that has one of the markers, and the texts of its files that tell more.
+    """Yield each directory of a worktree that has one of the markers, with the texts of its files by name.
 
-    The root, the directories in it, and those in `apps` and its like; links are not followed. What cannot be read, is
-    no file or is larger than 256 KiB counts as not there. Raises nothing.
+    These are the root, the directories in it, and those in `apps` and its like; links are not followed. A file that
+    cannot be read, is no regular file or is larger than 256 KiB counts as missing. Raises nothing.
     """
-    for place in list(_directories(root))[:_MOST]:
-        markers = _texts(root / place, MARKERS)
+    for directory in list(_directories(root))[:_MOST]:
+        markers = _texts(root / directory, MARKERS)
         if markers:
-            more = _texts(root / place, wanted(markers))
-            missing = [name for name in wanted(markers) if name.startswith("node_modules/") and name not in more]
-            yield place, {**_texts(root, missing), **more, **markers}  # a workspace installs into its root
+            names = further_files(markers)
+            further = _texts(root / directory, names)
+            missing = [name for name in names if name.startswith("node_modules/") and name not in further]
+            yield directory, {**_texts(root, missing), **further, **markers}  # a workspace installs into its root
 
 
 def _directories(root: Path) -> Iterator[str]:
@@ -41,12 +42,12 @@ def _inside(directory: Path) -> list[str]:
         entries = [entry.name for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
-    return sorted(name for name in entries if not name.startswith(".") and name not in _OTHERS)
+    return sorted(name for name in entries if not name.startswith(".") and name not in _SKIPPED)
 
 
 def _texts(directory: Path, names: tuple[str, ...] | list[str]) -> dict[str, str]:
-    found = {name: _text(directory / name) for name in names}
-    return {name: text for name, text in found.items() if text is not None}
+    texts = {name: _text(directory / name) for name in names}
+    return {name: text for name, text in texts.items() if text is not None}
 
 
 def _text(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Redirect URIs against what Entra, Google, GitHub and Okta document of those that can be registered."""
+"""Redirect URIs checked against the documented rules of Entra, Google, GitHub and Okta."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,45 +11,45 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A provider that does not take a URI, and by which of its rules."""
+    """A provider that does not accept a URI, and the reason by its rules."""
 
     provider: str
     reason: str
 
 
 def refusals(uri: str) -> tuple[Refusal, ...]:
-    """Return the providers that would not take this redirect URI; none, where all of them would."""
+    """Return the providers that do not accept this redirect URI; none where all of them do."""
     try:
         parts = urlsplit(uri)
         host = parts.hostname or ""
     except ValueError:
         return tuple(Refusal(provider, "it is no URI") for provider in RULES)
-    told = ((provider, rule(uri, parts, host)) for provider, rule in RULES.items())
-    return tuple(Refusal(provider, reason) for provider, reason in told if reason)
+    reasons = {provider: rule(uri, parts, host) for provider, rule in RULES.items()}
+    return tuple(Refusal(provider, reason) for provider, reason in reasons.items() if reason)
 
 
 def example(uri: str) -> str:
-    """Return a URI that a pattern (`…/callback/*`) stands for; one that is no pattern as it is."""
+    """Return a URI that a pattern (`…/callback/*`) stands for; any other URI as it is."""
     return f"{uri.removesuffix('*')}google" if uri.endswith("/*") else uri
 
 
-def below_one(uris: tuple[str, ...]) -> bool:
-    """Tell whether a GitHub OAuth app can have all of these: its one callback URL, or paths below that."""
+def fit_one_callback(uris: tuple[str, ...]) -> bool:
+    """Tell whether one GitHub OAuth app can have all of these: its one callback URL, and paths below it."""
     return any(all(f"{uri}/".startswith(f"{one.rstrip('/')}/") for uri in uris) for one in uris)
 
 
 def _entra(uri: str, parts: SplitResult, host: str) -> str:
     """https://learn.microsoft.com/entra/identity-platform/reply-url."""
     if parts.scheme == "http" and host != "localhost":
-        return "http is for localhost alone"
+        return "http is for localhost only"
     if parts.scheme not in {"http", "https"}:
-        return "a web application's begins with https, or http://localhost"
+        return "it must begin with https, or with http://localhost"
     if len(uri) > _LONGEST:
-        return f"it has {len(uri)} characters, {_LONGEST} are the most"
+        return f"it has {len(uri)} characters, more than {_LONGEST}"
     if found := re.search(r"[!$'(),;]", uri):
         return f"it has a {found[0]}"
     if "*" in uri:
-        return "a wildcard goes through the manifest alone, and not where personal accounts sign in"
+        return "a wildcard is only possible in the manifest, and not with personal accounts"
     return "it has a fragment" if "#" in uri else ""
 
 
@@ -57,9 +57,9 @@ def _google(uri: str, parts: SplitResult, host: str) -> str:
     """https://developers.google.com/identity/protocols/oauth2/web-server#uri-validation."""
     local = host in _LOCAL
     reasons = {
-        "http is for localhost alone": parts.scheme != "https" and not (parts.scheme == "http" and local),
-        "a host's last part must be a public one": not local and (host.endswith(".localhost") or "." not in host),
-        "an address is no host": not local and (":" in host or re.fullmatch(r"[0-9.]+", host) is not None),
+        "http is for localhost only": parts.scheme != "https" and not (parts.scheme == "http" and local),
+        "its host must end in a public domain": not local and (host.endswith(".localhost") or "." not in host),
+        "its host is an IP address": not local and (":" in host or re.fullmatch(r"[0-9.]+", host) is not None),
         "it has a user": "@" in parts.netloc,
         "it has a fragment": "#" in uri,
         "it has a wildcard": "*" in uri,
@@ -74,7 +74,7 @@ def _github(uri: str, parts: SplitResult, host: str) -> str:
     """https://docs.github.com/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps#redirect-urls."""
     if parts.scheme not in {"http", "https"} or not host:
         return "it is no URL"
-    return "it takes no wildcard" if "*" in uri else ""
+    return "it has a wildcard" if "*" in uri else ""
 
 
 def _okta(uri: str, parts: SplitResult, host: str) -> str:
@@ -82,7 +82,7 @@ def _okta(uri: str, parts: SplitResult, host: str) -> str:
     if not parts.scheme or not host:
         return "it is not absolute"
     if "*" in uri.removeprefix(f"{parts.scheme}://*."):
-        return "a wildcard is for a subdomain alone"
+        return "a wildcard may only stand for a subdomain"
     return "it has a fragment" if "#" in uri else ""
 
 
@@ -92,4 +92,4 @@ RULES: Mapping[str, Callable[[str, SplitResult, str], str]] = {
     "GitHub": _github,
     "Okta": _okta,
 }
-"""Of each provider the rule that gives the reason why it takes a URI not, empty where it does."""
+"""The rule of each provider: it returns the reason why a URI is not accepted, empty where it is."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.doctor.frameworks import Framework, frameworks, wanted
+from router.doctor.frameworks import Framework, frameworks, further_files
 
 MANAGE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")'
 RAILS = {"Gemfile": 'source "x"\ngem "rails", "~> 7.1"\n', "Gemfile.lock": "  specs:\n    rails (7.1.3)\n"}
@@ -40,11 +40,11 @@ def test_a_directory_without_any_has_none() -> None:
 
 
 def test_the_markers_tell_what_else_is_worth_reading() -> None:
-    assert wanted({}) == ()
-    assert "next.config.mjs" in wanted({"package.json": "{}"})
-    assert "config/environments/development.rb" in wanted({"Gemfile": ""})
-    assert wanted({"manage.py": MANAGE}) == ("shop/settings.py", "shop/settings/__init__.py")
-    assert wanted({"manage.py": MANAGE.replace("shop.settings", "../../etc/passwd")}) == ()
+    assert further_files({}) == ()
+    assert "next.config.mjs" in further_files({"package.json": "{}"})
+    assert "config/environments/development.rb" in further_files({"Gemfile": ""})
+    assert further_files({"manage.py": MANAGE}) == ("shop/settings.py", "shop/settings/__init__.py")
+    assert further_files({"manage.py": MANAGE.replace("shop.settings", "../../etc/passwd")}) == ()
 
 
 @pytest.mark.parametrize("name", ["vite", "astro", "nuxt", "@sveltejs/kit"])
@@ -93,7 +93,7 @@ def test_next_that_has_it_or_does_without_needs_nothing(files: dict[str, str]) -
 
 
 @pytest.mark.parametrize("wish", ["latest", "canary", "16", "file:../next"])
-def test_next_of_an_unknown_version_is_taken_for_one_that_asks(wish: str) -> None:
+def test_next_of_an_unknown_version_counts_as_one_that_checks(wish: str) -> None:
     assert only({"package.json": package(next=wish)}).line
 
 
@@ -101,7 +101,7 @@ def test_next_with_vite_for_its_tests_is_next() -> None:
     assert only({"package.json": package(next="^16.3.0", vite="^7")}).name == "next"
 
 
-def test_an_old_webpack_dev_server_takes_only_what_it_is_told() -> None:
+def test_an_old_webpack_dev_server_accepts_only_configured_hosts() -> None:
     files = {"package.json": package(**{"webpack-dev-server": "^4.6.0"}), **installed("webpack-dev-server", "4.9.3")}
     found = only(files)
     assert (found.file, found.line) == ("webpack.config.js", 'devServer: { allowedHosts: [".localhost"] },')
@@ -192,7 +192,7 @@ def test_a_directory_may_have_several() -> None:
     )
 )
 def test_files_may_say_anything(files: dict[str, str]) -> None:
-    assert all(isinstance(name, str) for name in wanted(files))
+    assert all(isinstance(name, str) for name in further_files(files))
     assert len(frameworks({"manage.py": MANAGE, **files})) <= 4
 
 
@@ -219,5 +219,5 @@ def test_a_hostile_file_is_read_in_no_time(text: str) -> None:
     frameworks({"package.json": text, "Gemfile": text, "manage.py": text})
     frameworks({**RAILS, "Gemfile.lock": text, "config/application.rb": text})
     frameworks({**RAILS, "config/application.rb": f"config.hosts = [{text}"})
-    wanted({"manage.py": f"DJANGO_SETTINGS_MODULE{text}"})
+    further_files({"manage.py": f"DJANGO_SETTINGS_MODULE{text}"})
     assert time.process_time() - began < 3

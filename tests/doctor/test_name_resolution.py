@@ -34,9 +34,9 @@ def test_python_resolves_localhost_and_no_name_of_nobodys() -> None:
     assert not name_resolution.python("192.0.2.1"), "an address that is not this machine's"
 
 
-def test_unknown_names_are_told() -> None:
-    assert name_resolution.unknown(("localhost", "router-doctor.invalid")) == ("router-doctor.invalid",)
-    assert name_resolution.unknown(()) == ()
+def test_names_that_do_not_resolve_are_returned() -> None:
+    assert name_resolution.unresolved(("localhost", "router-doctor.invalid")) == ("router-doctor.invalid",)
+    assert name_resolution.unresolved(()) == ()
 
 
 @pytest.mark.parametrize(("code", "answer"), [(0, True), (6, False), (7, True), (28, None), (52, True)])

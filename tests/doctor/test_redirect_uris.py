@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.doctor.redirect_uris import RULES, below_one, example, refusals
+from router.doctor.redirect_uris import RULES, example, fit_one_callback, refusals
 
 OURS = "http://localhost:8080/auth/callback"
 
@@ -58,11 +58,11 @@ def test_a_pattern_stands_for_a_uri_of_each_provider() -> None:
     assert example("http://localhost:8080/api/auth/callback/*") == "http://localhost:8080/api/auth/callback/google"
 
 
-def test_github_takes_what_is_below_one_url() -> None:
-    assert below_one((OURS,))
-    assert below_one((f"{OURS}/github", OURS))
-    assert not below_one((OURS, "http://localhost:8080/auth/callbacks"))
-    assert not below_one((OURS, "http://localhost:8080/api/auth"))
+def test_github_takes_what_is_fit_one_callback_url() -> None:
+    assert fit_one_callback((OURS,))
+    assert fit_one_callback((f"{OURS}/github", OURS))
+    assert not fit_one_callback((OURS, "http://localhost:8080/auth/callbacks"))
+    assert not fit_one_callback((OURS, "http://localhost:8080/api/auth"))
 
 
 @given(st.text(max_size=60))

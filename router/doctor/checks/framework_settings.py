@@ -1,0 +1,39 @@
+"""Whether the frameworks of each worktree accept its hosts, and the line that their configuration lacks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from router.doctor import frameworks, projects
+from router.doctor.findings import Finding
+from router.doctor.frameworks import Framework
+from router.naming import shown
+from router.status import Document
+
+
+def check(status: Document) -> Iterator[Finding]:
+    """Yield each framework of each worktree, with the line that is missing."""
+    for worktree in status["worktrees"]:
+        # Only services other than `web` have a host of two labels, which some frameworks refuse
+        deep = {s["program"] for name, s in worktree["services"].items() if name != "web" and s["up"]}
+        for directory, files in projects.projects(Path(worktree["path"])):
+            for framework in frameworks.frameworks(files):
+                yield _need(framework, directory, worktree["name"], deep=bool(framework.programs & deep))
+
+
+def _need(framework: Framework, directory: str, worktree: str, *, deep: bool) -> Finding:
+    """Return what a framework needs; `deep` is whether a server of it runs at a host of two labels."""
+    root = directory == "."
+    name = framework.name if root else f"{framework.name} in {shown(directory)}"
+    if not framework.without:
+        return Finding("ok", "framework", f"{name} needs nothing", worktree=worktree)
+    file = shown(framework.file if root else f"{directory}/{framework.file}")
+    if framework.deep:
+        level: Literal["ok", "warn"] = "warn" if deep else "ok"
+        message = (
+            f"{name} works at <label>.localhost; at <service>.<label>.localhost {framework.without}, "
+            f"unless {file} has this line"
+        )
+        return Finding(level, "framework", message, framework.line, worktree)
+    missing = f"{file} lacks this line" if framework.line else f"see {file}"
+    return Finding("warn", "framework", f"{name}: {framework.without}; {missing}", framework.line, worktree)

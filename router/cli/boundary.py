@@ -23,8 +23,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Without `arguments` it is the one that was typed. Nothing is left for Python to print at its end.
     """
     code = _code(arguments)
-    if lost := output.lost():
-        return _lost(lost, code)
+    if reason := output.unwritten():
+        return _lost(reason, code)
     return code
 
 
@@ -39,9 +39,9 @@ def _code(arguments: Sequence[str] | None) -> int:
         return _lost(exc.reason)
     except SystemExit as exc:  # Typer's own answer to a pipe that was closed while it printed help
         return int(exc.code or 0)
+    except OSError as exc:
+        return _lost(exc) if output.lost() else _bug()
     except Exception as exc:
-        if lost := output.lost():
-            return _lost(lost)
         return _misused(exc) if hasattr(exc, "format_message") else _bug()
 
 

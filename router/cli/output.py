@@ -1,8 +1,11 @@
 """Standard output and standard error: the one place that prints, whatever became of the terminal or pipe there."""
 
 import contextlib
+import errno
 import os
+import select
 import sys
+import time
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -64,19 +67,32 @@ def note(text: str) -> None:
         discard(sys.stderr)
 
 
+def pause(seconds: float) -> None:
+    """Wait so long before more is printed. OutputLostError as soon as nobody reads standard output any more."""
+    deadline = time.monotonic() + seconds
+    if _hung_up(seconds):
+        raise OutputLostError(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
+    time.sleep(max(0.0, deadline - time.monotonic()))  # where the system cannot wait for that
+
+
 def coloured() -> bool:
     """Tell whether standard output is a terminal that wants colours (https://no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-def lost() -> OSError | None:
-    """Return why standard output takes nothing any more; None where it is fine."""
+def unwritten() -> OSError | None:
+    """Write what standard output still holds; return why that cannot be done, None where nothing is left."""
     try:
         sys.stdout.flush()
         sys.stdout.buffer.flush()  # Typer leaves a stream that hides a closed pipe
     except OSError as exc:
         return exc
     return None
+
+
+def lost() -> bool:
+    """Tell whether standard output takes nothing any more."""
+    return unwritten() is not None or _hung_up(0)
 
 
 def discard(stream: TextIO) -> None:
@@ -97,8 +113,18 @@ def open_closed_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, mode)  # takes the lowest number that is free: this one
+            descriptor = os.open(os.devnull, mode)  # the lowest number that is free: this one
+            os.set_inheritable(descriptor, True)
             setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def _hung_up(seconds: float) -> bool:
+    """Tell whether the reader of standard output goes within so many seconds; False where that cannot be seen."""
+    poll = select.poll()
+    with contextlib.suppress(OSError):  # no file, as in a test
+        poll.register(sys.stdout.fileno(), 0)  # that it is closed is always reported
+        return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(seconds * 1000))
+    return False
 
 
 def _encoded(text: str, encoding: str) -> bytes:

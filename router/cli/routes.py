@@ -1,7 +1,6 @@
 """The commands that show what is routed: `status`, `url`, `open`, `explain`, `render`."""
 
 import json
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +24,7 @@ Check = Annotated[bool, typer.Option("--check", help="Print nothing; exit 1 on a
 Direct = Annotated[bool, typer.Option("--direct", help="The address and port of the server itself.")]
 Oauth = Annotated[bool, typer.Option("--oauth", help="The redirect URI to register, the same for every worktree.")]
 Loaded = Annotated[bool, typer.Option("--loaded", help="The Caddyfile that Caddy loaded last.")]
-Sites = Annotated[bool, typer.Option("--sites", help="The sites alone, to import into another Caddyfile.")]
+Sites = Annotated[bool, typer.Option("--sites", help="Only the sites, to import into another Caddyfile.")]
 What = Annotated[str, typer.Argument(metavar="URL|STATE", help="A URL, an OAuth state, or a callback's form body.")]
 
 
@@ -133,8 +132,8 @@ def _show_changes(ask: "Callable[[], Document]") -> None:
         if (document := ask()) != shown:
             output.show(table.output(document))
             shown = document
-        time.sleep(_PAUSE)
+        output.pause(_PAUSE)
     with Live(console=console, auto_refresh=False, screen=False) as live:
         while True:
             live.update(table.renderable(ask()), refresh=True)
-            time.sleep(_PAUSE)
+            output.pause(_PAUSE)

@@ -76,7 +76,7 @@ def logs(follow: Follow = False) -> Output | None:
     _, store = opened()
     if not follow:
         return Output("".join(f"{line}\n" for line in log_lines(store, follow=False)))
-    for line in log_lines(store, follow=True):
+    for line in log_lines(store, follow=True, pause=output.pause):
         output.line(line)
     return None
 

@@ -1,7 +1,7 @@
 """The watcher's log, and the lines of all logs for `router logs`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from router.store import Store
@@ -23,8 +23,11 @@ def log_to(path: Path) -> None:
     root.setLevel(logging.INFO)
 
 
-def log_lines(store: Store, *, follow: bool) -> Iterator[str]:
-    """Yield the lines of the watcher's and of Caddy's logs, each with its origin in front; with `follow` for ever."""
+def log_lines(store: Store, *, follow: bool, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
+    """Yield the lines of the watcher's and of Caddy's logs, each with its origin in front; with `follow` for ever.
+
+    `pause` waits so many seconds for the next ones; what it raises ends that.
+    """
     files = {"watcher": store.watcher_log, "caddy": store.caddy_log, "access": store.access_log}
     read = dict.fromkeys(files, 0)
     while True:
@@ -33,7 +36,7 @@ def log_lines(store: Store, *, follow: bool) -> Iterator[str]:
             yield from (f"{name}: {line}" for line in text.splitlines())
         if not follow:
             return
-        time.sleep(_POLL)
+        pause(_POLL)
 
 
 def _from(path: Path, position: int) -> tuple[str, int]:

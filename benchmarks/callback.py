@@ -1,6 +1,7 @@
 """What a callback and a sign-in cost in Caddy, against a plain `respond` of the same Caddy."""
 
 import http.client
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,6 +23,8 @@ WORKTREES = 100
 _LAST = f"feature-{WORKTREES - 1}"
 _PLAIN = "\nhttp://plain.test:{port} {{\n\tbind 127.0.0.1 ::1\n\trespond ok\n}}\n"
 _AUTHORIZE = "https://login.example/authorize?redirect_uri=http%3A%2F%2Flocalhost%3A{port}%2Fauth%2Fcallback&state=Zk3x"
+_TAGGING = re.compile(r"(?ms)^\t@login .*?^\t\}\n|^\t*invoke @answer \S+\n")
+"""What of a Caddyfile has to do with tags: the rule for an upstream's answers and that for callbacks."""
 _FORM = """wrk.method = "POST"
 wrk.body = "code=abc&state={label}"
 wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -80,27 +83,27 @@ def _caddy() -> Iterator[tuple[Running, RouteTable]]:
         caddy = stack.enter_context(running(table(*routes), destination))
         login = f"redir /login {_AUTHORIZE.format(port=caddy.site.port)}\n\trespond ok"
         stack.enter_context(server(destination / "server", app, login))
-        _load(caddy, table(*routes), assets.templates())
+        _load(caddy, table(*routes))
         yield caddy, table(*routes)
 
 
 def _proxied(caddy: Running, routes: RouteTable) -> dict[str, Callable[[], Load]]:
     """Return a page and a login through the whole configuration, and through one without the tagging rules."""
-    whole, untagged = assets.templates(), {**assets.templates(), "tag.j2": "", "untag.j2": ""}
 
-    def through(templates: dict[str, str], kind: Kind) -> Load:
-        _load(caddy, routes, templates)
+    def through(kind: Kind, *, tagging: bool) -> Load:
+        _load(caddy, routes, tagging=tagging)
         return _wrk(caddy, kind, checked=_checked(caddy, kind))
 
     return {
-        f"{name}{without}": partial(through, templates, kind)
+        f"{name}{without}": partial(through, kind, tagging=tagging)
         for name, kind in LOGIN.items()
-        for without, templates in (("", whole), (" (without the tagging rules)", untagged))
+        for without, tagging in (("", True), (" (without the tagging rules)", False))
     }
 
 
-def _load(caddy: Running, routes: RouteTable, templates: dict[str, str]) -> None:
-    text = caddyfile.render(routes, caddy.site, templates=templates)
+def _load(caddy: Running, routes: RouteTable, *, tagging: bool = True) -> None:
+    text = caddyfile.render(routes, caddy.site, templates=assets.templates())
+    text = text if tagging else _TAGGING.sub("", text)
     answer = caddy.load_text(text + _PLAIN.format(port=caddy.site.port))
     if answer.status_code != 200:
         raise RuntimeError(answer.text)

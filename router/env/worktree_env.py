@@ -14,14 +14,11 @@ from router.env.leaks import Assignment, Leak
 from router.env.values import Environment, base_environment, with_templates
 from router.errors import HiddenError, RouterError, SettingsError, TemplateValueError, UsageError
 from router.model import RememberedWorktree, Repository, Worktree
-from router.naming import shown
+from router.naming import EXPECT, shown
 from router.observe import envfiles, git, survey
 from router.routes.routable import hidden
 from router.settings import Settings
 from router.store import Store
-
-EXPECT = "ROUTER_EXPECT"
-"""The variable that tells a command which worktree's label it should find in the header `X-Worktree`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from router import proc
 from router.errors import GitError, NotARepositoryError, RouterError, SlowGitError, SlowProgramError, UnknownFormatError
+from router.naming import EXPECT
 from router.observe import git_files
 from router.observe.git_files import ListedWorktree
 
@@ -128,6 +129,10 @@ def _run(*args: str, stdin: bytes | None = None) -> proc.Completed:
 
 
 def _environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment for git: no repository from outside, no index refresh, no question, English messages."""
-    kept = {key: value for key, value in environ.items() if not key.startswith("GIT_") or key in _CONNECTS}
-    return {**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    """Return the environment for git: no repository from outside, no index refresh, no question, English messages.
+
+    Hooks that git runs in a new worktree must not expect the one that the command was started for.
+    """
+    unwanted = {key for key in environ if key == EXPECT or (key.startswith("GIT_") and key not in _CONNECTS)}
+    passed_on = {key: value for key, value in environ.items() if key not in unwanted}
+    return {**passed_on, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}

@@ -247,6 +247,18 @@ def test_run_passes_on_arguments_input_and_status(router: Router) -> None:
     assert plain.returncode == 3
 
 
+def test_run_tells_a_command_which_worktree_to_expect_and_env_prints_nothing_of_it(router: Router) -> None:
+    path = router.add(fresh("x"))
+    label = env(router, path)["FEATURE"]
+    nested = in_shell(router, path, "router run -- sh -c 'printenv ROUTER_EXPECT'", "export ROUTER_EXPECT=other",
+                      "router run -- printenv ROUTER_EXPECT")  # fmt: skip
+    assert nested.stdout == f"{label}\n{label}\n"
+    for form in ("shell", "dotenv", "json", "mise"):
+        assert "ROUTER_EXPECT" not in router.run("env", "--format", form, cwd=path).out
+    assert router.run("env", "--write", cwd=path).code == 0
+    assert "ROUTER_EXPECT" not in (path / ".env.local").read_text()
+
+
 def test_run_is_the_command_so_that_signals_reach_it(router: Router) -> None:
     path = router.add(fresh("x"))
     script = "trap 'touch ended; exit 5' TERM; touch began; while :; do sleep 0.02; done"

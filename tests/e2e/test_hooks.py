@@ -110,6 +110,15 @@ def test_the_path_is_the_only_line_on_stdout(router: Router) -> None:
     assert "on branch worktree-fix-auth" in result.err
 
 
+def test_a_git_hook_does_not_expect_the_worktree_that_the_session_is_in(router: Router) -> None:
+    post_checkout(router, f"env > '{router.directory}/environment'")
+    router.env["ROUTER_EXPECT"] = "main"
+    create(router, "x")
+    environment = (router.directory / "environment").read_text().splitlines()
+    assert f"ROUTER_STATE_DIR={router.state}" in environment
+    assert not [line for line in environment if line.startswith("ROUTER_EXPECT=")]
+
+
 def test_a_tool_that_keeps_the_pipe_open_is_answered(router: Router) -> None:
     with creating(router, "x") as process:
         assert process.wait(LIMIT) == 0

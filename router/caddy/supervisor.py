@@ -1,8 +1,10 @@
 """What the watcher asks of its Caddy, whoever runs it, and the supervision of the one that the router runs itself."""
 
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 from router.caddy.caddyfile import Site
@@ -49,8 +51,13 @@ class Supervisor:
 
     @property
     def site(self) -> Site:
-        """The site on the sockets that this Caddy was handed."""
-        return replace(self._site, bind=self.caddy.bind)
+        """The site on the sockets that this Caddy was handed. Caddy refuses a load whose log files it cannot open."""
+        site = replace(self._site, bind=self.caddy.bind)
+        if site.log and not _can_be_written(Path(site.log)):
+            site = replace(site, log=None)
+        if site.access_log and not _can_be_written(Path(site.access_log)):
+            site = replace(site, access_log="-")
+        return site
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -101,6 +108,11 @@ class Supervisor:
             raise CaddyError(message, hint="see `router logs`")
         self._starts = (*recent, now)
         self.restarts += 1
+
+
+def _can_be_written(file: Path) -> bool:
+    """Tell whether a file can be opened for writing: its file system may be read-only, its directory gone."""
+    return os.access(file if file.exists() else file.parent, os.W_OK)
 
 
 def _with_holder(exc: PortTakenError, port: int, listeners: Listeners) -> PortTakenError:

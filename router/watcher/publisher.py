@@ -1,5 +1,6 @@
 """What Caddy serves of the watcher's: the status document, the heartbeat, the programs last seen."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +54,8 @@ class Publisher:
     def withdraw(self) -> None:
         """Remove what only a running watcher can say."""
         for name in (*self._written, _HEARTBEAT):
-            self._path(name).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._path(name).unlink()
 
     def _write(self, name: str, text: str) -> None:
         path = self._path(name)

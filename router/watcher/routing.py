@@ -107,6 +107,8 @@ class Routing:
             self.unsaved = exc
             self._retry.restart()
         else:
+            if self.unsaved:  # what Caddy refused meanwhile it may have refused for the same reason
+                self.state, self._due = replace(self.state, refusal=None), True
             self.unsaved = None
 
     def _write(self) -> None:

@@ -1,6 +1,7 @@
 """How the embedded Caddy is kept running, with a Caddy that only counts."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,3 +145,14 @@ def test_the_end_is_caddys_too() -> None:
     caddy = FakeCaddy()
     begun(caddy).stop()
     assert caddy.calls[-1] == "stop"
+
+
+def test_logs_that_cannot_be_written_are_left_out_of_the_configuration(tmp_path: Path) -> None:
+    logs, gone = tmp_path / "caddy.log", tmp_path / "gone" / "access.log"
+    site = replace(SITE, log=str(logs), access_log=str(gone))
+    supervisor = Supervisor(FakeCaddy(), site)
+    assert (supervisor.site.log, supervisor.site.access_log) == (str(logs), "-")
+    gone.parent.mkdir()
+    assert supervisor.site.access_log == str(gone)
+    supervisor = Supervisor(FakeCaddy(), replace(site, log=str(tmp_path / "nowhere" / "caddy.log")))
+    assert supervisor.site.log is None

@@ -50,9 +50,11 @@ def descendants(of: Process, processes: Iterable[Process]) -> tuple[Process, ...
     children: dict[int, list[Process]] = {}
     for process in processes:
         children.setdefault(process.parent, []).append(process)
-    found = [of]
+    found, seen = [of], {of.pid}
     for each in found:
-        found += [child for child in children.get(each.pid, ()) if child.pid != each.pid]
+        new = [child for child in children.get(each.pid, ()) if child.pid not in seen]
+        seen.update(child.pid for child in new)
+        found += new
     return tuple(found[1:])
 
 

@@ -128,7 +128,8 @@ def _by_file(argv: Sequence[str], names: set[str]) -> Role | None:
 
 def _names(argv: Sequence[str], name: str, program: str | None) -> Iterator[str]:
     """Yield what a process is called: by its command, by the kernel, by the script it runs."""
-    yield argv[0].lstrip("-").rpartition("/")[2].split(" ")[0].partition(":")[0]
+    command = argv[0] if argv[0].startswith("/") else argv[0].partition(" ")[0]  # "sshd: me@pts/1"
+    yield command.lstrip("-").rpartition("/")[2].partition(" ")[0].partition(":")[0]
     yield name.partition(" ")[0].partition(":")[0]  # "tmux: server"
     yield program or ""
 

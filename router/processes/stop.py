@@ -78,8 +78,8 @@ def stop(
         return stragglers(begun, servers(path, roots=roots).scene, bounds)
 
     ended = end(begun, again=again, patience=patience)
-    told = {each.id for each in (*ended.processes, *(left.process for left in ended.left))}
-    others = (each for each in found.scene.of(found.place) if each.id not in told)
+    told = {each.pid for each in (*ended.processes, *(left.process for left in ended.left))} | {os.getpid()}
+    others = (each for each in found.scene.of(found.place) if each.pid not in told)
     bystanders = tuple(Left(each, _why(each, found, bounds)) for each in others)
     return _with_containers(Stopped(found.ports, ended, bystanders), found.place, roots, ports, composed())
 

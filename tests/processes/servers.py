@@ -1,0 +1,127 @@
+"""Servers as people and agents leave them running: daemons, jobs of npm, of a shell, of a terminal multiplexer."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.processes.scenes import STUBBORN, WAIT, Started, first_line, named, wait_until
+
+SERVE = """
+import os, socket
+server = socket.create_server(('127.0.0.1', 0))
+print(os.getpid(), server.getsockname()[1], flush=True)
+"""
+DAEMON = "import os\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\n"
+NODE = """
+const server = require('http').createServer((_, answer) => answer.end('hello'));
+server.listen(0, '127.0.0.1', () => console.log(process.pid, server.address().port));
+"""
+
+
+def plain(real: Started, place: Path) -> list[int]:
+    """A server by itself."""
+    return [real.server(place)[0]]
+
+
+def daemon(real: Started, place: Path) -> list[int]:
+    """A server that forked twice: its parent is init, its session its own."""
+    pid, _ = real.pids(place, (sys.executable, "-S", "-c", DAEMON + SERVE + WAIT), 2)
+    real.knows(pid)
+    return [pid]
+
+
+def setsid(real: Started, place: Path) -> list[int]:
+    """A server in a session of its own, started by a shell that has ended."""
+    command = ("sh", "-c", f'setsid {sys.executable} -S -c "$1" & exit', "sh", SERVE + WAIT)
+    pid, _ = real.pids(place, command, 2)
+    real.knows(pid)
+    return [pid]
+
+
+def stubborn(real: Started, place: Path) -> list[int]:
+    """A server that does not hear SIGTERM."""
+    return [real.server(place, STUBBORN)[0]]
+
+
+def moved(real: Started, place: Path) -> list[int]:
+    """A server that works elsewhere since it began, in the job of a script that does not."""
+    code = f"import os; os.chdir('/tmp')\n{SERVE}{WAIT}"
+    child = real.run(place, "sh", "-c", f'{sys.executable} -S -c "$1"; true', "sh", code)
+    pid = int(first_line(child).split()[0])
+    real.knows(pid)
+    return [child.pid, pid]
+
+
+def at_root(real: Started, place: Path) -> list[int]:
+    """A server that went to the root directory, as daemons do, started from a shell."""
+    child = real.run(place, "bash", "--noprofile", "--norc")
+    (place.parent / f"{place.name}.py").write_text(f"import os; os.chdir('/')\n{SERVE}{WAIT}")
+    assert child.stdin
+    child.stdin.write(f"{sys.executable} -S {place.parent / place.name}.py &\n")
+    child.stdin.flush()
+    pid = int(first_line(child).split()[0])
+    real.knows(pid)
+    return [pid]
+
+
+def by_npm(real: Started, place: Path) -> list[int]:
+    """A server under `npm run`: npm, a shell and node in one group."""
+    if not shutil.which("npm"):
+        pytest.skip("npm is missing")
+    (place / "server.js").write_text(NODE)
+    (place / "package.json").write_text(json.dumps({"scripts": {"dev": "node server.js; true"}}))
+    child = real.run(place, "npm", "run", "--silent", "dev")
+    pid = int(first_line(child).split()[0])
+    real.knows(pid, *members(child.pid))
+    return members(child.pid)
+
+
+def in_a_pane(real: Started, place: Path) -> list[int]:
+    """A server in a pane of tmux, whose own server was started in the worktree too."""
+    if not shutil.which("tmux"):
+        pytest.skip("tmux is missing")
+    said, code = place.parent / f"{place.name}.said", place.parent / f"{place.name}.py"
+    code.write_text(SERVE + WAIT)
+    environ = {**os.environ, "TMUX_TMPDIR": str(place.parent), "TERM": "xterm"}
+    command = f"exec {sys.executable} -S {code} > {said}"
+    subprocess.run(
+        ["tmux", "-f", "/dev/null", "new-session", "-d", "-c", place, command], cwd=place, env=environ, check=True
+    )
+    numbers = wait_until(lambda: said.exists() and said.read_text().split())
+    asked = ["tmux", "display-message", "-p", "#{pid}"]
+    answer = subprocess.run(asked, env=environ, capture_output=True, text=True, check=True)
+    real.knows(int(numbers[0]), int(answer.stdout))
+    return [int(numbers[0])]
+
+
+KINDS: dict[str, Callable[[Started, Path], list[int]]] = {
+    kind.__name__: kind for kind in (plain, daemon, setsid, stubborn, moved, at_root, by_npm, in_a_pane)
+}
+
+
+def beside_an_agent(real: Started, place: Path) -> tuple[int, int, int]:
+    """Start an agent that starts a server in its own group; return the pids of agent and server, and the port."""
+    agent = f"import subprocess, sys; subprocess.Popen([{sys.executable!r}, '-S', '-c', {SERVE + WAIT!r}])\n{WAIT}"
+    child = real.run(place, named(place.parent, "claude"), "-S", "-c", agent)
+    pid, port = map(int, first_line(child).split())
+    real.knows(pid)
+    return child.pid, pid, port
+
+
+def members(group: int) -> list[int]:
+    """Return the pids of a process group."""
+    found = []
+    for entry in Path("/proc").iterdir() if sys.platform == "linux" else ():
+        if entry.name.isdecimal():
+            try:
+                if os.getpgid(int(entry.name)) == group:
+                    found.append(int(entry.name))
+            except ProcessLookupError:
+                continue
+    return found

@@ -8,7 +8,7 @@ from itertools import chain
 
 from router.model import Container, RememberedService, ServiceSpec, Worktree
 from router.ports import HIGHEST, LOWEST, NOT_DEV_PORTS
-from router.routes.claims import published
+from router.routes.claims import Candidate, published
 from router.routes.declared import Key
 from router.routes.sockets import Sockets
 
@@ -17,15 +17,15 @@ from router.routes.sockets import Sockets
 class PortRequest:
     """A service of a worktree that is to have a port.
 
-    `hashed` is its hash port, `index` its worktree's number, `declared` the port that its files name, `known` what is
-    remembered of it.
+    `hashed` is its hash port, `index` its worktree's number, `declared` what its files name, `known` what is remembered
+    of it.
     """
 
     worktree: Worktree
     spec: ServiceSpec
     hashed: int
     index: int
-    declared: int | None
+    declared: Candidate | None
     known: RememberedService | None
 
     @property
@@ -120,7 +120,7 @@ def _port_use(
     found: dict[int, set[tuple[str, str]]] = defaultdict(set)
     for request in requests:
         if request.declared:
-            declared[request.declared].add(request.key)
+            declared[request.declared.port].add(request.key)
         known = request.known
         if known and (known.port != known.assigned or known.source == "listener" or published(known.source)):
             found[known.port].add((request.worktree.path, request.spec.name))

@@ -48,16 +48,13 @@ class PlanContext:
     identities: Mapping[WorktreeId, Identity]
     specs: Specs
     elsewhere: frozenset[int]
+    hash_ports: Mapping[Key, int]
     declared: Mapping[Key, DeclaredPort]
     assigned: Mapping[Key, int]
 
     def remembered_service(self, worktree: Worktree, service: str) -> RememberedService | None:
         """Return what is remembered of a service, None where there is nothing."""
         return _service(self.remembered.get(worktree.id), service)
-
-    def hash_port(self, worktree: Worktree, service: str) -> int:
-        """Return the hash port of the branch that is checked out, of the label where HEAD is detached."""
-        return _hash_port(worktree, service, self.names)
 
 
 def plan_context(observed: Observed, memory: Memory) -> PlanContext:
@@ -71,20 +68,21 @@ def plan_context(observed: Observed, memory: Memory) -> PlanContext:
     numbers = identities(routed, remembered, names=names, repositories=titles)
     containers = _by_worktree(observed.containers)
     specs = {w.id: _specs(r, remembered.get(w.id), containers.get(w.path, ())) for r, w in routed}
+    hash_ports = _hash_ports(routed, specs, names)
     declared = declared_ports(routed, specs, listening, reserved=observed.reserved)
     elsewhere = frozenset(_ports(known for i, known in remembered.items() if i not in names))
-    requests = [
+    requests = tuple(
         PortRequest(
             worktree=worktree,
             spec=spec,
-            hashed=_hash_port(worktree, spec.name, names),
+            hashed=hash_ports[worktree.id, spec.name],
             index=numbers[worktree.id].index,
-            declared=candidate.port if (candidate := declared[worktree.id, spec.name].declared) else None,
+            declared=declared[worktree.id, spec.name].declared,
             known=_service(remembered.get(worktree.id), spec.name),
         )
         for _, worktree in routed
         for spec in specs[worktree.id]
-    ]
+    )
     return PlanContext(
         observed=observed,
         sockets=listening,
@@ -97,6 +95,7 @@ def plan_context(observed: Observed, memory: Memory) -> PlanContext:
         identities=numbers,
         specs=specs,
         elsewhere=elsewhere,
+        hash_ports=hash_ports,
         declared=declared,
         assigned=assign(requests, listening, observed.containers, reserved=observed.reserved, elsewhere=elsewhere),
     )
@@ -124,8 +123,10 @@ def _service(known: RememberedWorktree | None, service: str) -> RememberedServic
     return known.services.get(service) if known else None
 
 
-def _hash_port(worktree: Worktree, service: str, names: Mapping[WorktreeId, Names]) -> int:
-    return service_port(service, names[worktree.id].label if worktree.branch is None else worktree.branch)
+def _hash_ports(routed: Iterable[Routable], specs: Specs, names: Mapping[WorktreeId, Names]) -> dict[Key, int]:
+    """Return the hash port of each service: of the branch that is checked out, of the label where HEAD is detached."""
+    hashed = {w.id: names[w.id].label if w.branch is None else w.branch for _, w in routed}
+    return {(i, spec.name): service_port(spec.name, text) for i, text in hashed.items() for spec in specs[i]}
 
 
 def _ports(worktrees: Iterable[RememberedWorktree]) -> Iterator[int]:

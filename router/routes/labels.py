@@ -1,5 +1,6 @@
 """Which worktree has which names: its label, and its directory's name as an alias; whoever has a name keeps it."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -32,7 +33,12 @@ def wanted(repository: Repository, worktree: Worktree) -> str:
 
 def directory_label(worktree: Worktree) -> str:
     """Return the label of the directory's own name."""
-    return label(PurePath(worktree.path).name)
+    return _label_at(worktree.path)
+
+
+@functools.lru_cache(maxsize=8192)  # every pass asks again for every worktree, several times
+def _label_at(path: str) -> str:
+    return label(PurePath(path).name)
 
 
 def names(

@@ -28,9 +28,10 @@ class ReservedNames:
         for names in (self.unrouted, self.rows.get(row(repository.path) or "", {})):
             if holder := names.get(name):
                 return holder.common_dir
-        left = self.gone.get(name)
-        free = left is None or inherits(worktree, left) or _named(repository, worktree) == name
-        return None if free or left is None else left.id.common_dir
+        gone = self.gone.get(name)
+        if gone is None or inherits(worktree, gone) or name == _named(repository, worktree):
+            return None
+        return gone.id.common_dir
 
 
 def reserved_names(

@@ -83,7 +83,7 @@ def _claim(context: PlanContext, worktree: Worktree, spec: ServiceSpec, age: int
         ),
         assigned=Candidate(assigned, spec.ports),
         had=frozenset({known.port, known.assigned or known.port} if known else ()),
-        natural=(assigned, context.hash_port(worktree, spec.name)),
+        natural=(assigned, context.hash_ports[worktree.id, spec.name]),
         declared=declared.declared,
         problems=(*declared.problems, *((unclear,) if unclear else ())),
     )

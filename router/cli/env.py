@@ -1,6 +1,7 @@
 """The commands of a worktree's environment: `env` prints, writes and checks it, `run` runs a command in it."""
 
 import os
+import shlex
 import signal
 from collections.abc import Mapping
 from enum import StrEnum
@@ -85,8 +86,8 @@ def _become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
         os.execvpe(command[0], command, environ)  # noqa: S606 - running a command is what `router run` is for
     except FileNotFoundError as exc:
         hint = "check that it is installed and on PATH"
-        raise CommandError(f"{command[0]} is not found", hint=hint, found=False) from exc
+        raise CommandError(f"{shlex.quote(command[0])} is not found", hint=hint, found=False) from exc
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else exc
         hint = "check that it is an executable file"
-        raise CommandError(f"{command[0]} cannot be run: {reason}", hint=hint, found=True) from exc
+        raise CommandError(f"{shlex.quote(command[0])} cannot be run: {reason}", hint=hint, found=True) from exc

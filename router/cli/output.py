@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import TextIO
 
+from router.naming import shown
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -60,9 +62,9 @@ def news(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Print a line for people on standard error; nothing happens where that is lost."""
+    """Print lines for people on standard error, safe for a terminal; nothing happens where that is lost."""
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(*map(shown, text.split("\n")), sep="\n", file=sys.stderr, flush=True)
     except OSError:
         discard(sys.stderr)
 

@@ -39,7 +39,7 @@ def problem_lines(problem: Mapping[str, Any]) -> Iterator[str]:
     worktree = f"{problem['name']}: " if problem.get("name") else ""
     yield shown(f"{problem['severity']}: {worktree}{problem['message']} [{problem['kind']}]")
     if problem["hint"]:
-        yield f"  → {shown(problem['hint'])}"
+        yield shown(f"  → {problem['hint']}")
 
 
 def _problems(status: Document) -> Iterator[str]:

@@ -37,7 +37,7 @@ def test_the_table_has_a_line_for_each_service_worth_one() -> None:
     lines = shown(document()).splitlines()
     assert lines[0].split() == ["NAME", "URL", "BRANCH", "PORT", "SOURCE"]
     assert lines[1].split() == [
-        "feature-x", "http://feature-x.localhost:8080", "feature-x", "14315", "mise:.mise.local.toml",
+        "feature-x", "http://feature-x.localhost:8080", "feature-x", "14315", ".mise.local.toml",
         "up", "vite", "999",
     ]  # fmt: skip
     assert lines[2].split()[0] == "main"
@@ -51,20 +51,21 @@ def test_problems_stand_below_the_table_with_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("branch", ["[red]x[/red]", "[/]", "[link=http://x]y[/link]", ":bug:", "[bold"])
-def test_a_branch_is_never_markup(branch: str, capsys: pytest.CaptureFixture[str]) -> None:
-    problem = Problem("bad-port", f"of {branch}", f"mend {branch}")
+def test_a_branch_is_never_markup(branch: str) -> None:
+    problem = Problem("bad-port", f"of {branch}", f"fix {branch}")
     hostile = document(table(route("x", worktree=worktree(branch), problems=(problem,))))
     assert branch in shown(hostile)
-    shown_table.print_status(hostile)
-    out, err = capsys.readouterr()
-    assert branch in out
-    assert f"of {branch}" in err
-    assert f"mend {branch}" in err
+    result = shown_table.output(hostile)
+    assert branch in result.text
+    assert result.notes == (f"warning: x: of {branch} [bad-port]", f"  → fix {branch}")
 
 
 def test_a_terminal_gets_no_control_characters() -> None:
     hostile = Worktree(WorktreeId("/r/.git", "x", 1), "/r/\x1b]0;title\x07", "\x1b[2J\udcff")
-    assert "\x1b" not in shown(document(table(route("x", worktree=hostile))))
+    problem = Problem("bad-port", "a\x1b[2Jb", "c\nd")
+    result = document(table(route("x", worktree=hostile, problems=(problem,))))
+    assert "\x1b" not in shown(result)
+    assert shown_table.output(result).notes == ("warning: x: a%1B[2Jb [bad-port]", "  → c%0Ad")
 
 
 def test_several_repositories_are_grouped() -> None:
@@ -77,11 +78,21 @@ def test_without_a_worktree_it_says_so() -> None:
     assert "no worktree is routed" in shown(document(table()))
 
 
-def test_a_detached_worktree_is_told() -> None:
+def test_a_detached_worktree_is_named_as_such() -> None:
     assert "(detached)" in shown(document(table(route("x", worktree=worktree(None)))))
 
 
-def test_machines_get_one_line_a_service_however_long(capsys: pytest.CaptureFixture[str]) -> None:
+def test_machines_get_one_line_a_service_however_long() -> None:
     long = document(table(route("x", worktree=worktree("b" * 200))))
-    shown_table.print_status(long)
-    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert len(shown_table.output(long).text.splitlines()) == 2
+
+
+def test_where_a_port_comes_from_needs_no_manual() -> None:
+    found = service("web", 5173, source="listener", program="vite")
+    lines = shown(document(table(route("a", found), route("b", service("web", 9))))).splitlines()
+    assert [line.split("  ")[4].strip() for line in map(_columns, lines[1:])] == ["vite (found)", "default"]
+
+
+def _columns(line: str) -> str:
+    """Return a line with two spaces between its cells, however wide the columns are."""
+    return "  ".join(cell.strip() for cell in line.split("  ") if cell.strip())

@@ -1,0 +1,59 @@
+"""The error boundary: every error becomes a message, a hint and an exit code of the contract."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from router import __version__
+from router.cli import boundary
+from tests.cli.conftest import FakeWatcher, Said, Workplace
+
+Command = Callable[..., Said]
+
+
+def test_the_version_is_printed(command: Command) -> None:
+    assert command("--version") == Said(0, f"{__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [(), ("hook",)])
+def test_without_a_command_its_help_is_on_standard_error(command: Command, arguments: tuple[str, ...]) -> None:
+    said = command(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("Usage: ")
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("url", "--nonsense"), ("url", "a", "b"), ("run",)])
+def test_wrong_usage_is_exit_code_2(command: Command, arguments: tuple[str, ...]) -> None:
+    said = command(*arguments)
+    assert (said.code, said.out, said.err.splitlines()[1]) == (2, "", "  → see `router --help`")
+
+
+def test_every_help_is_printed_on_standard_output(command: Command) -> None:
+    said = command("--help")
+    commands = [line.split()[0] for line in said.out.partition("Commands:\n")[2].splitlines()]
+    assert (said.code, said.err, commands[:4]) == (0, "", ["up", "down", "logs", "status"])
+    assert "..." not in said.out.partition("Commands:\n")[2], "each fits its line"
+    for name in commands:
+        assert command(name, "--help").code == 0
+
+
+def test_a_bug_is_exit_code_3_and_its_traceback_a_file(
+    workplace: Workplace, watching: FakeWatcher, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watching.store.status_file.write_text(watching.store.status_file.read_text().replace('"worktrees"', '"gone"'))
+    assert boundary.run(("status",)) == 3
+    [report] = (workplace.state.parent / "tmp").glob("router-bug-*.log")
+    assert capsys.readouterr().err == (f"error: this is a bug in router {__version__}; its traceback is in {report}\n")
+    assert "KeyError: 'worktrees'" in report.read_text()
+
+
+def test_an_interrupted_command_is_exit_code_130(workplace: Workplace, watching: FakeWatcher) -> None:
+    process = workplace.start("status", "--watch", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"")

@@ -1,0 +1,69 @@
+"""`router up`, `down` and `logs` beside a running watcher and without one; the watcher itself runs in `tests/e2e`."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from router.store import Store
+from tests.cli.conftest import FakeWatcher, Said, Workplace
+from tests.e2e import statuses
+
+Command = Callable[..., Said]
+
+
+@pytest.fixture
+def answering(watching: FakeWatcher, workplace: Workplace) -> Iterator[None]:
+    """Answer a signal as the watcher does: serve the repositories that are to be served."""
+
+    def look_again(*_: object) -> None:
+        repositories = Store(workplace.state).memory().repositories
+        watching.publish(statuses.worktree("main"), repositories=tuple(repositories))
+
+    before = signal.signal(signal.SIGUSR1, look_again)
+    yield
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_running_router_serves_one_more_repository(command: Command, answering: None) -> None:
+    first, again = command("up", "--detach"), command("up")
+    assert (first.code, again.code) == (0, 0)
+    assert first.out.splitlines()[1].startswith("main  http://main.localhost:8080")
+    assert first.err == f"the router (pid {os.getpid()}) now serves this repository too\n"
+    assert again.err == f"the router (pid {os.getpid()}) already serves this repository\n"
+
+
+def test_a_router_that_runs_differently_is_not_joined(command: Command, answering: None) -> None:
+    said = command("up", "--port", "8099")
+    assert (said.code, said.out) == (1, "")
+    assert "runs with port 8080, not 8099" in said.err
+
+
+def test_a_repository_is_served_no_more(command: Command, answering: None, workplace: Workplace) -> None:
+    command("up")
+    assert command("down", str(workplace.repository)) == Said(0, "", "")
+    assert Store(workplace.state).memory().repositories == ()
+
+
+def test_where_no_router_runs_there_is_nothing_to_stop(command: Command) -> None:
+    assert command("down") == Said(0, "", "no router is running\n")
+
+
+@pytest.mark.parametrize("verb", ["up", "down"])
+def test_a_directory_outside_of_every_repository_is_refused(command: Command, tmp_path: Path, verb: str) -> None:
+    said = command(verb, str(tmp_path))
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"error: {tmp_path} is not inside a git repository\n")
+
+
+def test_a_setting_that_cannot_be_used_is_an_error(command: Command) -> None:
+    said = command("up", "--port", "0")
+    assert (said.code, said.err.splitlines()[0][:34]) == (1, "error: the setting port cannot be ")
+
+
+def test_the_logs_have_their_origin_in_front(command: Command, watching: FakeWatcher) -> None:
+    watching.store.watcher_log.write_text("one\ntwo\n")
+    watching.store.caddy_log.write_text('{"level":"info"}\nhalf a line')
+    assert command("logs") == Said(0, 'watcher: one\nwatcher: two\ncaddy: {"level":"info"}\n', "")

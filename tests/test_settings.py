@@ -104,6 +104,35 @@ def test_a_bad_flag_is_reported(config: Path) -> None:
     assert "the setting port cannot be 70000" in refused(port=70000).message
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:2019", "[::1]:2019", "caddy:2019", "unix//run/caddy/admin.sock"])
+def test_an_admin_address_is_a_host_and_port_or_a_socket(address: str) -> None:
+    assert load(admin=address).admin == address
+
+
+@pytest.mark.parametrize("address", ["2019", "http://127.0.0.1:2019", "unix/run/x", "127.0.0.1:", "[::1]", "a b:1"])
+def test_any_other_admin_address_is_reported(address: str) -> None:
+    assert "an admin address is like 127.0.0.1:2019" in refused(admin=address).message
+
+
+@pytest.mark.parametrize(
+    ("caddy", "host", "upstream", "contained"),
+    [
+        ("embedded", None, "127.0.0.1", False),
+        ("external", None, "host.docker.internal", True),
+        ("compose", None, "host.docker.internal", True),
+        ("external", "127.0.0.1", "127.0.0.1", False),
+        ("external", "localhost", "localhost", False),
+        ("external", "192.168.1.5", "192.168.1.5", True),
+        ("embedded", "192.168.1.5", "192.168.1.5", False),
+    ],
+)
+def test_a_caddy_elsewhere_reaches_this_machine_by_another_name(
+    caddy: str, host: str | None, upstream: str, contained: bool
+) -> None:
+    settings = load(caddy=caddy, upstream_host=host)
+    assert (settings.upstream, settings.contained) == (upstream, contained)
+
+
 def test_an_unknown_setting_in_the_file_is_reported(config: Path) -> None:
     config.write_text("prot = 8001")
     assert "prot" in refused().message

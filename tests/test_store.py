@@ -17,6 +17,7 @@ from router.errors import StoreError
 from router.model import GoneWorktree, Memory, RememberedService, RememberedWorktree, WorktreeId
 from router.naming import label
 from router.store import SCHEMA, RunningWatcher, Store, check_private
+from tests.disks import fill, small_disk
 from tests.fuzz import SLOW
 
 OWNER = RunningWatcher(4711, "2026-11-21T10:00:00Z", "0.1.0", 8080, "embedded")
@@ -149,6 +150,47 @@ def test_a_file_that_cannot_be_written_is_told_and_leaves_nothing_beside_it(stor
     with pytest.raises(StoreError, match="cannot be written: Is a directory"):
         store.write(store.caddyfile, "text")
     assert sorted(path.name for path in store.directory.iterdir()) == ["Caddyfile", "logs", "site"]
+
+
+def test_a_full_disk_keeps_what_was_remembered_and_is_said(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        store = Store(disk / "state")
+        store.prepare()
+        store.remember(Memory(("/r/.git",)))
+        ballast = fill(disk)
+        with pytest.raises(StoreError, match="cannot be written: No space left on device"):
+            store.remember(Memory(tuple(f"/{number}/.git" for number in range(2000))))
+        assert store.memory() == Memory(("/r/.git",))
+        assert sorted(path.name for path in store.directory.iterdir()) == ["logs", "memory.json", "site"]
+        ballast.unlink()
+        store.remember(Memory(("/s/.git",)))
+        assert store.memory() == Memory(("/s/.git",))
+
+
+def test_missing_parents_are_the_users_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        Store(tmp_path / "a" / "b" / "state").prepare()
+        written = Store(tmp_path / "c" / "d" / "state")
+        written.write(written.memory_file, "{}")
+    finally:
+        os.umask(before)
+    for path in ("a", "a/b", "a/b/state", "a/b/state/site", "c", "c/d", "c/d/state"):
+        assert mode(tmp_path / path) == 0o700, path
+    assert mode(written.memory_file) == 0o600
+
+
+@pytest.mark.parametrize("kind", ["fifo", "large"])
+def test_what_is_no_memory_makes_nobody_wait(store: Store, kind: str) -> None:
+    if kind == "fifo":
+        os.mkfifo(store.memory_file)
+    else:
+        with store.memory_file.open("wb") as file:
+            file.truncate(1 << 40)
+    assert store.remembered() is None
+    with store.changing() as memory:
+        store.remember(memory)
+    assert store.remembered() == Memory()
 
 
 # What is remembered

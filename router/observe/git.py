@@ -20,6 +20,7 @@ _HINTS = {
     "safe.directory": "run `git config --global --add safe.directory PATH` if you trust it",
     "unknown repository extension": "update git: the repository uses a format that this git does not know",
 }
+_ROOM = 1 << 20  # bytes; with less, that is the likely cause of a failure, and git seldom says so
 
 
 def common_dir(path: Path) -> Path:
@@ -105,8 +106,19 @@ def _checked(place: Path, args: Sequence[str], answer: proc.Completed, fine: tup
         raise NotARepositoryError(f"{place} is not inside a git repository", hint="run this in one, or name one")
     check_version()
     hint = next((hint for key, hint in _HINTS.items() if key in answer.err), "run the same command by hand to see more")
+    if _is_full(place):
+        reason, hint = f"{reason} (the disk is full)", "free some space and try again"
     error = UnknownFormatError if _RELATIVE in reason else GitError
-    raise error(f"git {' '.join(args[-3:])} failed: {reason}", hint=hint)
+    command = " ".join([arg for arg in args if not arg.startswith("-")][:2])
+    raise error(f"git {command} failed: {reason}", hint=hint)
+
+
+def _is_full(place: Path) -> bool:
+    try:
+        space = os.statvfs(place)
+    except OSError:
+        return False
+    return space.f_bavail * space.f_frsize < _ROOM
 
 
 def _reason(said: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from router.errors import FileError, GitError, UsageError
+from tests.disks import fill, small_disk
 from tests.worktrees.shops import Shop, commit, git
 
 
@@ -156,6 +157,23 @@ def test_a_failure_removes_all_that_was_created(shop: Shop) -> None:
         shop.create()
     assert shop.left == before
     assert not (shop.path / ".claude").exists()
+
+
+def test_a_full_disk_is_reported_and_leaves_nothing(shop: Shop, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", size="2m") as disk:
+        path = disk.resolve() / "clone"
+        git(tmp_path, "clone", "-q", "--no-hardlinks", "--no-local", shop.path, path)
+        clone = Shop(path, shop.settings, shop.store)
+        commit(path, {f"{number}.txt": "x" * 10_000 + str(number) for number in range(20)})
+        before = clone.left
+        ballast = fill(disk)
+        os.truncate(ballast, ballast.stat().st_size - 65_536)  # room for half of it
+        with pytest.raises(GitError, match=r"git worktree add failed: .* \(the disk is full\)") as caught:
+            clone.create()
+        assert caught.value.hint == "free some space and try again"
+        assert clone.left == before
+        ballast.unlink()
+        assert (clone.create() / "19.txt").is_file()
 
 
 def test_a_failure_keeps_a_branch_that_was_there(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""/etc/hosts: the router's block of it, and nothing else of it."""
+"""/etc/hosts: the router's block in it, and nothing else."""
 
 import contextlib
 import errno
@@ -17,13 +17,13 @@ MAKER = "router hosts sync"
 _ADDRESSES = ("127.0.0.1", "::1")
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+localhost")  # RFC 1035 section 2.3.4
 _LONGEST = 253
-_IN_USE = frozenset({errno.EBUSY, errno.EXDEV})  # the file is a mount of its own, as a container's is
+_IN_USE = frozenset({errno.EBUSY, errno.EXDEV})  # the file is a mount of its own, as in a container
 
 
 def names(status: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return every host of a status document, sorted: of labels, aliases and services. None that is no host name."""
-    found = {host for worktree in status["worktrees"] for host in _hosts(worktree)}
-    return tuple(sorted(host for host in found if is_host(host)))
+    """Return the hosts of a status document, sorted: of labels, aliases and services; only what is a host name."""
+    hosts = {host for worktree in status["worktrees"] for host in _hosts(worktree)}
+    return tuple(sorted(filter(is_host, hosts)))
 
 
 def is_host(text: str) -> bool:
@@ -32,32 +32,32 @@ def is_host(text: str) -> bool:
 
 
 def block(hosts: Iterable[str]) -> str:
-    """Return the lines of these hosts between their marks, as they are to stand in the file."""
+    """Return the lines of these hosts between the marks of the block, as the file should have them."""
     return blocks.with_block("", _lines(hosts), maker=MAKER)
 
 
 def sync(path: Path, hosts: Iterable[str]) -> bool:
-    """Make a file's block say these hosts, or remove it where there are none; False where it did so already.
+    """Put these hosts into a file's block, or remove the block where there are none; False where nothing changes.
 
-    Everything else stays byte for byte; what the file was is beside it, see `backup`. HostsError says why not.
+    Everything else stays byte for byte, and the old file is kept, see `backup`. HostsError where it cannot be changed.
     """
     text = _text(path)
     lines = _lines(hosts)
     if not lines:
         return _change(path, text, blocks.without_block(text))
-    if blocks.parts(text).block is None and not text.endswith("\n"):
-        return _change(path, text, blocks.with_block("", lines, maker=MAKER) + text)  # its last line stays as it is
+    if blocks.parts(text).block is None and not text.endswith("\n"):  # its last line keeps the missing line end
+        return _change(path, text, blocks.with_block("", lines, maker=MAKER) + text)
     return _change(path, text, blocks.with_block(text, lines, maker=MAKER))
 
 
 def clean(path: Path) -> bool:
-    """Remove a file's block; False where it has none. HostsError as in `sync`."""
+    """Remove a file's block; False where it has none. HostsError where the file cannot be changed."""
     text = _text(path)
     return _change(path, text, blocks.without_block(text))
 
 
 def backup(path: Path) -> Path:
-    """Return where the file is kept as it was before the last change."""
+    """Return the path at which the file is kept as it was before the last change."""
     return path.with_name(f"{path.name}.before-router")
 
 
@@ -71,7 +71,7 @@ def _hosts(worktree: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _lines(hosts: Iterable[str]) -> str:
-    """Return one line a host and address: musl's resolver cuts longer ones."""
+    """Return one line for each host and address: musl's resolver cuts longer lines."""
     return "".join(f"{address} {host}\n" for host in hosts if is_host(host) for address in _ADDRESSES)
 
 
@@ -96,7 +96,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _overwrite(path: Path, text: str) -> None:
-    """Write into the file that is there: what is mounted in its place cannot be replaced by another."""
+    """Write into the file itself: one that is a mount cannot be replaced."""
     try:
         with path.open("r+b") as file:
             file.write(text.encode("utf-8", "surrogateescape"))
@@ -119,14 +119,12 @@ def _failed(path: Path, exc: FileError) -> HostsError:
     if isinstance(cause, PermissionError):
         return HostsError(f"{path} cannot be changed: {cause.strerror}", hint="")
     if path.is_symlink():
-        return HostsError(
-            exc.message, hint="put the lines of `router hosts` where that link leads, as your system does"
-        )
+        return HostsError(exc.message, hint="put the lines of `router hosts` into the file that the link leads to")
     return HostsError(exc.message, hint=exc.hint)
 
 
 def directory_of_caller(directory: Path, *, environ: Mapping[str, str], home: Path | None = None) -> Path:
-    """Return a directory of root's home as the user has it who called sudo; any other as it is."""
+    """Return a directory below root's home as the one of the user who called sudo; any other as it is."""
     caller, own = environ.get("SUDO_USER"), home or Path.home()
     if not caller or "ROUTER_STATE_DIR" in environ or not directory.is_relative_to(own):
         return directory

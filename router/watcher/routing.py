@@ -60,7 +60,9 @@ class Routing:
         if self._drift.due():
             self.state = check(self.state, admin=self._admin, now=time.monotonic())
         self._whole = self._whole or resync
-        self._due = self._due or resync or self.state.out_of_step or self._resync.due() or self._has_changed()
+        if self._resync.due():
+            self._try_again()
+        self._due = self._due or resync or self.state.out_of_step or self._has_changed()
         if self._due and self._allowance.left():
             self._due = False
             self._pass()
@@ -73,6 +75,10 @@ class Routing:
             return self.state.problems
         message = f"{self.unsaved.message}; routes go on from memory"
         return (*self.state.problems, Problem("state-lost", message, self.unsaved.hint))
+
+    def _try_again(self) -> None:
+        """Have a pass made soon, which loads even what Caddy has refused: its reason may be gone."""
+        self.state, self._due = replace(self.state, refusal=None), True
 
     def _has_changed(self) -> bool:
         return self._observer.look() != self._seen
@@ -108,7 +114,7 @@ class Routing:
             self._retry.restart()
         else:
             if self.unsaved:  # what Caddy refused meanwhile it may have refused for the same reason
-                self.state, self._due = replace(self.state, refusal=None), True
+                self._try_again()
             self.unsaved = None
 
     def _write(self) -> None:

@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -40,11 +39,6 @@ def of(pid: int) -> Memory:
         return Memory(int(found[1]) * 1024)
     pages = _content(f"/proc/{pid}/statm").split()
     return Memory(int(pages[1]) * os.sysconf("SC_PAGE_SIZE"), Kind.RSS) if pages else Memory()
-
-
-def total(pids: Iterable[int]) -> Memory:
-    """Return the memory of some processes together."""
-    return sum(map(of, pids), Memory())
 
 
 def _asked(pid: int) -> Memory:

@@ -1,0 +1,46 @@
+"""The servers of worktrees: which processes listen, on which ports, and what it takes to end them."""
+
+import os
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+from router.observe.listeners import Listeners
+from router.processes import sockets
+from router.processes.belonging import Place, Scene, scene
+from router.processes.ending import Bounds, spared
+from router.processes.look import Process, look
+from router.processes.sockets import Ports
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Every process that one look found, and the ports of those that belong to a worktree and listen."""
+
+    scene: Scene
+    ports: Ports
+
+    def of(self, place: Place, ports: Collection[int] | None = None) -> tuple[Process, ...]:
+        """Return the servers of a worktree, or those of them that listen on one of these ports."""
+        listening = (each for each in self.scene.of(place) if each.pid in self.ports)
+        return tuple(p for p in listening if ports is None or not set(ports).isdisjoint(self.ports[p.pid]))
+
+    def bounds(self, place: Place, *, routers: Collection[int]) -> Bounds:
+        """Return what this process may end of a worktree. `routers` are the pids of the watcher and its Caddy."""
+        return Bounds(place, os.getuid(), spared(self.scene, caller=os.getpid(), routers=routers))
+
+
+def place_of(path: str) -> Place:
+    """Return the worktree at a path as processes see it."""
+    return Place(os.path.realpath(path))
+
+
+def servers(roots: Iterable[str]) -> Servers:
+    """Return the servers of the worktrees at these paths.
+
+    Those are the processes of each that listen, and those that are routed to it since an ancestor works there.
+    """
+    paths = tuple(roots)
+    seen = scene(look(), living=[place_of(path).root for path in paths])
+    routed = {each.pid: place_of(each.worktree) for each in Listeners().scan(paths) if each.worktree and each.pid}
+    seen = replace(seen, where={**routed, **seen.where})
+    return Servers(seen, sockets.held(seen.where))

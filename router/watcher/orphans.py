@@ -1,0 +1,92 @@
+"""Looks for what is left of worktrees that have just gone, apart from the loop; at rest it does nothing at all."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+
+from router.model import Memory, Repository
+from router.processes import orphans
+from router.processes.orphans import Orphan
+
+INTERVAL = 30.0  # seconds between two looks, while there is reason for one
+RECENT = 3600.0  # seconds after which nobody expects more of a worktree that is gone
+GRACE = 60.0  # seconds that a worktree has been seen gone before what is left of it is ended by itself
+
+log = logging.getLogger(__name__)
+
+
+class Orphans:
+    """Finds the orphans of worktrees, and ends them where `auto` says so. Each look is compared with nothing older.
+
+    `wake` is called when others are found than before. `least` is the memory, in bytes, that makes an orphan of what
+    holds no port; `routers` gives the pids of the watcher and its Caddy.
+    """
+
+    def __init__(
+        self, wake: Callable[[], None], *, least: int, auto: bool, routers: Callable[[], Collection[int]],
+        interval: float = INTERVAL, grace: float = GRACE, recent: float = RECENT,
+    ) -> None:  # fmt: skip
+        self.found: tuple[Orphan, ...] = ()
+        self._wake = wake
+        self._least = least
+        self._auto = auto
+        self._routers = routers
+        self._interval = interval
+        self._grace = grace
+        self._recent = recent
+        self._memory = Memory()
+        self._lost: frozenset[str] = frozenset()
+        self._last_loss = float("-inf")
+        self._seen: dict[str, float] = {}
+        self._due = threading.Event()
+        self._closed = False
+
+    def start(self) -> None:
+        """Begin to wait for a reason to look."""
+        threading.Thread(target=self._run, name="orphans", daemon=True).start()
+
+    def close(self) -> None:
+        """Look no more."""
+        self._closed = True
+        self._due.set()
+
+    def about(self, memory: Memory, repositories: Iterable[Repository]) -> None:
+        """Take over what is remembered and observed by now; a worktree that has gone since is reason to look."""
+        trees = (tree for repository in repositories for tree in repository.worktrees)
+        lost = frozenset({each.path for each in memory.gone} | {tree.path for tree in trees if not tree.present})
+        new, self._lost, self._memory = lost - self._lost, lost, memory
+        if new:
+            self._last_loss = time.monotonic()
+            self._due.set()
+
+    def _run(self) -> None:
+        while not self._closed:
+            expecting = self.found or time.monotonic() - self._last_loss < self._recent
+            self._due.wait(self._interval if expecting else None)
+            self._due.clear()
+            if not self._closed:
+                try:
+                    self._look()
+                except Exception:  # whatever it is, the next look is to come
+                    log.exception("looking for what is left of worktrees failed")
+
+    def _look(self) -> None:
+        memory, before = self._memory, self.found
+        self.found = orphans.find(memory, least=self._least)
+        if self._auto and (ripe := self._ripe()):
+            orphans.reap(ripe, memory, routers=self._routers())
+            self.found = orphans.find(memory, least=self._least)
+        if _told(self.found) != _told(before):
+            self._wake()
+
+    def _ripe(self) -> list[Orphan]:
+        """Return the orphans of worktrees that each look has found gone for a while."""
+        now = time.monotonic()
+        self._seen = {each.worktree.path: self._seen.get(each.worktree.path, now) for each in self.found}
+        ripe = (each for each in self.found if now - self._seen[each.worktree.path] >= self._grace)
+        return [each for each in ripe if each.process.role is None]
+
+
+def _told(found: Iterable[Orphan]) -> set[tuple[object, ...]]:
+    return {(each.process.id, each.ports) for each in found}

@@ -31,8 +31,9 @@ class Listeners:
         self._found: tuple[Listener, ...] = ()
 
     def scan(self, roots: Sequence[str], *, real: Mapping[str, str] | None = None) -> tuple[Listener, ...]:
-        """Return one listener for each address and port that can be dialled, sorted by port and address.
+        """Return a listener for each address and port that can be dialled, sorted by port and address.
 
+        Where the sockets of several owners share one, each of them has a listener there, and `shared` says so.
         `roots` are paths of worktrees, `real` their real paths where those are known: nothing is asked of a disk
         then. A socket belongs to the deepest root around the working directory of the process that holds it, else
         around that of its nearest ancestor in the same session. Where the process cannot be seen (another user's),
@@ -65,14 +66,16 @@ def _listeners(found: Iterable[Socket], roots: Mapping[str, str]) -> tuple[Liste
     for each in found:
         for distance, rank, listener in _claims(each, roots):
             claims[listener.port, listener.address].append((distance, rank, listener))
-    return tuple(_chosen(claims[key]) for key in sorted(claims))
+    return tuple(each for key in sorted(claims) for each in _chosen(claims[key]))
 
 
-def _chosen(claims: Sequence[tuple[int, tuple[int, int], Listener]]) -> Listener:
+def _chosen(claims: Sequence[tuple[int, tuple[int, int], Listener]]) -> Iterator[Listener]:
+    """Yield the listener of each owner, by rank."""
     closest = min(distance for distance, _, _ in claims)
-    rivals = [(rank, listener) for distance, rank, listener in claims if distance == closest]
-    _, first = min(rivals, key=lambda each: each[0])
-    return replace(first, shared=len({listener.worktree for _, listener in rivals}) > 1)
+    owners: dict[str | None, Listener] = {}
+    for _, _, listener in sorted((each for each in claims if each[0] == closest), key=lambda each: each[1]):
+        owners.setdefault(listener.worktree, listener)
+    yield from (replace(each, shared=len(owners) > 1) for each in owners.values())
 
 
 def _claims(each: Socket, roots: Mapping[str, str]) -> Iterator[tuple[int, tuple[int, int], Listener]]:

@@ -5,7 +5,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from itertools import chain
 
@@ -13,6 +12,7 @@ from router.model import COPY, Container, Listener, Memory, Observed, Repository
 from router.observe import watched
 from router.observe.lanes import Lanes
 from router.observe.surveys import SLOW, THREADS, Surveys
+from router.routes.memory import without
 
 ONCE = 5.0  # seconds that a command waits for a repository: it looks but once
 
@@ -54,11 +54,11 @@ def roots(found: Iterable[Repository]) -> tuple[str, ...]:
     return tuple(chain.from_iterable(map(watched.roots, found)))
 
 
-def living(memory: Memory) -> Memory:
-    """Return a memory without worktrees whose repository or administrative directory is gone from the disk.
+def living(memory: Memory, *, now: float | None = None) -> Memory:
+    """Return a memory where the worktrees are gone whose repository or administrative directory is gone from the disk.
 
-    Of repositories that nobody looks at nothing else would tell; their names and ports are free again. What cannot
-    be asked, or does not answer in time, is not gone.
+    Of repositories that nobody looks at nothing else would tell; their ports are free again, and their names in a
+    while. What cannot be asked, or does not answer in time, is not gone. `now` as in `observed`.
     """
     ids: dict[str, list[WorktreeId]] = defaultdict(list)
     for kept in memory.worktrees:
@@ -66,7 +66,7 @@ def living(memory: Memory) -> Memory:
     with closing(Lanes[str, set[WorktreeId]](threads=THREADS)) as lanes:
         gone = lanes.run({common: partial(_gone, each) for common, each in ids.items()}, patience=SLOW)
     everything_gone = set().union(*gone.values())
-    return replace(memory, worktrees=tuple(kept for kept in memory.worktrees if kept.id not in everything_gone))
+    return without(memory, everything_gone, now=time.time() if now is None else now)
 
 
 def _gone(worktrees: Iterable[WorktreeId]) -> set[WorktreeId]:

@@ -253,6 +253,29 @@ def test_sockets_that_share_a_port_are_one_listener_and_the_closest_binding_coun
         assert not only(port, Listeners().scan([])).loopback_only
 
 
+def sharing(port: int) -> str:
+    """Return a server that shares a port with others."""
+    return (
+        "import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1); "
+        f"s.bind(('127.0.0.1', {port})); s.listen(); print('port', s.getsockname()[1], flush=True); "
+    )
+
+
+def test_of_a_port_that_two_owners_share_each_has_a_listener(tmp_path: Path) -> None:
+    one, other = folder(tmp_path / "one"), folder(tmp_path / "other")
+    roots = [str(one), str(other)]
+    with started(one, sys.executable, "-S", "-c", sharing(0) + WAIT) as first:
+        for place, owner in ((other, str(other)), (tmp_path, None)):
+            with started(place, sys.executable, "-S", "-c", sharing(first.port) + WAIT) as second:
+                found = at(first.port, Listeners().scan(roots))
+                assert {each.worktree: each.pid for each in found} == {
+                    str(one): first.process.pid, owner: second.process.pid,
+                }  # fmt: skip
+                assert all(each.shared for each in found)
+        with started(one, sys.executable, "-S", "-c", sharing(first.port) + WAIT):
+            assert not only(first.port, Listeners().scan(roots)).shared
+
+
 def test_servers_come_and_go_between_scans(tmp_path: Path) -> None:
     listeners = Listeners()
     before = listeners.scan([str(tmp_path)])

@@ -238,4 +238,6 @@ def test_what_is_gone_from_the_disk_is_no_longer_remembered(shop: Path) -> None:
         RememberedWorktree(WorktreeId(common, "gone", 1), "y", "y", "y"),
         RememberedWorktree(WorktreeId("/no/.git", "", 1), "z", "z", "z"),
     ]
-    assert survey.living(Memory((), (*there, *gone))) == Memory((), tuple(there))
+    living = survey.living(Memory((), (*there, *gone)), now=5.0)
+    assert living.worktrees == tuple(there)
+    assert {(each.id, each.names, each.since) for each in living.gone} == {(k.id, (k.label,), 5.0) for k in gone}

@@ -159,16 +159,16 @@ def detach(store: Store, arguments: Sequence[str]) -> Document:
         log.unlink(missing_ok=True)
 
 
-def stop(settings: Settings, store: Store) -> bool:
+def stop(settings: Settings, store: Store, *, patience: Callable[[int], Patience] = Patience) -> bool:
     """End the watcher and every Caddy that the router started for this state directory; False where nothing ran.
 
-    A watcher that does nothing any more is killed.
+    A watcher that does nothing any more is killed; `patience` says for how long a process is waited for.
     """
     from router.caddy import modes
 
     watcher = store.running_watcher()
     if watcher:
-        _end(store, watcher)
+        _end(store, watcher, patience)
     left = modes.end_left(settings, store)
     store.stop_serving()
     return watcher is not None or left
@@ -201,9 +201,10 @@ def _published(store: Store, pid: int) -> dict[str, Any] | None:
         document = json.loads(store.read(store.status_file) or "null")
     except (ValueError, RecursionError):
         return None
-    if not isinstance(document, dict) or document.get("watcher", {}).get("pid") != pid:
-        return None
-    return document
+    match document:
+        case {"watcher": {"pid": writer}} if writer == pid:
+            return dict(document)
+    return None
 
 
 def _with_problem(document: dict[str, Any], problem: Problem | None) -> Document:
@@ -260,17 +261,17 @@ def _said(log: Path) -> str:
         return ""
 
 
-def _end(store: Store, watcher: RunningWatcher) -> None:
+def _end(store: Store, watcher: RunningWatcher, patience: Callable[[int], Patience]) -> None:
     """End a watcher: ask it, wait while it shows signs of life, kill it where it shows none."""
     process = proc.identify(watcher.pid)
     if process is None:
         return
     _send(watcher, signal.SIGTERM)
-    if proc.stopped(process):
-        proc.signal(process, proc.CONTINUE)
-    patience = Patience(watcher.pid)
+    waited = patience(watcher.pid)
     while store.running_watcher() == watcher or proc.alive(process):
-        if patience.exhausted() and not proc.end(process, ((signal.SIGKILL, 5.0),)):
+        if proc.stopped(process):
+            proc.signal(process, proc.CONTINUE)
+        if waited.exhausted() and not proc.end(process, ((signal.SIGKILL, 5.0),)):
             raise RouterError(f"the watcher (pid {watcher.pid}) does not end", hint=f"run `kill -9 {watcher.pid}`")
         time.sleep(_POLL)
 

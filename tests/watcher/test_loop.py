@@ -13,6 +13,7 @@ from router.settings import Settings
 from router.status import Document
 from router.store import RunningWatcher, Store
 from router.watcher.loop import Watcher
+from router.watcher.orphans import Orphans
 from router.watcher.pace import Pace
 from router.watcher.publisher import Publisher
 from router.watcher.routing import Routing
@@ -66,6 +67,7 @@ class Stage:
             Settings(state_dir=self.store.directory), self.store, signals=self.signals,
             pace=Script(self, list(steps)), observer=self.observer, admin=self.admin, caddy=caddy,
             routing=Routing(self.store, observer=self.observer, admin=self.admin, caddy=caddy),
+            orphans=Orphans(wake.set, least=0, auto=False, routers=tuple),
             publisher=Publisher(self.store), say=self.said.append,
         )  # fmt: skip
 

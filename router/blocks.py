@@ -35,7 +35,7 @@ END = HASH(_END)
 
 
 def parts(text: str, comment: Comment = HASH) -> Parts:
-    """Return what stands before, in and after the block. BlockError where its marks are damaged."""
+    """Return the text before, in and after the block. BlockError where its marks are damaged."""
     lines = text.splitlines(keepends=True)
     begins = [index for index, line in enumerate(lines) if line.startswith(comment.opens + _BEGIN)]
     ends = [index for index, line in enumerate(lines) if line.rstrip("\r\n") == comment(_END)]

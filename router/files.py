@@ -66,7 +66,7 @@ def write(path: Path, content: str, *, mode: int = 0o644) -> None:
 
 
 def replace(path: Path, content: str, *, mode: int = 0o600, durable: bool = False) -> None:
-    """Put a file with this text and mode in a path's place as one step, whatever was there but a directory.
+    """Put a file with this text and mode in a path's place as one step, whatever is there unless it is a directory.
 
     With `durable` the text is on the disk before it takes its place, so that a power loss leaves the old or the new
     one. FileError where it cannot be written; the path is then as it was.
@@ -87,9 +87,9 @@ def replace(path: Path, content: str, *, mode: int = 0o600, durable: bool = Fals
 
 @contextlib.contextmanager
 def beside(path: Path) -> Iterator[Path]:
-    """Yield a new name in a path's directory; what is there after the block takes the path's place as one step.
+    """Yield a new name in a path's directory; what the block creates there replaces the path as one step.
 
-    Where the block fails or is interrupted, what it made is removed. Raises OSError as `rename` does.
+    Where the block fails or is interrupted, what it created is removed. Raises OSError as `rename` does.
     """
     temporary = path.with_name(f".router-{os.urandom(4).hex()}.new")
     try:
@@ -100,9 +100,9 @@ def beside(path: Path) -> Iterator[Path]:
 
 
 def make_private_directory(directory: Path) -> None:
-    """Make a directory and those missing above it, each closed to other users whatever the umask.
+    """Create a directory and those missing above it, each closed to other users whatever the umask.
 
-    A directory that is there stays as it is. FileError where it cannot be made.
+    An existing directory stays as it is. FileError where it cannot be created.
     """
     try:
         _make_private(directory)

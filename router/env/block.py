@@ -23,8 +23,8 @@ def in_mise(text: str, values: Mapping[str, str], *, name: str) -> str:
     """Return a mise file with these values in a block of its `[env]` table.
 
     Variables that the file itself sets stay as they are: TOML allows no key twice. An existing `[env]` table gets the
-    block below its header, else the block has a header of its own. FileError, with the file's `name`, where the file
-    is not TOML or says `env` in another way.
+    block below its header, else the block has its own header. FileError, with the file's `name`, where the file is not
+    TOML or defines `env` without a line `[env]`.
     """
     document = _parsed(text, name)
     old_block = parts(text).block
@@ -35,9 +35,7 @@ def in_mise(text: str, values: Mapping[str, str], *, name: str) -> str:
     for candidate in (_in_place(text, old_block, block), _below_header(rest, block), _at_end(rest, block)):
         if candidate is not None and _is_complete(candidate, outside, in_block):
             return candidate
-    raise FileError(
-        f"{name} says env in a way that leaves no place for a block", hint="write its variables below a line [env]"
-    )
+    raise FileError(f"{name} defines env without a line [env]", hint="write its variables below a line [env]")
 
 
 def _in_place(text: str, old: str | None, block: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The worktree of a directory: found, and given its ports and names like a watcher would give them."""
+"""The worktree of a directory, with the ports and names that a watcher would assign to it."""
 
 import os
 from collections.abc import Iterable
@@ -27,12 +27,12 @@ class CurrentWorktree:
 
     @property
     def remembered(self) -> RememberedWorktree | None:
-        """What is remembered of this worktree, None where it has been given nothing yet."""
+        """What is remembered of this worktree, None where it has no ports and names yet."""
         return next((each for each in self.memory.worktrees if each.id == self.worktree.id), None)
 
 
 def current_worktree(settings: Settings, store: Store, *, cwd: Path) -> CurrentWorktree:
-    """Return the worktree of a directory; the ports and names that it is given now are remembered.
+    """Return the worktree of a directory; the ports and names that it gets now are remembered.
 
     The repository of `cwd` need not be one that the router serves. NotARepositoryError or UsageError outside of every
     worktree.

@@ -13,7 +13,7 @@ _TEMPLATE = re.compile(r"\{(?=[{%#])")
 
 
 def shell(values: Mapping[str, str]) -> str:
-    """Return lines that bash, zsh, dash and fish evaluate alike: `eval "$(router env)"`, `router env | source`.
+    """Return lines that bash, zsh, dash and fish evaluate the same way: `eval "$(router env)"`, `router env | source`.
 
     Each line ends in a semicolon, because fish's `eval (router env)` joins lines with spaces. EnvironmentValueError
     for a NUL.
@@ -22,7 +22,7 @@ def shell(values: Mapping[str, str]) -> str:
 
 
 def dotenv(values: Mapping[str, str]) -> str:
-    """Return lines that python-dotenv, Compose and Vite read alike.
+    """Return lines that python-dotenv, Compose and Vite read the same way.
 
     EnvironmentValueError where no way to write a value means the same to all of them.
     """
@@ -49,7 +49,7 @@ def _exported(name: str, value: str) -> str:
 def _quoted(value: str) -> str:
     """Return a word for every shell: in single quotes, with quotes and backslashes outside them.
 
-    fish interprets backslashes inside single quotes, the others do not; outside, all read `\\'` and `\\\\` alike.
+    fish interprets backslashes inside single quotes, the others do not; outside all read `\\'` and `\\\\` alike.
     """
     if "\0" in value:
         raise EnvironmentValueError("a variable cannot hold a NUL", hint="fix the value in router.toml")

@@ -36,7 +36,7 @@ def base_environment(
 ) -> Environment:
     """Return the environment of a worktree, without what `router.toml` adds.
 
-    `remembered` has every port and name that the worktree was given; `port` is the router's own, `redirect_uri` the
+    `remembered` has every port and name that the worktree has; `port` is the router's own, `redirect_uri` the
     one registered with the identity provider.
     """
     assigned = {spec.name: _env_port(remembered, spec.name) for spec in repository.services}
@@ -86,7 +86,7 @@ def with_templates(base: Environment, templates: Mapping[str, str], *, branch: s
         try:
             values[variable] = filled(template, {**values, **names})
         except TemplateValueError as exc:
-            hint = f"there are {', '.join(sorted({**values, **names}))}"
+            hint = f"use one of {', '.join(sorted({**values, **names}))}"
             raise TemplateValueError(f"{variable}: {exc.message}", line=exc.line, hint=hint) from exc
     return replace(base, values=values)
 
@@ -122,7 +122,7 @@ class ServiceValue:
 
 def _service(base: Environment, name: str) -> ServiceValue:
     if name not in base.ports:
-        raise ValueError(f"there is no service {name!r}; there are {', '.join(base.ports)}")
+        raise ValueError(f"there is no service {name!r}; use one of {', '.join(base.ports)}")
     return ServiceValue(base.urls[name], service_host(base.name, name), base.ports[name])
 
 

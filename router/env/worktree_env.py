@@ -23,7 +23,7 @@ from router.store import Store
 
 @dataclass(frozen=True, slots=True)
 class ResolvedEnvironment:
-    """The environment of a directory's worktree, and what it was made from; `settings` have the watcher's port."""
+    """The environment of a directory's worktree, and what it comes from; `settings` have the watcher's port."""
 
     settings: Settings
     current: CurrentWorktree
@@ -31,7 +31,7 @@ class ResolvedEnvironment:
 
 
 def resolve(settings: Settings, store: Store, *, cwd: Path) -> ResolvedEnvironment:
-    """Return the environment of the worktree of `cwd`; ports and names that it is given now are remembered.
+    """Return the environment of the worktree of `cwd`; ports and names that it gets now are remembered.
 
     NotARepositoryError or UsageError outside of every worktree, HiddenError for one without an environment,
     SettingsError or TemplateValueError for `router.toml`.
@@ -58,10 +58,10 @@ def command_environment(
     resolved = resolve(settings, store, cwd=cwd)
     environment = resolved.environment
     values = {**environment.values, EXPECT: environment.name}
-    found = _leaks(resolved, environ=environ, covered={**environ, **environment.values})
+    leaked = _leaks(resolved, environ=environ, covered={**environ, **environment.values})
     if not fix:
-        leaks.refuse(found)
-    return {**leaks.without_leaks(environ, found), **values}, found
+        leaks.refuse(leaked)
+    return {**leaks.without_leaks(environ, leaked), **values}, leaked
 
 
 def _environment(settings: Settings, current: CurrentWorktree) -> Environment:
@@ -125,22 +125,22 @@ def _leaks(
         if not (each.source in tracked and each.variable in own and covered.get(each.variable) == own[each.variable])
     ]
     in_shell = [Assignment(variable, value, leaks.SHELL) for variable, value in sorted(environ.items())]
-    tools = frozenset({sys.prefix, f"{sys.prefix}/bin", os.path.dirname(sys.executable)})  # noqa: PTH120 - as it stands
+    tools = frozenset({sys.prefix, f"{sys.prefix}/bin", os.path.dirname(sys.executable)})  # noqa: PTH120 - links stay
     others = tuple(_others(resolved))
     return leaks.find_leaks(resolved.environment, others, [*in_shell, *in_files], tools=tools)
 
 
 def _others(resolved: ResolvedEnvironment) -> Iterator[Environment]:
-    """Yield the environments of all other worktrees that were ever given one, served or not."""
+    """Yield the environments of all other worktrees that ever had one, served or not."""
     current = resolved.current
     read = {repository.common_dir for repository in current.repositories}
     remembered = {each.id: each for each in survey.living(current.memory).worktrees}
     unread = dict.fromkeys(identity.common_dir for identity in remembered if identity.common_dir not in read)
     for repository in (*current.repositories, *survey.repositories(unread)):
         for worktree in repository.worktrees:
-            known = remembered.get(worktree.id)
-            if known and known.project and worktree.id != current.worktree.id:
-                base = _base(resolved.settings, repository, worktree, known)
+            other = remembered.get(worktree.id)
+            if other and other.project and worktree.id != current.worktree.id:
+                base = _base(resolved.settings, repository, worktree, other)
                 try:
                     yield _with_templates(base, repository, worktree)
                 except RouterError:

@@ -68,7 +68,7 @@ def _services(top: dict[str, Node]) -> Iterator[Collision]:
 
 
 def _port(service: str, node: Node) -> Iterator[Collision]:
-    """Yield a published port that is a number in the file; one of the container alone gets a free one by itself."""
+    """Yield a published port that is a number in the file; without a host port Docker picks a free one."""
     if isinstance(node, MappingNode):
         published = _members(node).get("published")
         value = _fixed(published)
@@ -103,8 +103,8 @@ def _shared(kind: str, name: str, node: Node) -> Iterator[Collision]:
 def _variable(service: str, port: str) -> str:
     """Return a published port as Compose interpolates it; a service that `router env` has no port for gets a name."""
     plain = re.sub(r"[^A-Z0-9]+", "_", service.upper()).strip("_") or "SERVICE"
-    own = f"{plain}_PORT" if plain[0].isalpha() else f"_{plain}_PORT"
-    return f"${{{_VARIABLES.get(service, own)}:-{port}}}"
+    default = f"{plain}_PORT" if plain[0].isalpha() else f"_{plain}_PORT"
+    return f"${{{_VARIABLES.get(service, default)}:-{port}}}"
 
 
 def _fixed(node: Node | None) -> str | None:
@@ -115,7 +115,7 @@ def _fixed(node: Node | None) -> str | None:
 
 
 def _members(node: Node | None) -> dict[str, Node]:
-    """Return a mapping's members by key; what `<<` merges in stands behind its own."""
+    """Return a mapping's members by key; its own members count before what `<<` merges in."""
     members: dict[str, Node] = {}
     seen: set[int] = set()
     pending = [node]

@@ -119,7 +119,7 @@ def _worktrunk(edited: Edited, facts: Facts) -> Edited:
 
 
 def _with_hook(text: str) -> str:
-    """Return a `wt.toml` that runs the router's hook in a new worktree before anything else may start there."""
+    """Return a `wt.toml` that runs the router's hook in a new worktree before anything else starts in it."""
     document = toml_edit.plain(text)
     names = ("pre-start", "pre-create", "post-start", "post-create")  # the second and fourth are older names
     if any(POST_CREATE in str(document.get(name, "")) for name in names):
@@ -208,7 +208,7 @@ def _ignoring(edited: Edited, *paths: str) -> Edited:
 
 
 def _ignores(text: str, path: str) -> bool:
-    """Tell whether one of these plain patterns ignores a path; where there are negated ones (`!`), none counts."""
+    """Tell whether one of these plain patterns ignores a path; none counts if one is negated (`!`)."""
     lines = [line.strip() for line in text.splitlines()]
     if any(line.startswith("!") for line in lines):
         return False

@@ -66,7 +66,7 @@ def write(proposal: Proposal) -> None:
 def _expect_inside(root: Path, path: str) -> None:
     parent = (root / path).parent
     if Path(os.path.realpath(parent)) != parent:
-        raise FileError(f"{parent} is a link", hint="replace it by a directory of this checkout's own")
+        raise FileError(f"{parent} is a link", hint="replace it by a directory of this checkout")
 
 
 def _points_to(path: Path, others: Iterable[Path]) -> bool:

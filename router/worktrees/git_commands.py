@@ -135,9 +135,9 @@ def uncommitted(checkout: Path) -> tuple[tuple[str, str], ...]:
     return tuple((entry[:2], entry[3:]) for entry in _names(out))
 
 
-def commits_on_head_alone(checkout: Path, *, besides: str | None = None) -> int:
-    """Return how many commits of HEAD are on no branch, remote branch or tag; branch `besides` does not count."""
-    return _count(checkout, "HEAD", besides)
+def commits_on_head_alone(checkout: Path, *, ignoring: str | None = None) -> int:
+    """Return how many commits of HEAD are on no branch, remote branch or tag; branch `ignoring` does not count."""
+    return _count(checkout, "HEAD", ignoring)
 
 
 def commits_on_branch_alone(common: Path, branch: str) -> int:
@@ -200,8 +200,8 @@ def _default_branch_of_origin(common: Path) -> str:
     return match[1]
 
 
-def _count(where: Path, what: str, besides: str | None) -> int:
-    other = [f"--exclude={besides}"] if besides else []
+def _count(where: Path, what: str, ignoring: str | None) -> int:
+    other = [f"--exclude={ignoring}"] if ignoring else []
     return int(_line(where, "rev-list", "--count", what, "--not", *other, "--branches", "--remotes", "--tags"))
 
 

@@ -26,7 +26,7 @@ def mark(admin: Path, branch: str) -> None:
 
 
 def marked_branch(admin: Path) -> str | None:
-    """Return the branch that was created with a worktree, None where it was there before."""
+    """Return the branch that was created with a worktree, None where the branch existed before."""
     return files.text(admin / _MARK)
 
 

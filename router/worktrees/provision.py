@@ -113,7 +113,7 @@ def _link(checkout: Checkout, paths: Iterable[str], *, say: Say) -> None:
 
 
 def _missing(checkout: Checkout, paths: Iterable[str], *, say: Say) -> Iterator[tuple[str, Path, Path]]:
-    """Yield each path that the main checkout has and the worktree lacks, with its place in the one and in the other.
+    """Yield each path that the main checkout has and the worktree lacks, with its full path in either.
 
     A link on the way to either would lead out of the checkout: such a path is left out, and so is what is neither a
     file nor a directory.

@@ -29,7 +29,7 @@ def work(checkout: Checkout, admin: Path, branch: str | None) -> list[str]:
     if changed:
         more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
         reasons.append(f"not committed: {', '.join(map(shown, changed[:_NAMED]))}{more}")
-    if count := git_commands.commits_on_head_alone(checkout.root, besides=branch):
+    if count := git_commands.commits_on_head_alone(checkout.root, ignoring=branch):
         reasons.append(f"{commits(count)} on {shown(branch or 'a detached HEAD')} alone")
     return [*reasons, *_in_submodules(checkout.root)]
 

@@ -39,7 +39,7 @@ class GitError(RouterError):
 
 
 class SlowGitError(GitError):
-    """Git did not answer in time."""
+    """Git did not answer within the time and the memory that it has."""
 
 
 class UnknownFormatError(GitError):

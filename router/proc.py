@@ -40,22 +40,31 @@ class ProcessId:
     boot: str
 
 
-def run(args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0) -> Completed:
+def run(
+    args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0, memory: int | None = None
+) -> Completed:
     """Run a program to its end, without input; return what it said.
 
-    RouterError where it cannot run, SlowProgramError where it takes longer than `timeout` seconds.
+    `memory` is how many bytes of its own it may have (Linux). RouterError where it cannot run, SlowProgramError where
+    it takes longer than `timeout` seconds.
     """
+    pipe = subprocess.PIPE
     try:
-        done = subprocess.run(
-            args, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
-        )
+        process = subprocess.Popen(args, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
     except FileNotFoundError as exc:
         raise RouterError(f"{args[0]} is not installed", hint=f"install {args[0]} and try again") from exc
-    except subprocess.TimeoutExpired as exc:
-        raise SlowProgramError(f"{args[0]} did not answer within {timeout:.0f} s", hint="try again") from exc
     except OSError as exc:
         raise RouterError(f"{args[0]} cannot be run: {exc.strerror}", hint="") from exc
-    return Completed(done.returncode, done.stdout, done.stderr.decode(errors="replace").strip())
+    with process:
+        _limit(process, memory)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except BaseException as exc:
+            process.kill()
+            if isinstance(exc, subprocess.TimeoutExpired):
+                raise SlowProgramError(f"{args[0]} did not answer within {timeout:.0f} s", hint="try again") from exc
+            raise
+    return Completed(process.returncode, out, err.decode(errors="replace").strip())
 
 
 def run_group(args: Sequence[str], *, env: Mapping[str, str], timeout: float, stdin: bytes = b"") -> Completed:
@@ -105,6 +114,15 @@ def start(
     with contextlib.suppress(BrokenPipeError), process.stdin as pipe:  # it may have ended by now
         pipe.write(input)
     return process
+
+
+def _limit(process: subprocess.Popen[bytes], memory: int | None) -> None:
+    """Bound what a program allocates; a file that is mapped does not count."""
+    if memory is not None and sys.platform == "linux":
+        import resource
+
+        with contextlib.suppress(OSError):  # it has ended
+            resource.prlimit(process.pid, resource.RLIMIT_DATA, (memory, memory))
 
 
 def _end_group(process: subprocess.Popen[bytes], patience: float = 5.0) -> None:

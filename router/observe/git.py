@@ -13,9 +13,13 @@ from router.observe.git_files import ListedWorktree
 
 MINIMUM = (2, 36)  # `worktree list -z`
 _DEADLINE = 10.0  # seconds for a question
+_MEMORY = 1 << 30  # bytes: git takes all that there is for a file that never ends
 _PATIENCE = 900.0  # seconds for a checkout of a large repository, or a fetch
 _CONNECTS = {"GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_ASKPASS"}  # how the user's git reaches a server
-_RELATIVE = "relativeworktrees"  # the format of `worktree.useRelativePaths`, as git before 2.48 names it
+_KINDS = {
+    "relativeworktrees": UnknownFormatError,  # the format of `worktree.useRelativePaths`, as git before 2.48 names it
+    "Out of memory": SlowGitError,
+}
 _HINTS = {
     "safe.directory": "run `git config --global --add safe.directory PATH` if you trust it",
     "unknown repository extension": "update git: the repository uses a format that this git does not know",
@@ -108,7 +112,7 @@ def _checked(place: Path, args: Sequence[str], answer: proc.Completed, fine: tup
     hint = next((hint for key, hint in _HINTS.items() if key in answer.err), "run the same command by hand to see more")
     if _is_full(place):
         reason, hint = f"{reason} (the disk is full)", "free some space and try again"
-    error = UnknownFormatError if _RELATIVE in reason else GitError
+    error = next((kind for key, kind in _KINDS.items() if key in reason), GitError)
     command = " ".join([arg for arg in args if not arg.startswith("-")][:2])
     raise error(f"git {command} failed: {reason}", hint=hint)
 
@@ -132,7 +136,7 @@ def _run(*args: str, stdin: bytes | None = None) -> proc.Completed:
     command, env = ["git", *args], _environment()
     try:
         if stdin is None:
-            return proc.run(command, env=env, timeout=_DEADLINE)
+            return proc.run(command, env=env, timeout=_DEADLINE, memory=_MEMORY)
         return proc.run_group(command, env=env, timeout=_PATIENCE, stdin=stdin)
     except SlowProgramError as exc:
         raise SlowGitError(exc.message, hint=f"see what keeps it: `git {' '.join(args)}`") from exc

@@ -187,6 +187,8 @@ def _admin(place: str, name: str) -> Admin:
             created = status.st_mtime_ns
         if not stat.S_ISREG(status.st_mode):
             fault = f"its {each} is not a regular file"
+        elif status.st_size > _LARGEST:
+            fault = f"its {each} is larger than {_LARGEST >> 10} KiB"
     if fault:
         return Admin(name, created, fault=fault, blocks=True)
     try:

@@ -1,4 +1,4 @@
-"""How the code is cut: layers, sizes, one importer for each outside thing, and the README in step."""
+"""How the code is cut: layers, sizes, one importer for each outside thing."""
 
 import ast
 import re
@@ -8,9 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
-
-from router.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -62,11 +59,6 @@ def imported(module: Path) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
-def commands() -> set[str]:
-    command = get_command(app)
-    return {title for title, each in command.commands.items() if not each.hidden}  # type: ignore[attr-defined]
-
-
 def test_a_module_imports_only_from_layers_below_its_own() -> None:
     linter = Path(sysconfig.get_path("scripts")) / "lint-imports"
     done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -105,8 +97,3 @@ def test_no_file_of_the_project_names_a_place_of_its_makers() -> None:
     files = [*MODULES, *ROOT.glob("caddy/**/*"), *ROOT.glob("docs/**/*.md"), README]
     texts = {path: path.read_bytes().decode(errors="replace") for path in files if path.is_file()}
     assert [str(path) for path, text in texts.items() if places.search(text)] == []
-
-
-def test_the_readme_has_a_row_for_every_command() -> None:
-    rows = [line.split("|")[1] for line in README.read_text().splitlines() if line.startswith("| `router")]
-    assert {title for row in rows for title in re.findall(r"`router ([a-z]+)", row)} == commands()

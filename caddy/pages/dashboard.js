@@ -1,13 +1,13 @@
 "use strict";
-// Shows status.json as the watcher last wrote it, and asks for it anew every second while anybody looks.
+// Shows status.json as the watcher last wrote it, and asks for it again every second while the page is visible.
 const INTERVAL = 1000;
-const STALE = 15; // seconds without a heartbeat
+const SILENT = 15; // seconds without a heartbeat
 const byId = (id) => document.getElementById(id);
 const filter = byId("filter");
-const rows = new Map(); // path of a worktree → its row, what it shows and the text the filter looks in
+const rows = new Map(); // path of a worktree → its element, the JSON it shows, and the text that the filter searches
 let etag = null;
 let status = null;
-let watcher = null; // of the last heartbeat: { alive, seen }
+let heartbeat = null; // the last look at it: { alive, last }, null before the first
 let caddyAnswers = true;
 let lastAnswer = new Date();
 
@@ -27,10 +27,13 @@ const moment = (text) => new Date(text).toLocaleString([], { dateStyle: "medium"
 const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
 const endpoint = ({ address, port }) => `${address?.includes(":") ? `[${address}]` : address}:${port}`;
 
-function origin(source) {
-  const [, kind, rest] = /^([^:]*):?(.*)$/s.exec(source ?? "");
-  const words = { container: `container ${rest}` };
-  return `from ${words[kind] ?? (rest || kind)}`;
+// The same words as source_text in router/status.py; a test runs both over tests/port_sources.json
+const SOURCES = { hash: "default", index: "by number", free: "next free", settings: "router.toml" };
+function sourceText(source, program) {
+  const [, kind, name] = /^([^:]*):?(.*)$/s.exec(source ?? "");
+  if (kind === "listener") return program ? `${program} (found)` : "found";
+  if (kind === "container") return `container ${name}`;
+  return name || (SOURCES[kind] ?? kind);
 }
 
 function problem({ kind, service, message, hint, severity }) {
@@ -45,7 +48,7 @@ function service([name, service]) {
     el("span", { class: "service" }, name),
     el("span", { class: "host" }, link(service.url)),
     el("code", { class: "port" }, endpoint(service)),
-    el("span", { class: "source muted" }, origin(service.source)),
+    el("span", { class: "source muted", title: "where the port comes from" }, sourceText(service.source, service.program)),
     el("span", { class: "program muted", title: service.pid && `pid ${service.pid}` }, service.program ?? ""));
 }
 
@@ -65,21 +68,21 @@ function worktree(tree) {
   ];
 }
 
-// The row of a worktree, made again only when something about it changed; the focused link stays focused
+// The row of a worktree, filled again only when something about it changed; the focused link stays focused
 function row(tree) {
-  const shown = JSON.stringify(tree);
-  const known = rows.get(tree.path) ?? { element: el("li", { class: "worktree" }) };
-  if (known.shown === shown) return known;
-  const focused = known.element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-  known.element.replaceChildren(...worktree(tree));
-  if (focused) [...known.element.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus();
-  const words = [tree.repository, known.element.textContent, tree.problems.length ? "problem" : ""];
-  Object.assign(known, { shown, text: words.join(" ").toLowerCase() });
-  rows.set(tree.path, known);
-  return known;
+  const json = JSON.stringify(tree);
+  const entry = rows.get(tree.path) ?? { element: el("li", { class: "worktree" }) };
+  if (entry.json === json) return entry;
+  const focused = entry.element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  entry.element.replaceChildren(...worktree(tree));
+  if (focused) [...entry.element.querySelectorAll("a")].find((a) => a.getAttribute("href") === focused)?.focus();
+  const words = [tree.repository, entry.element.textContent, tree.problems.length ? "problem" : ""];
+  Object.assign(entry, { json, text: words.join(" ").toLowerCase() });
+  rows.set(tree.path, entry);
+  return entry;
 }
 
-// Makes `wanted` the children of `parent` and touches only what differs, so that focus and selection stay
+// Makes `wanted` the children of `parent`, moving only what differs, so that focus and selection stay
 function arrange(parent, wanted) {
   const keep = new Set(wanted);
   for (const child of [...parent.children]) if (!keep.has(child)) child.remove();
@@ -115,14 +118,14 @@ function applyFilter() {
   const trees = status.worktrees;
   byId("live").classList.toggle("empty", trees.length === 0);
   const up = trees.filter((tree) => tree.services.web?.up).length;
-  const troubled = trees.filter((tree) => tree.problems.length).length;
-  const all = [count(trees.length, "worktree"), `${up} up`, troubled ? `${troubled} with problems` : ""];
+  const withProblems = trees.filter((tree) => tree.problems.length).length;
+  const all = [count(trees.length, "worktree"), `${up} up`, withProblems ? `${withProblems} with problems` : ""];
   say(byId("summary"), terms.length ? `${shown} of ${count(trees.length, "worktree")}` : all.filter(Boolean).join(" · "));
   say(byId("nothing"), trees.length ? "No worktree matches this filter." : "No worktree is routed yet. Run “router up” in a repository.");
   byId("nothing").hidden = shown > 0;
 }
 
-// A live region speaks whenever it is written to: only write what is new
+// A screen reader reads a live region aloud whenever it is written to: only write what is new
 function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -146,7 +149,7 @@ async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text.textContent);
     button.textContent = "Copied";
-  } catch { // no clipboard here: leave the text selected, ready for the keys
+  } catch { // no clipboard here: select the text, ready to be copied with the keyboard
     getSelection().selectAllChildren(text);
     button.textContent = "Selected";
   }
@@ -157,15 +160,15 @@ const pill = (good, text, title) => el("li", { class: good ? "up" : "down bad", 
 const note = (kind, ...text) => el("div", { class: `note ${kind}` }, el("p", {}, ...text));
 
 function showHealth() {
-  const { caddy = {}, watcher: process = {} } = status ?? {};
-  const alive = watcher ? watcher.alive && process.running !== false : true;
+  const { caddy = {}, watcher = {} } = status ?? {};
+  const alive = heartbeat ? heartbeat.alive && watcher.running !== false : true;
   const notes = [];
-  if (!caddyAnswers) notes.push(note("error", `Caddy does not answer. This is what was known at ${lastAnswer.toLocaleTimeString()}.`));
-  else if (!alive) {
-    const since = watcher?.seen ? ` since ${moment(watcher.seen)}` : "";
-    notes.push(note("warning", `The watcher is not running${since}; routes still work. Run “router up” to see changes again.`));
-  } else if (!status) notes.push(note("", "Waiting for the watcher’s first look."));
-  if (caddy.last_error) notes.push(note("error", "Caddy refused the last configuration and goes on with the one before: ", el("code", {}, caddy.last_error)));
+  if (!caddyAnswers) notes.push(note("error", `Caddy does not answer. This page shows the state of ${lastAnswer.toLocaleTimeString()}.`));
+  else if (!alive) notes.push(note("warning", heartbeat.last
+    ? `The watcher has given no sign of life since ${moment(heartbeat.last)}; routes still work. “router status” says what to do.`
+    : "The watcher is not running; routes still work. Run “router up” to see changes again."));
+  else if (!status) notes.push(note("", "Waiting for the watcher’s first status."));
+  if (caddy.last_error) notes.push(note("error", "Caddy refused the last configuration and still serves the one before: ", el("code", {}, caddy.last_error)));
   const problems = status?.problems ?? [];
   if (problems.length) notes.push(el("ul", { class: "problems note", "aria-label": "Problems of the router" }, problems.map(problem)));
   redraw(byId("notes"), notes);
@@ -175,7 +178,7 @@ function showHealth() {
   const serving = caddy.running === false ? "not running" : caddy.in_sync === false ? "out of sync" : "in sync";
   redraw(byId("health"), [
     pill(caddyAnswers && serving === "in sync", caddyAnswers ? `Caddy ${serving}${load}` : "Caddy does not answer", about),
-    pill(alive && caddyAnswers, alive ? "Watcher running" : "Watcher not running", process.since ? `pid ${process.pid}, since ${moment(process.since)}` : null),
+    pill(alive && caddyAnswers, alive ? "Watcher running" : heartbeat.last ? "Watcher silent" : "Watcher not running", watcher.since ? `pid ${watcher.pid}, since ${moment(watcher.since)}` : null),
   ]);
 }
 
@@ -192,7 +195,7 @@ function ask(path, options) {
 
 async function readStatus() {
   const response = await ask("/.router/status.json", { headers: etag ? { "If-None-Match": etag } : {} });
-  byId("plain").hidden = status !== null || response.ok; // no status.json: the routes that Caddy has
+  byId("plain").hidden = status !== null || response.ok; // without status.json the page lists Caddy's routes
   if (response.status !== 200) return;
   const read = await response.json();
   etag = response.headers.get("ETag");
@@ -202,11 +205,11 @@ async function readStatus() {
   showWorktrees();
 }
 
-// The server's clock alone counts: Date and Last-Modified are both Caddy's
+// Both times are Caddy's, so that the browser's clock does not matter
 async function readHeartbeat() {
   const response = await ask("/.router/heartbeat", { method: "HEAD" });
-  const [now, seen] = ["Date", "Last-Modified"].map((name) => Date.parse(response.headers.get(name)));
-  watcher = { alive: response.ok && now - seen <= STALE * 1000, seen: response.ok ? seen : null };
+  const [now, last] = ["Date", "Last-Modified"].map((name) => Date.parse(response.headers.get(name)));
+  heartbeat = { alive: response.ok && now - last <= SILENT * 1000, last: response.ok ? last : null };
 }
 
 let timer = null;
@@ -218,7 +221,7 @@ async function tick() {
     caddyAnswers = true;
     lastAnswer = new Date();
   } catch (error) {
-    caddyAnswers = !(error instanceof TypeError || error.name === "TimeoutError"); // what fetch throws without an answer
+    caddyAnswers = !(error instanceof TypeError || error.name === "TimeoutError"); // what fetch throws where none answers
     if (caddyAnswers) console.error(error);
   }
   showHealth();

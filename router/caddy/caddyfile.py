@@ -10,6 +10,7 @@ from router.caddy import callback_rules, tag
 from router.errors import SettingsError
 from router.model import Route, RouteTable, Service
 from router.naming import host_forms, host_port, origin
+from router.status import source_text
 
 MARK = "# Made by worktree-router from the route table; changes here are overwritten."
 
@@ -152,9 +153,9 @@ def _cell(service: Service | None, site: Site) -> Cell:
     if service is None:
         return Cell("", "")
     if service.blocked:
-        return Cell(BLOCKED, quoted(service.source))
+        return Cell(BLOCKED, quoted(source_text(service.source)))
     dial = host_port(site.upstream_host or service.address, service.port)
-    return Cell(f"https/{dial}" if service.tls else dial, quoted(service.source))
+    return Cell(f"https/{dial}" if service.tls else dial, quoted(source_text(service.source)))
 
 
 def _mounted(route: Route) -> str:

@@ -9,6 +9,7 @@ from router.caddy.callback_rules import Decision, Request, decide, destinations
 from router.errors import UsageError
 from router.model import Route, RouteTable, Service
 from router.naming import host_port, origin, read_host, service_host, shown
+from router.status import source_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def _target(route: Route, service: Service, rule: str, port: int) -> tuple[str, 
     return (
         f"to {host_port(service.address, service.port)}, the {service.name} of {route.name} ({state})",
         f"rule: {rule}",
-        f"port from {service.source}; {origin(service_host(route.name, service.name), port)}",
+        f"port source: {source_text(service.source)}; {origin(service_host(route.name, service.name), port)}",
     )
 
 

@@ -193,7 +193,7 @@ def test_a_thousand_worktrees_are_written() -> None:
 
 LABEL = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 DIAL = r'(?:""|(?:https/)?(?:127\.0\.0\.1|\[::1\]):[0-9]{4,5})'
-SOURCE = r'"(?:|hash|listener|settings|(?:env|mise):[.a-z]+|container:[A-Za-z0-9_.-]+)"'
+SOURCE = r'"(?:|default|found|[.a-z]+\.(?:env|local|toml)|\.env|container [A-Za-z0-9_.-]+)"'
 ORIGIN = rf"http://{LABEL}\.localhost:8080"
 ALLOWED = re.compile(
     rf'\t+(?:{LABEL} {LABEL}(?: {DIAL} {SOURCE})+ ""'

@@ -41,7 +41,7 @@ def test_a_host_leads_to_a_service(host: str, target: str) -> None:
 
 
 def test_the_source_of_the_port_is_told() -> None:
-    assert "port from env:.env; http://feature-x.localhost:8080" in explained("http://feature-x.localhost:8080/").lines
+    assert "port source: .env; http://feature-x.localhost:8080" in explained("http://feature-x.localhost:8080/").lines
 
 
 @pytest.mark.parametrize(

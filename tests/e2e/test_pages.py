@@ -1,6 +1,7 @@
 """The pages that people see: dashboard, starting page, unknown page; in a real browser over a real Caddy."""
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -196,8 +197,8 @@ def test_dashboard_shows_everything_the_status_knows(visit: Visit, tmp_path: Pat
     row = page.locator(".worktree", has_text="shop-feature-x").inner_text()
     for text in (
         "feature-x", HOSTILE, "/home/me/shop.feature-x", "shop-feature-x.localhost:8080",
-        "api.feature-x.localhost:8080", "127.0.0.1:14315", "from .mise.local.toml", "vite", "127.0.0.1:13315",
-        "from hash", "down",
+        "api.feature-x.localhost:8080", "127.0.0.1:14315", ".mise.local.toml", "vite", "127.0.0.1:13315",
+        "default", "down",
         "moved-port", "the server listens on 14315", "restart it",
     ):  # fmt: skip
         assert text in row
@@ -281,16 +282,32 @@ def test_dashboard_escapes_what_others_named(visit: Visit, tmp_path: Path) -> No
     assert dialogs == []
 
 
-@pytest.mark.parametrize("age", [60, None])
-def test_dashboard_says_when_the_watcher_is_gone(visit: Visit, tmp_path: Path, age: int | None) -> None:
+@pytest.mark.parametrize(("age", "message"), [
+    (60, "The watcher has given no sign of life since"), (None, "The watcher is not running"),
+])  # fmt: skip
+def test_dashboard_tells_a_silent_watcher_from_one_that_is_gone(
+    visit: Visit, tmp_path: Path, age: int | None, message: str
+) -> None:
     statuses.write(tmp_path, sample(), age=age or 0)
     if age is None:
         (tmp_path / "heartbeat").unlink()
     page = visit.open()
-    page.get_by_text("The watcher is not running").wait_for()
+    page.get_by_text(message).wait_for()
     assert "routes still work" in page.locator("#notes").inner_text()
     statuses.beat(tmp_path)
-    page.get_by_text("The watcher is not running").wait_for(state="detached", timeout=2000)
+    page.get_by_text(message).wait_for(state="detached", timeout=2000)
+
+
+def test_dashboard_and_table_have_the_same_words_for_where_a_port_comes_from(visit: Visit, tmp_path: Path) -> None:
+    cases = json.loads((Path(__file__).parents[1] / "port_sources.json").read_text())
+    services = {
+        f"s{i}": statuses.service(f"s{i}", "x", 5000 + i, source=case["source"], program=case["program"])
+        for i, case in enumerate(cases)
+    }
+    statuses.write(tmp_path, statuses.status(statuses.worktree("x", services=services)))
+    page = visit.open()
+    page.wait_for_selector(".source")
+    assert page.locator(".source").all_inner_texts() == [case["text"] for case in cases]
 
 
 def test_dashboard_goes_by_the_servers_clock(visiting: Callable[..., Visit], tmp_path: Path) -> None:
@@ -328,9 +345,9 @@ def test_dashboard_says_when_caddy_does_not_answer(visiting: Callable[..., Visit
     page = visit.open()
     page.wait_for_selector(".worktree")
     page.context.set_offline(True)
-    page.get_by_text("Caddy does not answer. This is what was known at").wait_for(timeout=3000)
+    page.get_by_text("Caddy does not answer. This page shows the state of").wait_for(timeout=3000)
     page.context.set_offline(False)
-    page.get_by_text("This is what was known at").wait_for(state="detached", timeout=3000)
+    page.get_by_text("This page shows the state of").wait_for(state="detached", timeout=3000)
     assert all("ERR_INTERNET_DISCONNECTED" in error for error in visit.errors)
     visit.errors.clear()
 
@@ -428,7 +445,7 @@ def test_starting_page_names_what_it_waits_for(visit: Visit, tmp_path: Path, por
 
 def test_starting_page_of_a_service_that_nobody_has_seen_yet(visit: Visit) -> None:
     page = visit.open("api.feature-x.localhost")
-    assert page.locator("dd:visible").all_inner_texts() == ["feature-x", "api", "9", "hash of the branch"]
+    assert page.locator("dd:visible").all_inner_texts() == ["feature-x", "api", "9", "default"]
 
 
 def test_starting_page_turns_into_the_app_at_the_same_address(visit: Visit, port: int) -> None:
@@ -468,9 +485,9 @@ def test_starting_page_has_patience_with_a_server_that_only_answers_the_ping(vis
 
 @pytest.mark.parametrize(("method", "host", "line"), [
     ("GET", "feature-x.localhost",
-     "feature-x (web) does not listen on 127.0.0.1:{port} (port from mise:.mise.local.toml)"),
-    ("POST", "api.feature-x.localhost", "feature-x (api) does not listen on 127.0.0.1:9 (port from hash)"),
-    ("PUT", "sign-in.localhost", "feature-login (web) does not listen on 127.0.0.1:9 (port from hash)"),
+     "feature-x (web) does not listen on 127.0.0.1:{port} (port source: .mise.local.toml)"),
+    ("POST", "api.feature-x.localhost", "feature-x (api) does not listen on 127.0.0.1:9 (port source: default)"),
+    ("PUT", "sign-in.localhost", "feature-login (web) does not listen on 127.0.0.1:9 (port source: default)"),
 ])  # fmt: skip
 def test_a_program_gets_two_lines(caddy: Running, port: int, method: str, host: str, line: str) -> None:
     answer = caddy.request(method, "/a?b=1", host=host, headers={"Accept": "application/json"})

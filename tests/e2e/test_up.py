@@ -387,7 +387,7 @@ def test_a_server_that_is_down_is_told_with_port_and_source(site: tuple[Router, 
     answer = router.get(router.trunk)
     assert answer.status_code == 502
     assert answer.headers["retry-after"] == "1"
-    assert f"127.0.0.1:{web['port']} (port from hash)" in answer.text
+    assert f"127.0.0.1:{web['port']} (port source: default)" in answer.text
 
 
 def test_the_command_is_the_module_too(router: Router) -> None:

@@ -14,7 +14,8 @@ from router.store import Store
 
 Form = Literal["dotenv", "mise"]
 FILES: Mapping[Form, str] = {"dotenv": ".env.local", "mise": ".mise.local.toml"}
-_LARGEST_TEMPLATE = 1 << 16  # bytes
+_LARGEST = 1 << 20  # bytes
+_LARGEST_TEMPLATE = 1 << 16
 
 
 def write(settings: Settings, store: Store, *, cwd: Path, form: Form = "dotenv") -> Path:
@@ -26,7 +27,7 @@ def write(settings: Settings, store: Store, *, cwd: Path, form: Form = "dotenv")
     resolved = worktree_env.resolve(settings, store, cwd=cwd)
     root, values = Path(resolved.current.worktree.path), resolved.environment.values
     path = root / FILES[form]
-    before = files.text(path) or ""
+    before = files.text(path, limit=_LARGEST) or ""
     if form == "dotenv":
         template = _template(root / resolved.current.repository.env_template, values)
         after = block.in_dotenv(before, formats.dotenv({**_for_dotenv(values), **template}))

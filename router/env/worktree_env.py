@@ -99,7 +99,7 @@ def _line_in_file(path: Path, variable: str, line: int) -> int:
 
     A value in three quotes begins on the line of its key or, where nothing follows the quotes, below it.
     """
-    lines = (files.text(path) or "").splitlines()
+    lines = (files.read_bounded(path, limit=repository_settings.LARGEST) or b"").decode().splitlines()
     key = re.compile(rf"[ \t]*[\"']?{re.escape(variable)}[\"']?[ \t]*=[ \t]*(\"\"\"|''')?[ \t]*(\S)?")
     for number, text in enumerate(lines, 1):
         if match := key.match(text):

@@ -14,6 +14,7 @@ from router.worktrees import git_commands
 from router.worktrees.provision import setup
 
 _COMPOSE = "compose"
+_LARGEST = 1 << 20  # bytes of a file; the parsers take seconds for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def propose(tools: Iterable[str], *, cwd: Path, port: int, redirect_uri: str) ->
     for path in dict.fromkeys(path for tool in edited for path in TOOLS[tool].files):
         if not _points_to(checkout.root / path, [checkout.root / other for other in texts]):
             _expect_inside(checkout.root, path)
-            texts[path] = files.text(checkout.root / path)
+            texts[path] = files.text(checkout.root / path, limit=_LARGEST)
     proposed, notes = changes(edited, texts, Facts(port, redirect_uri, _links(checkout.main)))
     report, report_notes = _report(checkout.root) if _COMPOSE in wanted else ("", ())
     return Proposal(checkout.root, proposed, "".join(map(diff, proposed)) + report, notes + report_notes)
@@ -89,7 +90,7 @@ def _report(root: Path) -> tuple[str, tuple[str, ...]]:
     lines, notes = [], []
     for name in names:
         try:
-            colliding = collisions(files.text(root / name) or "")
+            colliding = collisions(files.text(root / name, limit=_LARGEST) or "")
         except FileError as exc:
             notes.append(f"compose: {shown(name)}: {shown(exc.message)}")
             continue

@@ -186,6 +186,13 @@ def test_an_undefined_name_is_reported_with_the_line_of_the_file(shop: Shop, tex
     assert caught.value.message == f"router.toml, line {line}: [env] URL: 'DATABASE_NAM' is undefined"
 
 
+def test_an_undefined_name_in_a_linked_router_toml_is_reported_with_its_line_too(shop: Shop) -> None:
+    (shop.main / "shared.toml").write_text('[env]\nURL = "{{ DATABASE_NAM }}"\n')
+    (shop.main / "router.toml").symlink_to("shared.toml")
+    with pytest.raises(TemplateValueError, match=r"^router\.toml, line 2: \[env\] URL"):
+        shop.env(shop.tree)
+
+
 def test_a_router_toml_that_cannot_be_read_is_no_reason_to_guess(shop: Shop) -> None:
     (shop.main / "router.toml").write_text("[env\n")
     with pytest.raises(SettingsError, match=r"router\.toml"):

@@ -112,6 +112,14 @@ def test_compose_files_are_reported_and_never_changed(shop: Path) -> None:
     assert proposal.changes == ()
 
 
+def test_a_file_that_is_too_large_is_reported(shop: Path) -> None:
+    (shop / "compose.yml").write_text("#" * (1 << 20) + "\n")
+    (shop / ".envrc").write_text("#" * (1 << 20) + "\n")
+    assert proposed(shop, "compose").notes[0].endswith("compose.yml cannot be read: it is larger than 1 MiB")
+    with pytest.raises(FileError, match=r"\.envrc cannot be read: it is larger than 1 MiB"):
+        proposed(shop, "direnv")
+
+
 def test_a_full_disk_leaves_every_file_whole(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", size="1m") as disk:
         shop = repository(disk.resolve() / "shop")

@@ -175,6 +175,38 @@ def test_what_another_repository_was_told_is_stepped_over_though_nobody_looks_at
     assert [k.services["web"].env_port for k in memory.worktrees] == [5173, 5174]
 
 
+def test_where_a_server_was_found_is_stepped_over_though_another_rule_assigned_it() -> None:
+    tree = worktree("x", declared(3000))
+    port = service_port("web", "x")
+    memory = after(observed(tree, listener(port, tree)))
+    assert memory.worktrees[0].services["web"].source == "listener"
+    services = (ServiceSpec("web", ("PORT",), ports="free", base=4000), ServiceSpec("api", ports="free", base=port))
+    assert assigned(after(observed(by(services, tree)), memory=memory), "api") == {"x": port + 1}
+
+
+def test_of_two_that_remember_one_port_the_older_keeps_it() -> None:
+    old, new = worktree("old", created=1), worktree("new", created=2)
+    memory = after(observed(old, new))
+    port = service_port("web", "old")
+    both = tuple(replace(each, services={**each.services, "web": replace(each.services["web"], port=port, assigned=port)})
+                 for each in memory.worktrees)  # fmt: skip
+    again = after(observed(old, new), memory=replace(memory, worktrees=both))
+    assert assigned(again) == {"old": port, "new": port + 1}
+
+
+def test_a_remembered_port_that_is_the_routers_own_by_now_is_given_up() -> None:
+    memory = after(observed(worktree("x")))
+    port = service_port("web", "x")
+    assert assigned(after(observed(worktree("x"), reserved=frozenset({port})), memory=memory)) == {"x": port + 1}
+
+
+def test_without_a_base_the_lowest_ports_are_assigned() -> None:
+    services = (ServiceSpec("web", ("PORT",), ports="free"), ServiceSpec("api", ports="index"))
+    memory = after(observed(by(services, worktree("main"), worktree("x"))))
+    assert assigned(memory, "api") == {"main": 1024, "x": 1025}
+    assert assigned(memory) == {"main": 1026, "x": 1027}
+
+
 # What changes a port, and what does not
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
-PAGES = (README, *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md")))
+BOOK = (README, *sorted(DOCS.rglob("*.md")))
+PAGES = (*BOOK, ROOT / "CHANGELOG.md", *sorted((ROOT / "examples").rglob("*.md")))
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`[^`\n]+`")
 _PROMPT = "$ "

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Self
 
 import pytest
 
 from tests import documents
-from tests.documents import DOCS, PAGES, README, Command
+from tests.documents import BOOK, Command
 from tests.e2e.routers import LIMIT, Router, free_port, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -90,22 +91,18 @@ def elsewhere(command: str) -> bool:
 
 
 def follow(terminal: Terminal, command: Command) -> None:
-    """Type a command of a page. AssertionError where it does not end or show as the page says."""
-    expected = int(any(FAILING.match(shown) for shown in command.shown[:1]))
-
-    def as_shown() -> Typed | None:
-        nonlocal typed
+    """Type a command of a page. AssertionError where it does not end, or does not show, as the page says."""
+    deadline = monotonic() + LIMIT
+    typed = terminal.run(command.text)
+    while READING.match(command.text) and not _fits(typed, command) and monotonic() < deadline:
+        sleep(0.05)
         typed = terminal.run(command.text)
-        return typed if typed.code == expected and documents.is_shown(command.shown, typed.lines) else None
+    assert _fits(typed, command), f"$ {command.text}\n{typed}\nis not {command.shown}"
 
-    typed = Typed(0, ())
-    if READING.match(command.text):
-        try:
-            wait_until(as_shown)
-        except AssertionError:
-            pytest.fail(f"$ {command.text}\n{typed}\nis not {command.shown}")
-    else:
-        assert as_shown(), f"$ {command.text}\n{typed}\nis not {command.shown}"
+
+def _fits(typed: Typed, command: Command) -> bool:
+    code = int(any(FAILING.match(shown) for shown in command.shown[:1]))
+    return typed.code == code and documents.is_shown(command.shown, typed.lines)
 
 
 def commands_of(page: Path) -> Iterator[Command]:
@@ -117,9 +114,6 @@ def commands_of(page: Path) -> Iterator[Command]:
 def typed_on(page: Path) -> list[Command]:
     """Return the commands of a page that are run here."""
     return [command for command in commands_of(page) if not elsewhere(command.text)]
-
-
-BOOK = (README, *(page for page in PAGES if DOCS in page.parents))
 
 
 @pytest.fixture
@@ -144,7 +138,7 @@ def test_what_is_run_elsewhere_is_on_some_page() -> None:
 
 
 def test_the_hook_for_plain_git_gives_a_worktree_its_own_values(shop: Router) -> None:
-    script, *more = (block.text for page in PAGES for block in documents.blocks(page) if block.is_script)
+    script, *more = (block.text for page in BOOK for block in documents.blocks(page) if block.is_script)
     assert not more
     hook = shop.repository / ".git/hooks/post-checkout"
     hook.write_text(script)

@@ -188,8 +188,8 @@ def test_of_two_that_remember_one_port_the_older_keeps_it() -> None:
     old, new = worktree("old", created=1), worktree("new", created=2)
     memory = after(observed(old, new))
     port = service_port("web", "old")
-    both = tuple(replace(each, services={**each.services, "web": replace(each.services["web"], port=port, assigned=port)})
-                 for each in memory.worktrees)  # fmt: skip
+    same = replace(memory.worktrees[1].services["web"], port=port, assigned=port)
+    both = tuple(replace(each, services={**each.services, "web": same}) for each in memory.worktrees)
     again = after(observed(old, new), memory=replace(memory, worktrees=both))
     assert assigned(again) == {"old": port, "new": port + 1}
 

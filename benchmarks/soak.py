@@ -2,7 +2,8 @@
 
 The real `router`, real git, real Caddy, 20 worktrees: random adds, removes (by git and by hand), moves, renamed and
 switched branches, rebases, port changes, server starts and stops, one at a time and several at once; in the first half
-also kills (SIGKILL) of Caddy and of the watcher, in the second half none, so that memory can be compared. Meanwhile a
+also kills (SIGKILL) of Caddy and of the watcher and faults of all kinds (`benchmarks.soak_faults`), in the second half
+none, so that memory can be compared. Meanwhile a
 client in a process of its own asks all hosts, those that have just gone too, 200 times a second over kept connections,
 and holds 50 websockets and 10 event streams. All random choices come from the seed; the moments are the machine's.
 
@@ -32,6 +33,7 @@ import argparse
 import json
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -46,6 +48,7 @@ import psutil
 from benchmarks import soak_servers
 from benchmarks.soak_changes import World
 from benchmarks.soak_eyes import Eyes
+from benchmarks.soak_faults import Faults, private, settled
 from benchmarks.soak_model import Change, Hosts, Process
 from benchmarks.soak_traffic import BLINK, spread
 from router.store import Store
@@ -54,19 +57,24 @@ from tests.e2e.routers import Router
 SERVERS = frozenset({"start", "start in the worktree", "stop"})
 UNSEEN = frozenset({"rebase"})  # changes that no status document ever shows
 KILLS = ("caddy", "caddy", "watcher", "watcher", "both")
+RECOVERY = 20.0  # seconds after which something counts as not well again; on an idle machine it takes under five
+MATTERLESS = frozenset(
+    {"hash-collision", "stranger-on-port"}
+)  # many servers here share one process, outside all worktrees
 
 
 class Soak:
     """One run: what was done, and what came of it."""
 
-    def __init__(self, router: Router, world: World, traffic: Process, eyes: Eyes) -> None:
+    def __init__(self, router: Router, world: World, traffic: Process, eyes: Eyes, faults: Faults) -> None:
+        self._faults = faults
         self._router = router
         self._world = world
         self._traffic = traffic
         self._eyes = eyes
         self._rng = world.rng
         self.done: Counter[str] = Counter()
-        self.taken: dict[str, list[float]] = {"routes": [], "servers": [], "around_kills": []}
+        self.taken: dict[str, list[float]] = {"routes": [], "servers": [], "around_kills": [], "after_faults": []}
         self.trouble: list[str] = []
 
     def run(self, seconds: float) -> float:
@@ -81,8 +89,8 @@ class Soak:
             elif until_kill > 0:
                 self._change()
             else:
-                self._kill(self._rng.choice(KILLS))
-                until_kill = self._rng.randint(5, 25)
+                self._rng.choice((self._kill, self._break))()
+                until_kill = self._rng.randint(3, 15)
             time.sleep(self._rng.uniform(0, 0.5))
         return calm
 
@@ -91,8 +99,21 @@ class Soak:
             for change in changes:
                 self._make(change)
 
-    def _kill(self, what: str) -> None:
+    def _break(self) -> None:
+        """Let something be broken for a moment, and see that everything is well again without a command."""
+        name, fault = self._faults.any()
+        self.done[f"fault: {name}"] += 1
+        with fault:
+            time.sleep(self._rng.uniform(0.5, 2))
+        took = settled(lambda: not self.wrong(), RECOVERY)
+        if took is None:
+            self._tell(f"not well {RECOVERY:.0f} s after {name}: {self.wrong()}")
+        else:
+            self.taken["after_faults"].append(took * 1000)
+
+    def _kill(self) -> None:
         """Kill, change this and that meanwhile, and have the router up again."""
+        what = self._rng.choice(KILLS)
         watcher, caddy = self._router.watcher_pid, self._router.caddy_pid
         self.done[f"kill of {'caddy and watcher' if what == 'both' else what}"] += 1
         with self._changed(self._rng.randint(0, 3), "around_kills") as changes:
@@ -162,21 +183,32 @@ class Soak:
         self.trouble.append(trouble)
         print(f"soak: {trouble}", file=sys.stderr, flush=True)
 
-    def exact(self) -> bool:
-        """Tell whether the route table is what the worktrees are, and nothing besides."""
+    def wrong(self) -> str:
+        """Return how the route table differs from the worktrees, or what else is not well; empty where all is well."""
         status = self._router.seen()
+        if not status:
+            return "no status"
         wrong = [tree for tree in self._world.trees if not tree.shown(status)]
         extra = len(status["worktrees"]) - len(self._world.trees) - 1
-        problems = [p for of in (status, *status["worktrees"]) for p in of["problems"] if p["kind"] != "hash-collision"]
-        if wrong or extra or problems:
-            self._tell(f"at the end {wrong}, {extra} more, {problems}")
-        return not (wrong or extra or problems)
+        problems = [p for of in (status, *status["worktrees"]) for p in of["problems"] if p["kind"] not in MATTERLESS]
+        caddies = [process.pid for process in self._router.processes() if process.name() == "caddy"]
+        strays = caddies != [status["caddy"]["pid"]] or not status["caddy"]["in_sync"]
+        return f"{wrong}, {extra} more, {problems}, Caddy {caddies}" if wrong or extra or problems or strays else ""
+
+    def exact(self) -> bool:
+        """Tell whether all is well at the end."""
+        if wrong := self.wrong():
+            self._tell(f"at the end {wrong}")
+        return not wrong
 
 
 def soak(seconds: float, seed: int) -> dict[str, Any]:
     """Run it and return the figures."""
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
+        stat = private(place, place / "state")
+        if stat:
+            stack.callback(subprocess.run, ["umount", "--lazy", place / "state"], check=True)
         router = stack.enter_context(Router(place))
         servers = stack.enter_context(Process("-I", soak_servers.__file__))
         traffic = stack.enter_context(
@@ -187,7 +219,8 @@ def soak(seconds: float, seed: int) -> dict[str, Any]:
         world.begin()
         router.detach()
         eyes = stack.enter_context(Eyes(router))
-        run = Soak(router, world, traffic, eyes)
+        faults = Faults(router, world.rng, world.calm, private=stat)
+        run = Soak(router, world, traffic, eyes, faults)
         calm = run.run(seconds)
         figures = traffic.order(end=True)
         exact = run.exact()

@@ -29,7 +29,6 @@ class World:
     _serial: int = 0
     _instance: int = 0
     _busy: set[int] = field(default_factory=set)
-    _left: set[Path] = field(default_factory=set)
 
     def begin(self) -> None:
         """Make the worktrees and start most of their servers."""
@@ -46,6 +45,10 @@ class World:
             if tree.server and tree.server.own:
                 tree.server.own.__exit__()
 
+    def calm(self) -> Tree:
+        """Return a worktree that nothing is done to."""
+        return self.rng.choice(self.trees[:CALM])
+
     def hosts(self) -> Hosts:
         """What every host is to answer."""
         return {host: answers for tree in self.trees for host, answers in tree.hosts().items()}
@@ -56,7 +59,7 @@ class World:
 
     def change(self, count: int) -> list[Change]:
         """Return so many changes, each of another worktree, to be made in this order; the model has them already."""
-        self._busy, self._left = {tree.serial for tree in self.trees[:CALM]}, set()
+        self._busy = {tree.serial for tree in self.trees[:CALM]}
         changes = []
         for _ in range(count):
             if len(self.trees) < WORKTREES and self.rng.random() < 0.5:
@@ -87,7 +90,7 @@ class World:
     # Worktrees
 
     def _add(self) -> Change:
-        branch, path = self._pool.branch(self.trees), self._pool.place(self.trees, self._left)
+        branch, path = self._pool.branch(self.trees), self._pool.place()
         self._serial += 1
         tree = Tree(self._serial, path, branch)
         self.trees.append(tree)
@@ -98,7 +101,6 @@ class World:
     def _remove(self, tree: Tree) -> Change:
         server, early, by_hand = tree.server, self.rng.random() < 0.5, self.rng.random() < 0.3
         self.trees.remove(tree)
-        self._left.add(tree.path)
         tree.gone, tree.server = True, None
 
         def do() -> None:
@@ -112,7 +114,7 @@ class World:
         return Change("remove", tree, do, lambda: None if early else self._end(server), frozenset({"502"}))
 
     def _move(self, tree: Tree) -> Change:
-        before, tree.path = tree.path, self._pool.place(self.trees, self._left)
+        before, tree.path = tree.path, self._pool.place()
         # between its two steps git knows the old path alone, where there is nothing: no directory and no env file
         blinks = frozenset({"404", "502"})
         return Change("move", tree, lambda: self._git("worktree", "move", before, tree.path), blinks=blinks)

@@ -111,7 +111,8 @@ class Pool:
         self.made: set[str] = set()  # branches that git has
         self._rng = rng
         self._branches = _branches(size)
-        self._places = [directory / f"shop.{number}" for number in range(size)]
+        self._directory = directory
+        self._places = 0
         self._ports: set[int] = set()
 
     def branch(self, trees: list[Tree], *, fresh: bool = False) -> str:
@@ -120,10 +121,10 @@ class Pool:
         free = [name for name in self._branches if name not in closed]
         return self._rng.choice(free or [f"late/{len(self._ports)}-{len(self.made)}-{self._rng.randrange(10**6)}"])
 
-    def place(self, trees: list[Tree], left: set[Path]) -> Path:
-        """Return a directory that no worktree has, or had a moment ago."""
-        closed = {tree.path for tree in trees} | left
-        return self._rng.choice([place for place in self._places if place not in closed])
+    def place(self) -> Path:
+        """Return a directory that no worktree ever had: its name is not free yet while it may be another's alias."""
+        self._places += 1
+        return self._directory / f"shop.{self._places}"
 
     def port(self) -> int:
         """Return a port that no worktree ever had, below those that the system gives to clients."""

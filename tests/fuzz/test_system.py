@@ -1,17 +1,33 @@
-"""The kernel's and the file system's tables, as the readers take them when they are broken."""
+"""The kernel's tables and git's own files, as the readers take them when they are broken."""
 
+import errno
+import json
+import os
+import shutil
+import socket
 import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router.model import Repository
 from router.observe import sock_diag
 from router.observe.listeners import Listeners
 from router.observe.sockets_linux import Kernel
+from router.observe.surveys import Surveys
 from tests.fuzz import part
+from tests.hangs import failing_calls
+from tests.observe.shops import added, make
 
 BODIES = st.lists(st.tuples(st.integers(0, 2**16 - 1), st.binary(max_size=20)), max_size=6)
 
@@ -82,3 +98,154 @@ def test_a_table_of_processes_that_changes_and_lies_upsets_nobody(
                 (folder / name).symlink_to(target)
         found = listeners.scan([str(Path("/r"))])
         assert {each.port for each in found} <= {port for _, port, *_ in sockets_now.values()}
+
+
+# Git's own files of one repository: whatever is in them, or whatever the disk says, another repository is looked at
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two repositories, and what a look at both finds while nothing is wrong."""
+
+    shop: Path
+    blog: Path
+    whole: tuple[Repository, ...]
+
+    @property
+    def commons(self) -> list[str]:
+        return [f"{self.shop}/.git", f"{self.blog}/.git"]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    directory = tmp_path_factory.mktemp("pair").resolve()
+    shop, blog = make(directory / "shop"), make(directory / "blog")
+    for branch in ("a", "b"):
+        added(shop, branch)
+    added(blog, "x", "blog-x")
+    shutil.rmtree(shop / ".git" / "hooks")
+    for admin in (shop / ".git" / "worktrees").iterdir():  # not those of a `git worktree add` that is still at it
+        for path in (admin, *admin.iterdir()):
+            os.utime(path, (1_700_000_000, 1_700_000_000))
+    with closing(Surveys()) as surveys:
+        commons = [f"{shop}/.git", f"{blog}/.git"]
+        yield Pair(shop, blog, surveys.look(commons, whole=True).repositories)
+    psutil.wait_procs(psutil.Process().children(), timeout=20)  # a git that met a file without end
+
+
+@contextmanager
+def spoiled(path: Path, kind: str, content: bytes) -> Iterator[None]:
+    """Put something else in a path's place until the block ends."""
+    aside = path.parents[len(path.parts) - 1 - path.parts.index(".git")] / "aside"
+    path.rename(aside)
+    try:
+        _put(path, kind, content)
+        yield
+    finally:
+        waited_for = os.open(path, os.O_RDWR | os.O_NONBLOCK) if kind == "fifo" else -1
+        if kind == "directory":
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+        aside.rename(path)
+        if waited_for >= 0:
+            os.close(waited_for)  # a git that waits for it goes on
+
+
+def _put(path: Path, kind: str, content: bytes) -> None:
+    match kind:
+        case "bytes":
+            path.write_bytes(content)
+        case "huge":
+            path.touch()
+            os.truncate(path, 1 << 40)
+        case "fifo":
+            os.mkfifo(path)
+        case "directory":
+            path.mkdir()
+        case "loop":
+            path.symlink_to(path.name)
+        case "zeros":
+            path.symlink_to("/dev/zero")
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as server:
+                server.bind(os.path.relpath(path))
+
+
+KINDS = st.sampled_from(["bytes", "bytes", "bytes", "huge", "fifo", "directory", "loop", "zeros", "socket", "nothing"])
+CONTENTS = st.binary(max_size=60) | st.sampled_from(
+    [b"\0\0\0", b"", b"\n", b"ref: refs/heads/..", b"ref: refs/heads/\xff", b"gitdir: /\0", b"/" + b"a" * 300, b"/\n",
+     b"/.git\n", b"../../../../b/.git\n", b"[core]\n\tbare = true\n", b"initializing", b"ref: " + b"../" * 2000]
+)  # fmt: skip
+ENTRIES = st.integers(0, 10_000)
+
+
+@part(1.0)
+@given(ENTRIES, KINDS, CONTENTS)
+def test_whatever_is_below_the_git_directory_of_a_repository_another_is_seen_whole_within_two_seconds(
+    pair: Pair, entry: int, kind: str, content: bytes
+) -> None:
+    paths = sorted(path for path in (pair.shop / ".git").rglob("*") if "aside" not in path.name)
+    path = paths[entry % len(paths)]
+    with closing(Surveys(before=pair.whole)) as surveys, spoiled(path, kind, content):
+        began = time.monotonic()
+        shop, blog = surveys.look(pair.commons, whole=True).repositories
+        assert time.monotonic() - began < 2
+        assert blog == pair.whole[1]
+        assert not [problem for problem in shop.problems if "a bug in router" in problem.message]
+        kept = {worktree.id.admin: worktree for worktree in shop.worktrees}
+        for worktree in pair.whole[0].worktrees:  # what is wrong with one worktree is no other's problem
+            if "worktrees" in path.parts[:-1] and worktree.id.admin not in path.parts:
+                assert kept.get(worktree.id.admin) == worktree
+    _recovered(pair)
+
+
+def _recovered(pair: Pair) -> None:
+    """Check that all is as it was, once what was wrong is put right."""
+    with closing(Surveys(before=pair.whole, patience=20)) as surveys:
+        assert surveys.look(pair.commons, whole=True).repositories == pair.whole
+
+
+# Looks at both repositories while calls fail below each of some directories; prints what was not as it should be
+DRIVER = """
+import itertools, json, os, sys, time
+from router.observe.surveys import Surveys
+
+directories, commons = json.loads(sys.argv[1])
+whole = Surveys().look(commons, whole=True).repositories
+told, wrong, known = 0, [], [(w.id.admin, w.path, w.branch, w.present, w.made) for w in whole[0].worktrees]
+for number, calls, below in itertools.product(json.loads(sys.argv[2]), json.loads(sys.argv[3]), directories):
+    surveys, began = Surveys(before=whole), time.monotonic()
+    os.environ.update(FAIL_BELOW=below, FAIL_CALLS=calls, FAIL_ERRNO=str(number))
+    found = surveys.look(commons, whole=True).repositories
+    os.environ.update(FAIL_BELOW="")
+    problems = [p.message for r in found for w in (r, *r.worktrees) for p in w.problems]
+    told += bool(problems)
+    case, took = f"{os.strerror(number)} at {calls} below {below}", time.monotonic() - began
+    if took > 2 or found[1:] != whole[1:]:
+        wrong.append(f"{case}: the other repository is not seen whole, after {took:.1f} s")
+    if [(w.id.admin, w.path, w.branch, w.present, w.made) for w in found[0].worktrees] != known:
+        wrong.append(f"{case}: what was seen last does not stand: {found[0]}")
+    if any("a bug in router" in message for message in problems):
+        wrong.append(f"{case}: {problems}")
+print(json.dumps([told, wrong]))
+"""
+FAILURES = ["EIO", "EACCES", "EPERM", "ELOOP", "ESTALE", "ENOTCONN", "ETIMEDOUT", "EMFILE", "ENFILE", "ENOMEM"]
+CALLS = ["open", "stat", "link", "list", "read", "open stat link list read"]
+
+
+def test_whatever_error_the_disk_of_a_repository_gives_another_is_seen_whole_and_what_was_seen_last_stands(
+    pair: Pair, tmp_path: Path
+) -> None:
+    common, admin = pair.commons[0], f"{pair.commons[0]}/worktrees/a"
+    worktree = f"{pair.shop.parent}/a"
+    directories = [common, f"{common}/worktrees", admin, f"{admin}/HEAD", f"{admin}/gitdir", worktree]
+    numbers = [getattr(errno, name) for name in FAILURES]
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, *map(json.dumps, ([directories, pair.commons], numbers, CALLS))],
+        env={**os.environ, "LD_PRELOAD": str(failing_calls(tmp_path))}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told, wrong = json.loads(done.stdout)
+    assert not wrong
+    assert told > len(directories) * len(numbers) * len(CALLS) / 3  # where the call is one that a look makes

@@ -47,7 +47,10 @@ class CaddyStatus:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The parts of the document around the worktrees; `problems` are those of no single worktree."""
+    """The parts of the document around the worktrees; `problems` are those of no single worktree.
+
+    `orphans` are the entries of processes whose worktree is gone; None where nobody looked.
+    """
 
     port: int
     redirect_uris: tuple[str, ...]
@@ -55,6 +58,7 @@ class Frame:
     caddy: CaddyStatus
     repositories: tuple[Repository, ...] = ()
     problems: tuple[Problem, ...] = ()
+    orphans: tuple[Document, ...] | None = None
 
 
 def document(table: RouteTable, frame: Frame) -> dict[str, Any]:
@@ -69,6 +73,7 @@ def document(table: RouteTable, frame: Frame) -> dict[str, Any]:
         "repositories": [{"path": _text(r.path), "git_dir": _text(r.common_dir)} for r in frame.repositories],
         "worktrees": [_worktree(route, frame.port) for route in table.routes],
         "problems": [_problem(problem) for problem in (*frame.problems, *table.problems)],
+        **({} if frame.orphans is None else {"orphans": list(frame.orphans)}),
     }
 
 

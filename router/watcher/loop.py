@@ -17,12 +17,15 @@ from router.caddy.supervisor import Caddy
 from router.errors import LostRaceError, RouterError, StoreError
 from router.model import RouteTable
 from router.observe.survey import living
+from router.processes import guard
+from router.processes import orphans as left_over
 from router.settings import Settings
 from router.status import CaddyStatus, Document, Frame, WatcherStatus, document
 from router.store import RunningWatcher, Store
 from router.watcher.changes import changes
 from router.watcher.events import Wake
 from router.watcher.observer import Observer
+from router.watcher.orphans import Orphans
 from router.watcher.pace import Pace
 from router.watcher.publisher import Publisher
 from router.watcher.routing import Routing
@@ -49,13 +52,17 @@ def watch(
     wait = partial(_wait_alive, signals, publisher)
     caddy = modes.caddy(settings, store, admin, say=partial(_say_if_heard, say), wait=wait, take_over=take_over)
     routing = Routing(store, observer=observer, admin=admin, caddy=caddy)
+    orphans = Orphans(wake.set, least=settings.reap_memory, auto=settings.reap == "auto",
+                      routers=partial(guard.routers, store))  # fmt: skip
     watcher = Watcher(settings, store, signals=signals, pace=Pace(wake), routing=routing, observer=observer,
-                      admin=admin, caddy=caddy, publisher=publisher, say=partial(_say_if_heard, say))  # fmt: skip
+                      orphans=orphans, admin=admin, caddy=caddy, publisher=publisher,
+                      say=partial(_say_if_heard, say))  # fmt: skip
     try:
         with signals.handled():  # before the lock is taken: whoever sees it held may send one
             watcher.run(ready=ready)
     finally:
         observer.close()
+        orphans.close()
         admin.close()
         wake.close()
 
@@ -65,7 +72,7 @@ class Watcher:
 
     def __init__(
         self, settings: Settings, store: Store, *, signals: Signals, pace: Pace, routing: Routing, observer: Observer,
-        admin: Admin, caddy: Caddy, publisher: Publisher, say: Say,
+        orphans: Orphans, admin: Admin, caddy: Caddy, publisher: Publisher, say: Say,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._store = store
@@ -73,6 +80,7 @@ class Watcher:
         self._pace = pace
         self._routing = routing
         self._observer = observer
+        self._orphans = orphans
         self._admin = admin
         self._caddy = caddy
         self._publisher = publisher
@@ -103,6 +111,7 @@ class Watcher:
         if self._signals.stop:  # asked to while it waited
             return
         self._routing.begin()
+        self._orphans.start()
         for line in changes(RouteTable(), self._routing.state.table, self._settings.port):
             log.info("%s", line)
         self._show()
@@ -172,14 +181,16 @@ class Watcher:
         """Publish what is true now, where that is not what is published. StoreError where it cannot be written."""
         self._publisher.beat()
         state = self._routing.state
-        shown = (state, self._routing.problems(), self._observer.repositories, *self._caddy.facts.items())
+        self._orphans.about(state.memory, self._observer.repositories)
+        shown = (state, self._routing.problems(), self._observer.repositories, self._orphans.found,
+                 *self._caddy.facts.items())  # fmt: skip
         if shown != self._shown or not self._publisher.is_published():
             self._publisher.show_programs(state.table, state.memory)
             self._publisher.publish(self._document())
             self._shown = shown
 
     def _document(self) -> Document:
-        state = self._routing.state
+        state, found, now = self._routing.state, self._orphans.found, time.time()
         frame = Frame(
             port=self._settings.port,
             redirect_uris=self._settings.redirect_uris,
@@ -194,7 +205,8 @@ class Watcher:
                 last_load_ms=state.loaded.milliseconds if state.loaded else None,
                 last_error=state.last_error,
             ),
-            problems=self._routing.problems(),
+            problems=(*self._routing.problems(), *left_over.problems(found, now=now)),
+            orphans=tuple(left_over.entry(each, now=now) for each in found),
         )
         return document(state.table, frame)
 

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 
-from router.model import Memory, Repository
+from router.model import Memory, Repository, WorktreeId
 from router.processes import orphans
 from router.processes.orphans import Orphan
 
@@ -36,7 +36,7 @@ class Orphans:
         self._grace = grace
         self._recent = recent
         self._memory = Memory()
-        self._lost: frozenset[str] = frozenset()
+        self._lost: frozenset[WorktreeId] = frozenset()
         self._last_loss = float("-inf")
         self._seen: dict[str, float] = {}
         self._due = threading.Event()
@@ -54,10 +54,11 @@ class Orphans:
     def about(self, memory: Memory, repositories: Iterable[Repository]) -> None:
         """Take over what is remembered and observed by now; a worktree that has gone since is reason to look."""
         trees = (tree for repository in repositories for tree in repository.worktrees)
-        lost = frozenset({each.path for each in memory.gone} | {tree.path for tree in trees if not tree.present})
-        new, self._lost, self._memory = lost - self._lost, lost, memory
+        lost = {each.id: time.time() - each.since for each in memory.gone}
+        lost |= {tree.id: 0.0 for tree in trees if not tree.present}
+        new, self._lost, self._memory = lost.keys() - self._lost, frozenset(lost), memory
         if new:
-            self._last_loss = time.monotonic()
+            self._last_loss = time.monotonic() - min(lost[each] for each in new)
             self._due.set()
 
     def _run(self) -> None:

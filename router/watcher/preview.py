@@ -1,5 +1,6 @@
 """What a command does where no watcher can be asked: look and plan like one, load and remember nothing."""
 
+import time
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ from router.caddy.record import recorded
 from router.model import Problem, Repository
 from router.observe import git, survey
 from router.observe.listeners import Listeners
+from router.processes import orphans
 from router.routes.plan import Plan, plan
 from router.settings import Settings
 from router.status import CaddyStatus, Frame, WatcherStatus
@@ -33,13 +35,15 @@ def without_watcher(settings: Settings, store: Store, commons: Iterable[str]) ->
     """Return the status document of what would be routed, with the problem that no watcher runs."""
     planned, found = would_route(settings, store, commons)
     down = Problem("watcher-down", "no watcher runs; this is what would be routed", "run `router up`")
+    left, now = orphans.find(store.memory(), least=settings.reap_memory), time.time()
     frame = Frame(
         port=settings.port,
         redirect_uris=settings.redirect_uris,
         repositories=found,
         watcher=WatcherStatus(running=False),
         caddy=_caddy(settings, store),
-        problems=(down,),
+        problems=(down, *orphans.problems(left, now=now)),
+        orphans=tuple(orphans.entry(each, now=now) for each in left),
     )
     return status.document(planned.table, frame)
 

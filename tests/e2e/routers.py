@@ -236,6 +236,11 @@ class Router:
         of = self.seen() if path is None else self.at(path) or {}
         return {problem["kind"] for problem in of.get("problems", ())}
 
+    def all_kinds(self) -> set[str]:
+        """Return the kinds of every problem of that status, the worktrees' and the router's own."""
+        found = [*self.seen()["problems"], *(p for each in self.worktrees().values() for p in each["problems"])]
+        return {problem["kind"] for problem in found}
+
     @property
     def loads(self) -> int:
         """How often Caddy took a configuration of this watcher's."""

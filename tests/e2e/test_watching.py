@@ -193,7 +193,7 @@ def test_two_worktrees_that_declare_one_port_are_told_and_the_first_keeps_it(sha
         wait_until(lambda: "port-conflict" in shared.kinds(rival), what="port-conflict")
         assert shared.page(first) == "first"
         assert shared.get(second).status_code == 502
-        assert not shared.kinds(path)
+        assert shared.kinds(path) == {"stranger-on-port"}  # its server is this process
         assert shared.web(rival)["source"] == "hash"
 
 

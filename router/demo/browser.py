@@ -1,6 +1,6 @@
-"""As much of a browser as `router demo --check` needs.
+"""The parts of a browser that `router demo --check` needs.
 
-It knows that `*.localhost` is 127.0.0.1, as browsers do (RFC 6761 section 6.3); the system's resolver may not.
+Like browsers it resolves `*.localhost` to 127.0.0.1 by itself (RFC 6761 section 6.3); the system may not.
 """
 
 import html
@@ -21,7 +21,7 @@ _REDIRECTS = (301, 302, 303, 307)
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Where a browser ended and what it sees there; status 0 and the reason where nothing answered."""
+    """Where a browser ended and what it received; status 0 and the reason where nothing answered."""
 
     url: str
     status: int
@@ -30,33 +30,33 @@ class Page:
 
     def find(self, pattern: str) -> str:
         """Return the first group of a pattern in the text, else the status."""
-        found = re.search(pattern, self.text)
-        return html.unescape(found[1]) if found else f"status {self.status}"
+        match = re.search(pattern, self.text)
+        return html.unescape(match[1]) if match else f"status {self.status}"
 
 
 class Browser:
-    """Keeps cookies by host and follows redirects."""
+    """A client that keeps cookies by host and follows redirects."""
 
     def __init__(self) -> None:
         self._cookies: dict[str, SimpleCookie] = {}
 
     def get(self, url: str) -> Page:
-        """Return the page at an address, or where it leads."""
-        page = self._ask(url)
+        """Return the page at an address, after all its redirects."""
+        page = self._request_page(url)
         for _ in range(10):
             if page.status not in _REDIRECTS:
                 break
-            page = self._ask(urljoin(page.url, page.location))
+            page = self._request_page(urljoin(page.url, page.location))
         return page
 
     def click(self, page: Page, text: str) -> Page:
         """Return where the link with that text leads. RouterError where the page has none."""
         link = re.search(rf'<a href="([^"]*)">{re.escape(text)}</a>', page.text)
         if link is None:
-            raise RouterError(f"{page.url} has no link {text!r} but status {page.status}: {page.text[:120]!r}")
+            raise RouterError(f"{page.url} has no link {text!r}, status {page.status}: {page.text[:120]!r}")
         return self.get(urljoin(page.url, html.unescape(link[1])))
 
-    def _ask(self, url: str) -> Page:
+    def _request_page(self, url: str) -> Page:
         cookies = self._cookies.setdefault(urlsplit(url).netloc, SimpleCookie())
         sent = "; ".join(f"{cookie.key}={cookie.value}" for cookie in cookies.values())
         try:
@@ -71,7 +71,7 @@ class Browser:
 
 
 class Clock:
-    """An event stream whose events are the time they were sent at, in seconds since the epoch."""
+    """An event stream; each of its events is the time when it was sent, in seconds since the epoch."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -88,8 +88,8 @@ class Clock:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def ticks(self) -> None:
-        """Read on until an event that was sent from now on; RouterError where none comes."""
+    def wait_for_event(self) -> None:
+        """Read until an event that was sent after this call; RouterError where none comes."""
         now = time.time()
         try:
             while line := self._answer.readline():
@@ -105,11 +105,11 @@ def _connection(url: str) -> HTTPConnection:
 
 
 def _request(connection: HTTPConnection, url: str, headers: dict[str, str]) -> HTTPResponse:
-    place = urlsplit(url)
-    target = place._replace(scheme="", netloc="", fragment="").geturl() or "/"
-    with suppress(ConnectionResetError):  # a load that has just ended may cut one: browsers ask again
-        connection.request("GET", target, headers={"Host": place.netloc, **headers})
+    parts = urlsplit(url)
+    target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
+    with suppress(ConnectionResetError):  # a load that has just ended may reset one: browsers retry
+        connection.request("GET", target, headers={"Host": parts.netloc, **headers})
         return connection.getresponse()
     connection.close()
-    connection.request("GET", target, headers={"Host": place.netloc, **headers})
+    connection.request("GET", target, headers={"Host": parts.netloc, **headers})
     return connection.getresponse()

@@ -1,4 +1,4 @@
-"""`router demo --check`: walks through everything that the demo shows, by itself, one line a step."""
+"""`router demo --check`: does everything that the demo shows by itself, and prints one line for each step."""
 
 import json
 import re
@@ -20,18 +20,18 @@ USERS = {CART: "Ada Lovelace", LOGIN: "Grace Hopper"}
 
 
 def check(port: int, *, say: Callable[[str], None], log: Callable[[str], None]) -> bool:
-    """Walk through the demo and `say` how each step went; what the router logged goes to `log` where one failed."""
+    """Do every step of the demo and `say` how it went; where one fails, `log` gets the end of the router's logs."""
     with Demo(usable_port(port, log)) as demo:
-        prepared = _passed("three worktrees, their servers and the router start", _start, demo, say)
-        passed = [_passed(title, step, demo, say) for title, step in STEPS] if prepared else [False]
+        prepared = _run_step("three worktrees, their servers and the router start", _prepare, demo, say)
+        passed = [_run_step(title, step, demo, say) for title, step in STEPS] if prepared else [False]
         if not all(passed):
-            lines = [x for x in log_lines(demo.store, follow=False) if '"level":"info"' not in x]
+            lines = [line for line in log_lines(demo.store, follow=False) if '"level":"info"' not in line]
             for line in lines[-_TAIL:]:
                 log(line)
-    return _passed("nothing is left behind", _removed, demo, say) and all(passed)
+    return _run_step("nothing is left behind", _removed, demo, say) and all(passed)
 
 
-def _passed(title: str, step: Callable[[Demo], None], demo: Demo, say: Callable[[str], None]) -> bool:
+def _run_step(title: str, step: Callable[[Demo], None], demo: Demo, say: Callable[[str], None]) -> bool:
     began = time.monotonic()
     try:
         step(demo)
@@ -42,9 +42,9 @@ def _passed(title: str, step: Callable[[Demo], None], demo: Demo, say: Callable[
     return True
 
 
-def _start(demo: Demo) -> None:
-    demo.make()
-    demo.begin()
+def _prepare(demo: Demo) -> None:
+    demo.create()
+    demo.start()
 
 
 def _hosts(demo: Demo) -> None:
@@ -54,30 +54,33 @@ def _hosts(demo: Demo) -> None:
 
 def _ports(demo: Demo) -> None:
     answer = demo.router("status", "--json")
-    found = {w["branch"]: w["services"]["web"] for w in json.loads(answer.out or '{"worktrees": []}')["worktrees"]}
+    worktrees = json.loads(answer.out or '{"worktrees": []}')["worktrees"]
+    sources = {worktree["branch"]: worktree["services"]["web"]["source"] for worktree in worktrees}
     # Where another program has the hash port, the app chose one of its own
-    hashed = "hash" if demo.web(MAIN).get("port") == service_port("web", MAIN) else "listener"
-    wanted = {MAIN: hashed, CART: "env:.env.local", LOGIN: "listener"}
-    _same("the ports' sources", {branch: web["source"] for branch, web in found.items()}, wanted)
+    main = "hash" if demo.web(MAIN).get("port") == service_port("web", MAIN) else "listener"
+    _expect("the ports' sources", sources, {MAIN: main, CART: "env:.env.local", LOGIN: "listener"})
 
 
 def _dashboard(demo: Demo) -> None:
     origin = demo.settings.origin
-    _same(f"GET {origin}", Browser().get(origin).status, 200)
-    labels = sorted(map(label, BRANCHES))
-    shown = f"{origin}/.router/status.json"
-    demo.see(shown, lambda: sorted(set(re.findall(r'"oauth_state": "(.*?)"', Browser().get(shown).text))), labels)
+    _expect(f"GET {origin}", Browser().get(origin).status, 200)
+    status = f"{origin}/.router/status.json"
+
+    def labels() -> list[str]:
+        return sorted(set(re.findall(r'"oauth_state": "(.*?)"', Browser().get(status).text)))
+
+    demo.wait_for(status, labels, sorted(map(label, BRANCHES)))
 
 
 def _api(demo: Demo) -> None:
     for branch in BRANCHES:
         page = Browser().get(f"{demo.url(branch)}/api")
-        _same(page.url, page.find('"branch": "([^"]*)"'), branch)
+        _expect(page.url, page.find('"branch": "([^"]*)"'), branch)
 
 
 def _stream(demo: Demo) -> None:
     with Clock(f"{demo.url(CART)}/clock") as clock:
-        clock.ticks()
+        clock.wait_for_event()
 
 
 def _worktree_added(demo: Demo) -> None:
@@ -90,17 +93,17 @@ def _worktree_added(demo: Demo) -> None:
 
 def _signed_in(demo: Demo) -> None:
     browser = Browser()
-    asked = {branch: browser.click(browser.get(demo.url(branch)), "Sign in") for branch in USERS}
-    for branch in reversed(USERS):  # the last one asked is the first one answered
-        page = browser.click(asked[branch], USERS[branch])
-        _same(f"the sign-in of {branch}", (page.url, _user(page)), (f"{demo.url(branch)}/", USERS[branch]))
+    prompts = {branch: browser.click(browser.get(demo.url(branch)), "Sign in") for branch in USERS}
+    for branch in reversed(USERS):  # the sign-in that began last is finished first
+        page = browser.click(prompts[branch], USERS[branch])
+        _expect(f"the sign-in of {branch}", (page.url, _user(page)), (f"{demo.url(branch)}/", USERS[branch]))
     users = {branch: _user(browser.get(demo.url(branch))) for branch in USERS}
-    _same("who is signed in", users, USERS)
+    _expect("who is signed in", users, USERS)
 
 
 def _killed(demo: Demo) -> None:
-    demo.end(LOGIN, at_once=True)
-    demo.see(f"{LOGIN} is up", lambda: demo.web(LOGIN).get("up"), False)
+    demo.end(LOGIN, kill=True)
+    demo.wait_for(f"{LOGIN} is up", lambda: demo.web(LOGIN).get("up"), False)
     _answers(demo, LOGIN, 502)
 
 
@@ -108,19 +111,19 @@ def _moved(demo: Demo) -> None:
     port = free_port()
     demo.serve(LOGIN, port)
     _shows(demo, LOGIN)
-    demo.see(f"the port of {LOGIN}", lambda: demo.web(LOGIN).get("port"), port)
+    demo.wait_for(f"the port of {LOGIN}", lambda: demo.web(LOGIN).get("port"), port)
 
 
-def _stream_lives(demo: Demo) -> None:
+def _stream_survives(demo: Demo) -> None:
     with Clock(f"{demo.url(MAIN)}/clock") as clock:
-        clock.ticks()
+        clock.wait_for_event()
         before = _loads(demo)
         demo.add(OTHER)
         _answers(demo, OTHER, 502)
         demo.git("worktree", "remove", str(demo.folder(OTHER)))
         _answers(demo, OTHER, 404)
-        demo.see("two configurations were loaded", lambda: _loads(demo) >= before + 2, True)
-        clock.ticks()
+        demo.wait_for("two configurations were loaded", lambda: _loads(demo) >= before + 2, True)
+        clock.wait_for_event()
 
 
 def _worktree_removed(demo: Demo) -> None:
@@ -130,43 +133,43 @@ def _worktree_removed(demo: Demo) -> None:
 
 
 def _watcher_killed(demo: Demo) -> None:
-    demo.end("router", at_once=True)
+    demo.end("router", kill=True)
     _hosts(demo)
     _signed_in(demo)
 
 
 def _watcher_returned(demo: Demo) -> None:
     with Clock(f"{demo.url(CART)}/clock") as clock:
-        clock.ticks()
+        clock.wait_for_event()
         caddy = demo.caddy
         demo.watch()
-        _same("the pid of Caddy", demo.caddy, caddy)
-        clock.ticks()
+        _expect("the pid of Caddy", demo.caddy, caddy)
+        clock.wait_for_event()
 
 
 def _down(demo: Demo) -> None:
     status = demo.status()
-    _same("the exit code of `router down`", demo.router("down").code, 0)
+    _expect("the exit code of `router down`", demo.router("down").code, 0)
     pids = {name: status[name]["pid"] for name in ("watcher", "caddy")}
-    demo.see("still running", lambda: [name for name, pid in pids.items() if pid and proc.identify(pid)], [])
+    demo.wait_for("still running", lambda: [name for name, pid in pids.items() if pid and proc.identify(pid)], [])
     sockets = [*demo.store.directory.rglob("*.sock"), demo.store.socket]
-    _same("sockets left", [str(path) for path in sockets if path.exists()], [])
-    _same(f"port {demo.port} is open", connects("127.0.0.1", demo.port), False)
+    _expect("sockets left", [str(path) for path in sockets if path.exists()], [])
+    _expect(f"port {demo.port} is open", connects("127.0.0.1", demo.port), False)
 
 
 def _removed(demo: Demo) -> None:
-    _same("still running", [name for name, child in demo.children.items() if child.ended() is None], [])
-    _same(f"{demo.directory} is there", demo.directory.exists(), False)
+    _expect("still running", [name for name, child in demo.children.items() if child.exit_code() is None], [])
+    _expect(f"{demo.directory} is there", demo.directory.exists(), False)
 
 
 def _shows(demo: Demo, branch: str) -> None:
     url = demo.url(branch)
-    demo.see(url, lambda: Browser().get(url).find("<h1>(.*)</h1>"), branch)
+    demo.wait_for(url, lambda: Browser().get(url).find("<h1>(.*)</h1>"), branch)
 
 
 def _answers(demo: Demo, branch: str, status: int) -> None:
     url = demo.url(branch)
-    demo.see(f"{url}: status", lambda: Browser().get(url).status, status)
+    demo.wait_for(f"{url}: status", lambda: Browser().get(url).status, status)
 
 
 def _loads(demo: Demo) -> int:
@@ -177,24 +180,24 @@ def _user(page: Page) -> str:
     return page.find("Signed in as <strong>(.*?)</strong>")
 
 
-def _same(what: str, seen: object, wanted: object) -> None:
-    if seen != wanted:
-        raise RouterError(f"{what}: {seen!r} instead of {wanted!r}")
+def _expect(what: str, actual: object, expected: object) -> None:
+    if actual != expected:
+        raise RouterError(f"{what}: {actual!r} instead of {expected!r}")
 
 
 STEPS = (
     ("every worktree answers on its own host", _hosts),
-    ("each port is found: by hash, in .env.local, by the server's directory", _ports),
+    ("each port is known: by default, from .env.local, from a server that was found", _ports),
     ("the dashboard shows all of them", _dashboard),
     ("/api answers", _api),
     ("an event stream flows", _stream),
-    ("git worktree add: its host answers 404, then 502 until its server starts", _worktree_added),
-    ("two sign-ins at once, answered crosswise, end on their own hosts", _signed_in),
-    ("a killed server is shown as down", _killed),
+    ("git worktree add: its host answers 502 instead of 404, then its server", _worktree_added),
+    ("two sign-ins at once, finished in the other order, end on their own hosts", _signed_in),
+    ("a killed server is down", _killed),
     ("started on another port, it is found again", _moved),
-    ("an event stream lives on while worktrees come and go", _stream_lives),
+    ("an event stream survives while worktrees come and go", _stream_survives),
     ("git worktree remove: its host answers 404", _worktree_removed),
-    ("the watcher killed: hosts and sign-ins go on", _watcher_killed),
-    ("the next watcher takes the same Caddy over, streams included", _watcher_returned),
+    ("the watcher is killed: hosts and sign-ins still work", _watcher_killed),
+    ("the next watcher takes over the same Caddy, streams included", _watcher_returned),
     ("router down leaves no process, socket or port", _down),
 )

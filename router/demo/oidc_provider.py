@@ -1,4 +1,4 @@
-"""The tiny OpenID provider that `router demo` starts: two users, one registered redirect URI, codes bound to PKCE.
+"""The small OpenID provider that `router demo` starts: two users, one registered redirect URI, codes bound to PKCE.
 
 python -m router.demo.oidc_provider PORT REDIRECT_URI
 """
@@ -33,13 +33,13 @@ PAGE = string.Template("""<!doctype html>
 </style>
 <h1>Who are you?</h1>
 $choices
-<p>The demo's own identity provider. It knows one redirect URI: <code>$redirect_uri</code></p>
+<p>The identity provider of the demo. One redirect URI is registered: <code>$redirect_uri</code></p>
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a code stands for until it is redeemed, once."""
+    """What a code stands for until it is redeemed; that works once."""
 
     user: str
     redirect_uri: str
@@ -47,10 +47,10 @@ class Grant:
 
 
 class Provider(ThreadingHTTPServer):
-    """The provider: codes not yet redeemed, and tokens given out."""
+    """The provider, with the codes that are not redeemed yet and the tokens that it issued."""
 
     def __init__(self, port: int, redirect_uri: str) -> None:
-        super().__init__(("127.0.0.1", port), Visit)
+        super().__init__(("127.0.0.1", port), Request)
         self.redirect_uri = redirect_uri
         self.codes: dict[str, Grant] = {}
         self.tokens: dict[str, str] = {}
@@ -67,7 +67,7 @@ class Provider(ThreadingHTTPServer):
         return token
 
 
-class Visit(BaseHTTPRequestHandler):
+class Request(BaseHTTPRequestHandler):
     """One request."""
 
     server: Provider
@@ -75,18 +75,20 @@ class Visit(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer the browser."""
         path, _, query = self.path.partition("?")
-        asked = dict(parse_qsl(query))
+        parameters = dict(parse_qsl(query))
         if path not in {"/authorize", "/allow"}:
             self.answer(404, "there is no such page\n", "text/plain")
-        elif asked.get("redirect_uri") != self.server.redirect_uri or asked.get("code_challenge_method") != "S256":
-            self.answer(400, f"register {asked.get('redirect_uri')} first, and use PKCE with S256\n", "text/plain")
+        elif parameters.get("redirect_uri") != self.server.redirect_uri:
+            self.answer(400, f"{parameters.get('redirect_uri')} is not registered\n", "text/plain")
+        elif parameters.get("code_challenge_method") != "S256":
+            self.answer(400, "use PKCE with S256\n", "text/plain")
         elif path == "/authorize":
-            self.choose(asked)
+            self.choose(parameters)
         else:
-            self.allow(asked)
+            self.allow(parameters)
 
     def do_POST(self) -> None:
-        """Answer an app: a token for a code, a name for a token (OpenID Connect Core, section 5.3)."""
+        """Answer the app: a token for a code, a name for a token (OpenID Connect Core, section 5.3)."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         form = dict(parse_qsl(body))
         name = self.server.tokens.get(form.get("access_token", ""))
@@ -97,21 +99,21 @@ class Visit(BaseHTTPRequestHandler):
         else:
             self.answer(400, json.dumps({"error": "invalid_grant"}), "application/json")
 
-    def choose(self, asked: Mapping[str, str]) -> None:
+    def choose(self, parameters: Mapping[str, str]) -> None:
         """Show one link for each user."""
-        links = {name: f"/allow?{urlencode({**asked, 'user': user})}" for user, name in USERS.items()}
+        links = {name: f"/allow?{urlencode({**parameters, 'user': user})}" for user, name in USERS.items()}
         choices = "\n".join(f'<a href="{html.escape(link)}">{name}</a>' for name, link in links.items())
         text = PAGE.substitute(choices=choices, redirect_uri=html.escape(self.server.redirect_uri))
         self.answer(200, text, "text/html")
 
-    def allow(self, asked: Mapping[str, str]) -> None:
+    def allow(self, parameters: Mapping[str, str]) -> None:
         """Send the browser back with a code."""
         code = secrets.token_urlsafe(24)
-        user = USERS.get(asked.get("user", ""), "Nobody")
-        self.server.codes[code] = Grant(user, asked["redirect_uri"], asked.get("code_challenge", ""))
+        user = USERS.get(parameters.get("user", ""), "Nobody")
+        self.server.codes[code] = Grant(user, parameters["redirect_uri"], parameters.get("code_challenge", ""))
         self.send_response(302)
-        answer = urlencode({"code": code, "state": asked.get("state", "")})
-        self.send_header("Location", f"{asked['redirect_uri']}?{answer}")
+        answer = urlencode({"code": code, "state": parameters.get("state", "")})
+        self.send_header("Location", f"{parameters['redirect_uri']}?{answer}")
         self.end_headers()
 
     def answer(self, status: int, text: str, kind: str) -> None:

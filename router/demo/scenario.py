@@ -1,4 +1,4 @@
-"""The demo: a throw-away repository with three worktrees, their servers, a provider to sign in with, and the router."""
+"""The demo: a throw-away repository with three worktrees, their servers, an identity provider, and the router."""
 
 import contextlib
 import json
@@ -27,27 +27,27 @@ from router.watcher import client
 
 MAIN, CART, LOGIN = "main", "feature/cart", "fix-login"
 BRANCHES = (MAIN, CART, LOGIN)
-_PATIENCE = 15.0  # seconds for what takes one on an idle machine
+_PATIENCE = 15.0  # seconds; an idle machine needs one
 _POLL = 0.03
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_GENTLY = ((signal.SIGINT, 2.0), (signal.SIGTERM, 8.0), (signal.SIGKILL, 2.0))
-_AT_ONCE = ((signal.SIGKILL, 2.0),)
+_ASKING = ((signal.SIGINT, 2.0), (signal.SIGTERM, 8.0), (signal.SIGKILL, 2.0))
+_KILLING = ((signal.SIGKILL, 2.0),)
 _TRIES = 100
-_PORTS = range(20_000, 32_000)  # above the hash ports, below those that systems give to clients
+_PORTS = range(20_000, 32_000)  # above the hash ports, below the ephemeral ports of clients
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process started here; `ended` gives its exit code, None while it runs."""
+    """A process that the demo started; `exit_code` returns None while it runs."""
 
     pid: int
-    ended: Callable[[], int | None]
+    exit_code: Callable[[], int | None]
 
 
 class Demo:
-    """A throw-away repository and all that runs for it, from a temporary directory to its removal.
+    """A throw-away repository and everything that runs for it, in a temporary directory that is removed at the end.
 
-    A signal only sets `stopped`; `pause` then raises KeyboardInterrupt, so that no step is left half done.
+    A signal only sets `stopped`; the next `pause` raises KeyboardInterrupt, so that no step is interrupted halfway.
     """
 
     def __init__(self, port: int) -> None:
@@ -70,11 +70,11 @@ class Demo:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.ExitStack() as last:  # the last one first, and each of them whatever the others raise
+        with contextlib.ExitStack() as last:  # from the last one up, and each whatever the others raise
             for number, handler in self._before.items():
                 last.callback(signal.signal, number, handler)
             last.callback(shutil.rmtree, self.directory, ignore_errors=True)
-            # A watcher started by hand, the Caddy of one that was killed
+            # A watcher that was started by hand, the Caddy of one that was killed
             last.callback(client.stop, self.settings, self.store)
             for name in self.children:
                 last.callback(self.end, name)
@@ -82,8 +82,8 @@ class Demo:
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stopped = True
 
-    def make(self) -> None:
-        """Make the repository: `main` and two worktrees beside it, each with the app, one with a port of its own."""
+    def create(self) -> None:
+        """Create the repository: `main` and two worktrees beside it with the app, one with a port in its .env.local."""
         provider, redirect_uri = free_port(), self.settings.redirect_uris[0]
         self.repository.mkdir()
         self.git("init", "--quiet", f"--initial-branch={MAIN}")
@@ -98,21 +98,21 @@ class Demo:
         (self.folder(CART) / ".env.local").write_text(f"PORT={free_port()}\n")
         self._start("provider", "-m", "router.demo.oidc_provider", str(provider), redirect_uri)
 
-    def begin(self) -> None:
-        """Start the router, then a server in each worktree, and wait until the router has seen them."""
+    def start(self) -> None:
+        """Start the router, then a server in each worktree, and wait until the router has found them."""
         self.watch()
-        self.serve(MAIN, self.web(MAIN)["port"])  # the hash of the branch, as `router url --direct` tells
+        self.serve(MAIN, self.web(MAIN)["port"])  # its default port, as `router url --direct` prints it
         self.serve(CART)  # PORT in its .env.local
-        self.serve(LOGIN)  # any port: found by the server's working directory
-        self.see("servers that are not up", lambda: [b for b in BRANCHES if not self.web(b).get("up")], [])
+        self.serve(LOGIN)  # any port: the router finds the server by its directory
+        self.wait_for("servers that are not up", lambda: [b for b in BRANCHES if not self.web(b).get("up")], [])
 
     def git(self, *arguments: str) -> None:
-        """Run git in the main checkout, with an identity of its own and nothing of the user's configuration."""
+        """Run git in the main checkout, as the author Demo and without the user's configuration."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
         env = {**kept, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
-        who = ("-c", "user.name=Demo", "-c", "user.email=demo@localhost")
-        answer = proc.run(["git", "-C", str(self.repository), *who, *arguments], env=env)
-        self.pause(0)  # Ctrl-C ends git as well, which is no failure
+        author = ("-c", "user.name=Demo", "-c", "user.email=demo@localhost")
+        answer = proc.run(["git", "-C", str(self.repository), *author, *arguments], env=env)
+        self.pause(0)  # Ctrl-C also ends git, which is then no failure
         if answer.code:
             raise RouterError(f"git {arguments[0]} failed: {answer.err}", hint="the demo needs git 2.36 or newer")
 
@@ -121,11 +121,11 @@ class Demo:
         self.git("worktree", "add", "--quiet", "-b", branch, str(self.folder(branch)))
 
     def folder(self, branch: str) -> Path:
-        """Return where the worktree of a branch is."""
+        """Return the directory of a branch's worktree."""
         return self.repository if branch == MAIN else self.directory / f"shop.{label(branch)}"
 
     def url(self, branch: str) -> str:
-        """Return the address that the worktree of a branch has."""
+        """Return the URL of a branch's worktree."""
         return origin(f"{label(branch)}.localhost", self.port)
 
     def status(self) -> Document:
@@ -133,50 +133,51 @@ class Demo:
         return client.status(self.settings, self.store, cwd=self.repository)
 
     def web(self, branch: str) -> Document:
-        """Return the web service of a branch's worktree, empty where the router does not know it."""
-        found = [w["services"]["web"] for w in self.status()["worktrees"] if w["branch"] == branch]
-        return dict(found[0]) if found else {}
+        """Return the web service of a branch's worktree, empty where that is not routed."""
+        services = [w["services"]["web"] for w in self.status()["worktrees"] if w["branch"] == branch]
+        return dict(services[0]) if services else {}
 
     @property
     def caddy(self) -> int | None:
         """The pid of the Caddy that runs for the demo."""
-        found = record.recorded(self.store.directory)
-        return found.process.pid if found else None
+        running = record.recorded(self.store.directory)
+        return running.process.pid if running else None
 
     def watch(self) -> None:
         """Run `router up` until the demo ends, and wait for its first configuration."""
         self.store.status_file.unlink(missing_ok=True)
         child = self._start("router", "-m", "router", "up", str(self.repository))
-        self.see("`router up` is ready", lambda: self.store.status_file.exists() or child.ended() is not None, True)
-        if child.ended() is not None:
-            said, *_ = self.said("router").removeprefix("error: ").splitlines() or [f"exit code {child.ended()}"]
-            raise RouterError(f"`router up` ended: {said}")
+        published = self.store.status_file.exists
+        self.wait_for("`router up` is ready", lambda: published() or child.exit_code() is not None, True)
+        if child.exit_code() is not None:
+            lines = self.output("router").removeprefix("error: ").splitlines()
+            raise RouterError(f"`router up` ended: {lines[0] if lines else f'exit code {child.exit_code()}'}")
 
     def serve(self, branch: str, port: int | str = "") -> None:
-        """Start the app in the worktree of a branch, on a port or on the one that it chooses."""
+        """Start the app in a branch's worktree, on this port or on the one that it chooses."""
         self._start(branch, "app.py", *filter(None, [str(port)]), cwd=self.folder(branch))
 
     def router(self, *arguments: str) -> proc.Completed:
         """Run a command of the router to its end."""
         return proc.run([sys.executable, "-m", "router", *arguments], env=self._env)
 
-    def said(self, name: str) -> str:
+    def output(self, name: str) -> str:
         """Return what a process has printed so far."""
         return self._log(name).read_text(errors="replace")
 
-    def end(self, name: str, *, at_once: bool = False) -> None:
-        """End what was started under that name, or kill it at once."""
+    def end(self, name: str, *, kill: bool = False) -> None:
+        """End the process of that name: ask it to end, or kill it."""
         child = self.children.get(name)
-        if child and child.ended() is None and (process := proc.identify(child.pid)):
-            proc.end(process, _AT_ONCE if at_once else _GENTLY)
-            child.ended()  # no zombie stays
+        if child and child.exit_code() is None and (process := proc.identify(child.pid)):
+            proc.end(process, _KILLING if kill else _ASKING)
+            child.exit_code()  # no zombie stays
 
-    def see(self, what: str, look: Callable[[], object], wanted: object) -> None:
-        """Look until what is seen is what is wanted; RouterError says what was seen instead."""
+    def wait_for(self, what: str, look: Callable[[], object], expected: object) -> None:
+        """Look again and again until it returns what is expected; RouterError has the last value instead."""
         deadline = time.monotonic() + _PATIENCE
-        while (seen := look()) != wanted:
+        while (actual := look()) != expected:
             if time.monotonic() > deadline:
-                raise RouterError(f"{what}: {seen!r} instead of {wanted!r}")
+                raise RouterError(f"{what}: {actual!r} instead of {expected!r}")
             self.pause(_POLL)
 
     def pause(self, seconds: float) -> None:
@@ -195,26 +196,26 @@ class Demo:
         return self.store.logs / f"{label(name)}.log"
 
 
-def usable_port(wanted: int, say: Callable[[str], None]) -> int:
-    """Return the port wanted, or a free one where that cannot be had, and say so."""
+def usable_port(port: int, say: Callable[[str], None]) -> int:
+    """Return this port, or a free one where it cannot be used, and say so."""
     try:
-        _try(wanted)
+        return _check_port(port)
     except RouterError as exc:
-        port = free_port()
-        say(f"{exc.message}: the demo uses {port}")
-        return port
-    return wanted
+        free = free_port()
+        say(f"{exc.message}: the demo uses {free}")
+        return free
 
 
 def free_port() -> int:
-    """Return a port that nobody uses."""
+    """Return a port that no process uses."""
     for _ in range(_TRIES):
         with contextlib.suppress(RouterError):
-            return _try(secrets.choice(_PORTS))
-    raise RouterError(f"no free port was found from {_PORTS.start} to {_PORTS.stop}", hint="see `ip address show lo`")
+            return _check_port(secrets.choice(_PORTS))
+    message = f"no port from {_PORTS.start} to {_PORTS.stop} can be used"
+    raise RouterError(message, hint="check that the loopback interface is up")
 
 
-def _try(port: int) -> int:
+def _check_port(port: int) -> int:
     for sock in listening.listening_sockets(port):
         sock.close()
     return port

@@ -1,9 +1,9 @@
-"""The tiny shop that `router demo` commits to its throw-away repository as `app.py`. It knows nothing of the router.
+"""The small shop that `router demo` commits to its throw-away repository as `app.py`. It does not know the router.
 
     python3 app.py [PORT]
 
-The port is the argument, else PORT in `.env.local`, else any free one; any free one too where that port is taken, as
-with many dev servers. Signing in is the authorization code flow (RFC 6749 section 4.1) with PKCE (RFC 7636) and a
+The port is the argument, else PORT in `.env.local`, else any free one. Like many dev servers it uses any free one too
+where that port is taken. Signing in is the authorization code flow (RFC 6749 section 4.1) with PKCE (RFC 7636) and a
 random state.
 """
 
@@ -46,7 +46,7 @@ PAGE = string.Template("""<!doctype html>
 <dl>
   <dt>Worktree</dt><dd><code>$folder</code></dd>
   <dt>Server</dt><dd>process $pid on port $port</dd>
-  <dt>Asked for</dt><dd><code>$host</code></dd>
+  <dt>Host</dt><dd><code>$host</code></dd>
   <dt>Event stream</dt><dd id="clock">…</dd>
   <dt><code>/api</code></dt><dd><code id="api">…</code></dd>
 </dl>
@@ -57,17 +57,17 @@ PAGE = string.Template("""<!doctype html>
   fetch('/api').then(answer => answer.text()).then(text => show('api', text))
 </script>
 """)
-ENTER, LEAVE = '<a href="/login">Sign in</a>', '<a href="/logout">Sign out</a>'
+SIGN_IN, SIGN_OUT = '<a href="/login">Sign in</a>', '<a href="/logout">Sign out</a>'
 
 
 class Shop(ThreadingHTTPServer):
-    """One worktree's server: its branch, its sign-ins that wait for an answer, its users."""
+    """The server of one worktree: its branch, the sign-ins under way, its users."""
 
-    def __init__(self, folder: Path, port: int, given: Mapping[str, str]) -> None:
-        super().__init__(("127.0.0.1", port), Visit)
+    def __init__(self, folder: Path, port: int, settings: Mapping[str, str]) -> None:
+        super().__init__(("127.0.0.1", port), Request)
         self.folder = folder
-        self.issuer = given["OIDC_ISSUER"]
-        self.redirect_uri = given["OIDC_REDIRECT_URI"]
+        self.issuer = settings["OIDC_ISSUER"]
+        self.redirect_uri = settings["OIDC_REDIRECT_URI"]
         self.verifiers: dict[str, str] = {}
         self.users: dict[str, str] = {}
 
@@ -80,7 +80,7 @@ class Shop(ThreadingHTTPServer):
         return (git / "HEAD").read_text().removeprefix("ref: refs/heads/").strip()
 
     def sign_in(self) -> tuple[str, str]:
-        """Begin a sign-in: return its state and the provider's address for it."""
+        """Begin a sign-in: return its state and the address at the provider."""
         state, verifier = secrets.token_urlsafe(16), secrets.token_urlsafe(48)
         self.verifiers[state] = verifier
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
@@ -96,7 +96,7 @@ class Shop(ThreadingHTTPServer):
         return state, f"{self.issuer}/authorize?{urlencode(query)}"
 
     def user(self, code: str, verifier: str) -> str:
-        """Redeem a code: return the name of who signed in. KeyError where the provider refuses."""
+        """Redeem a code: return the name of the user. KeyError where the provider refuses."""
         form = {
             "grant_type": "authorization_code",
             "client_id": "shop",
@@ -116,7 +116,7 @@ class Shop(ThreadingHTTPServer):
             connection.close()
 
 
-class Visit(BaseHTTPRequestHandler):
+class Request(BaseHTTPRequestHandler):
     """One request."""
 
     server: Shop
@@ -133,7 +133,7 @@ class Visit(BaseHTTPRequestHandler):
             self.answer(404, "there is no such page\n")
 
     def page(self) -> None:
-        """Show which worktree this is, and who is signed in."""
+        """Show which worktree this is, and which user is signed in."""
         name = self.server.users.get(self.cookie("session"))
         text = PAGE.substitute(
             branch=html.escape(self.server.branch),
@@ -142,7 +142,7 @@ class Visit(BaseHTTPRequestHandler):
             pid=os.getpid(),
             port=self.server.server_port,
             host=html.escape(self.headers.get("Host", "")),
-            user=f"Signed in as <strong>{html.escape(name)}</strong> · {LEAVE}" if name else ENTER,
+            user=f"Signed in as <strong>{html.escape(name)}</strong> · {SIGN_OUT}" if name else SIGN_IN,
         )
         self.answer(200, text, kind="text/html")
 
@@ -151,7 +151,7 @@ class Visit(BaseHTTPRequestHandler):
         self.answer(200, json.dumps({"branch": self.server.branch, "pid": os.getpid()}), kind="application/json")
 
     def clock(self) -> None:
-        """Send the time, in seconds since the epoch, for as long as somebody listens."""
+        """Send the time, in seconds since the epoch, until the client leaves."""
         self.head(200, {"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         try:
             while True:
@@ -166,23 +166,23 @@ class Visit(BaseHTTPRequestHandler):
         self.head(302, {"Location": address, "Set-Cookie": f"state={state}; Path=/; HttpOnly; SameSite=Lax"})
 
     def callback(self, query: Mapping[str, str]) -> None:
-        """Take the provider's answer to a sign-in that began here, in this browser."""
+        """Finish a sign-in that began here, in this browser."""
         state = query.get("state", "")
         verifier = self.server.verifiers.pop(state, None)
         if verifier is None or state != self.cookie("state"):
-            self.answer(403, "this sign-in did not begin here\n")
+            self.answer(403, "this sign-in did not begin here: sign in again\n")
             return
         try:
             name = self.server.user(query.get("code", ""), verifier)
         except (OSError, HTTPException, ValueError, KeyError) as exc:
-            self.answer(502, f"the provider did not say who you are: {exc!r}\n")
+            self.answer(502, f"the provider refused the code: {exc!r}\n")
             return
         session = secrets.token_urlsafe(16)
         self.server.users[session] = name
         self.head(302, {"Location": "/", "Set-Cookie": f"session={session}; Path=/; HttpOnly; SameSite=Lax"})
 
     def logout(self) -> None:
-        """Forget who is signed in."""
+        """Sign the user out."""
         self.server.users.pop(self.cookie("session"), None)
         self.head(302, {"Location": "/"})
 
@@ -207,19 +207,19 @@ class Visit(BaseHTTPRequestHandler):
         """Log nothing: addresses hold codes."""
 
 
-def settings(folder: Path) -> dict[str, str]:
-    """Return what `.env` and `.env.local` say, the latter counts."""
+def read_settings(folder: Path) -> dict[str, str]:
+    """Return the variables of `.env` and `.env.local`; the latter wins."""
     files = [file.read_text() for name in (".env", ".env.local") if (file := folder / name).is_file()]
     return dict(line.split("=", 1) for text in files for line in text.splitlines() if "=" in line)
 
 
 def serve(folder: Path, arguments: list[str]) -> None:
     """Serve the worktree in a folder until interrupted."""
-    given = settings(folder)
+    settings = read_settings(folder)
     try:
-        server = Shop(folder, int(arguments[0] if arguments else given.get("PORT", 0)), given)
+        server = Shop(folder, int(arguments[0] if arguments else settings.get("PORT", 0)), settings)
     except OSError:
-        server = Shop(folder, 0, given)
+        server = Shop(folder, 0, settings)
     print(f"{server.branch} is served at http://127.0.0.1:{server.server_port}", flush=True)
     try:
         server.serve_forever()

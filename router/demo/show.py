@@ -1,4 +1,4 @@
-"""`router demo`: everything on a throw-away repository, what to try with it, and what changes meanwhile."""
+"""`router demo`: prints what to try on a throw-away repository, then each change of its routes."""
 
 import contextlib
 import os
@@ -11,10 +11,10 @@ from collections.abc import Callable
 from router.demo.scenario import BRANCHES, CART, LOGIN, MAIN, Demo, free_port, usable_port
 
 _NEW = "feature/pay"
-_SOURCES = {MAIN: "the hash of its branch", CART: "from its .env.local", LOGIN: "found by its working directory"}
-_CHANGES = ("+ ", "- ", "~ ", "error: ")  # how the lines of `router up` begin that tell what has changed
-_TOLD = """
-Everything is in {directory} and goes with Ctrl-C.
+_SOURCES = {MAIN: "its default", CART: "from its .env.local", LOGIN: "found by the directory of its server"}
+_CHANGES = ("+ ", "- ", "~ ", "error: ")  # how those lines of `router up` begin that report a change
+_GUIDE = """
+Everything is in {directory}. Ctrl-C removes it.
 
   dashboard     {dashboard}
 {worktrees}
@@ -25,7 +25,7 @@ Try, with the dashboard in view:
     {cart}/login
     {login}/login
 
-  Make a worktree. Its page says what it waits for, and becomes the app:
+  Add a worktree. Its page says what it waits for, and turns into the app:
     git -C {repository} worktree add ../{new} -b {branch}
     cd {new_folder} && {python} app.py
 
@@ -40,28 +40,28 @@ Try, with the dashboard in view:
 
 
 def show(port: int, *, browse: bool, say: Callable[[str], None]) -> None:
-    """Run the demo until a signal ends it: `say` what to try, then each change of a route."""
+    """Run the demo until a signal ends it: `say` what to try, then each change of the routes."""
     with Demo(usable_port(port, say)) as demo, contextlib.suppress(KeyboardInterrupt):
-        demo.make()
-        demo.begin()
-        say(_told(demo))
+        demo.create()
+        demo.start()
+        say(_guide(demo))
         if browse and _has_browser():
             webbrowser.open(demo.settings.origin)
-        known = len(demo.said("router"))
+        position = len(demo.output("router"))
         while True:
             demo.pause(0.2)
-            news, _, _ = demo.said("router")[known:].rpartition("\n")
-            known += len(news)
+            news, _, _ = demo.output("router")[position:].rpartition("\n")
+            position += len(news)
             for line in filter(lambda line: line.startswith(_CHANGES), news.splitlines()):
                 say(line)
 
 
-def _told(demo: Demo) -> str:
-    """Return what there is and what to try, in addresses and commands that work as they stand."""
+def _guide(demo: Demo) -> str:
+    """Return what there is and what to try; its addresses and commands can be pasted as they are."""
     width = max(len(demo.url(branch)) for branch in BRANCHES)
     worktrees = [f"  {b:13} {demo.url(b):{width}}  port {demo.web(b)['port']}, {_SOURCES[b]}" for b in BRANCHES]
     python = shlex.quote(sys.executable)
-    return _TOLD.format(
+    return _GUIDE.format(
         directory=demo.directory,
         dashboard=demo.settings.origin,
         worktrees="\n".join(worktrees),
@@ -81,5 +81,5 @@ def _told(demo: Demo) -> str:
 
 
 def _has_browser() -> bool:
-    """Tell whether there is a browser with a window: one in the terminal would take the place of what is told."""
+    """Tell whether there is a browser with a window: one in the terminal would hide the guide."""
     return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

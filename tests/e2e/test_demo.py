@@ -1,4 +1,4 @@
-"""`router demo` and `router demo --check` for real: what a newcomer tries first, and that nothing of it stays."""
+"""`router demo` and `router demo --check` for real: what somebody tries first, and that nothing of it stays."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ from tests.e2e.routers import free_port, listens, wait_until
 pytestmark = pytest.mark.e2e
 
 
-class Place:
+class Folder:
     """A temporary directory for one demo, and the environment that tells which processes are its own."""
 
     def __init__(self, directory: Path) -> None:
@@ -46,7 +46,7 @@ class Place:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def made(self) -> list[str]:
+    def entries(self) -> list[str]:
         """Return the names of what lies in the temporary directory."""
         return [path.name for path in self.directory.iterdir()]
 
@@ -66,27 +66,27 @@ class Place:
             running = process.status() != psutil.STATUS_ZOMBIE
         except (psutil.Error, OSError):
             return False
-        place = str(self.directory)
-        return running and (env.get("TMPDIR") == place or env.get("HOME", "").startswith(f"{place}/"))
+        own = str(self.directory)
+        return running and (env.get("TMPDIR") == own or env.get("HOME", "").startswith(f"{own}/"))
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    place = Place(tmp_path)
-    yield place
-    for process in place.started:
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    folder = Folder(tmp_path)
+    yield folder
+    for process in folder.started:
         process.terminate()
         process.communicate(timeout=30)
-    left = place.processes()
+    left = folder.processes()
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     assert not left, f"left running: {left}"
-    assert place.made() == []
+    assert folder.entries() == []
 
 
-def test_check_walks_through_everything_and_leaves_nothing(place: Place) -> None:
-    check = place.start("--check")
+def test_check_walks_through_everything_and_leaves_nothing(folder: Folder) -> None:
+    check = folder.start("--check")
     out, err = check.communicate(timeout=120)
     lines = out.splitlines()
     assert check.returncode == 0, out + err
@@ -95,25 +95,25 @@ def test_check_walks_through_everything_and_leaves_nothing(place: Place) -> None
     assert err == ""
 
 
-def test_demo_tells_what_to_try_and_ctrl_c_removes_all_of_it(place: Place) -> None:
-    with socket.create_server(("127.0.0.1", place.port)):
-        demo = place.start("--no-open")
-        told = _told(demo)
-    assert f"port {place.port} is taken" in told
-    port = int(re.search(r"http://main\.localhost:(\d+)", told)[1])  # type: ignore[index]
-    assert port != place.port
+def test_demo_prints_what_to_try_and_ctrl_c_removes_all_of_it(folder: Folder) -> None:
+    with socket.create_server(("127.0.0.1", folder.port)):
+        demo = folder.start("--no-open")
+        guide = _guide(demo)
+    assert f"port {folder.port} is taken" in guide
+    port = int(re.search(r"http://main\.localhost:(\d+)", guide)[1])  # type: ignore[index]
+    assert port != folder.port
 
     for label in ("main", "feature-cart", "fix-login"):
-        assert f"http://{label}.localhost:{port}" in told
+        assert f"http://{label}.localhost:{port}" in guide
         assert _get(port, label).status_code == 200
     # Each command works as it stands in the text
-    add = re.search(r"git -C .*", told)[0]  # type: ignore[index]
-    place.shell(add)
+    add = re.search(r"git -C .*", guide)[0]  # type: ignore[index]
+    folder.shell(add)
     wait_until(lambda: _get(port, "feature-pay").status_code == 502, what="the new worktree")
-    os.kill(int(re.search(r"kill (\d+)", told)[1]), signal.SIGTERM)  # type: ignore[index]
+    os.kill(int(re.search(r"kill (\d+)", guide)[1]), signal.SIGTERM)  # type: ignore[index]
     wait_until(lambda: _get(port, "fix-login").status_code == 502, what="the killed server")
-    export, status = re.search(r"(export ROUTER_.*)\n +(.* status)", told).groups()  # type: ignore[union-attr]
-    table = place.shell(f"{export}; {status}")
+    export, status = re.search(r"(export ROUTER_.*)\n +(.* status)", guide).groups()  # type: ignore[union-attr]
+    table = folder.shell(f"{export}; {status}")
     assert re.search(r"fix-login .* down *$", table, re.MULTILINE)
 
     os.killpg(demo.pid, signal.SIGINT)
@@ -125,18 +125,28 @@ def test_demo_tells_what_to_try_and_ctrl_c_removes_all_of_it(place: Place) -> No
 
 @pytest.mark.parametrize(
     ("moment", "number"),
-    [("make", signal.SIGINT), ("demo_provider", signal.SIGTERM), ("up", signal.SIGHUP), ("caddy", signal.SIGINT)],
+    [("created", signal.SIGINT), ("oidc_provider", signal.SIGTERM), ("up", signal.SIGHUP), ("caddy", signal.SIGINT)],
 )
-def test_a_signal_in_the_middle_leaves_nothing(place: Place, moment: str, number: signal.Signals) -> None:
-    demo = place.start("--no-open")
-    wait_until(lambda: place.made() and (moment == "make" or place.runs(moment)), what=moment)
+def test_a_signal_in_the_middle_leaves_nothing(folder: Folder, moment: str, number: signal.Signals) -> None:
+    demo = folder.start("--no-open")
+    wait_until(lambda: folder.entries() and (moment == "created" or folder.runs(moment)), what=moment)
     os.killpg(demo.pid, number)
     out, err = demo.communicate(timeout=30)
     assert (demo.returncode, out, err) == (0, "", "")
 
 
-def test_a_check_that_is_interrupted_leaves_nothing(place: Place) -> None:
-    check = place.start("--check")
+def test_a_check_whose_reader_goes_leaves_nothing(folder: Folder) -> None:
+    check = folder.start("--check")
+    assert check.stdout is not None
+    check.stdout.readline()
+    check.stdout.close()
+    assert check.wait(60) == 1
+    assert check.stderr is not None
+    assert check.stderr.read() == ""
+
+
+def test_a_check_that_is_interrupted_leaves_nothing(folder: Folder) -> None:
+    check = folder.start("--check")
     assert check.stdout is not None
     assert check.stdout.readline().startswith("ok ")
     os.killpg(check.pid, signal.SIGINT)
@@ -144,14 +154,14 @@ def test_a_check_that_is_interrupted_leaves_nothing(place: Place) -> None:
     assert (check.returncode, "FAIL" in out, err) == (130, False, "")
 
 
-def test_a_failed_step_is_told_and_nothing_stays(place: Place, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_failed_step_is_reported_and_nothing_stays(folder: Folder, tmp_path_factory: pytest.TempPathFactory) -> None:
     tools = tmp_path_factory.mktemp("tools")
     git = shutil.which("git")
     (tools / "git").write_text(
         f'#!/bin/sh\ncase "$*" in *pay*) echo no more worktrees >&2; exit 1;; esac\nexec {git} "$@"\n'
     )
     (tools / "git").chmod(0o755)
-    check = place.start("--check", PATH=f"{tools}:{os.environ['PATH']}")
+    check = folder.start("--check", PATH=f"{tools}:{os.environ['PATH']}")
     out, err = check.communicate(timeout=120)
     failed = [line for line in out.splitlines() if line.startswith("FAIL")]
     assert check.returncode == 1
@@ -162,16 +172,16 @@ def test_a_failed_step_is_told_and_nothing_stays(place: Place, tmp_path_factory:
     assert "Traceback" not in out + err
 
 
-def test_without_git_the_error_says_so(place: Place) -> None:
+def test_without_git_the_error_says_so(folder: Folder) -> None:
     for options in ((), ("--check",)):
-        demo = place.start("--no-open", *options, PATH="/nowhere")
+        demo = folder.start("--no-open", *options, PATH="/nowhere")
         out, err = demo.communicate(timeout=30)
         assert demo.returncode == 1
         assert "git is not installed" in out + err
         assert "Traceback" not in out + err
 
 
-def _told(demo: subprocess.Popen[str]) -> str:
+def _guide(demo: subprocess.Popen[str]) -> str:
     """Return what the demo prints until it waits."""
     assert demo.stdout is not None
     lines = []

@@ -109,8 +109,11 @@ def _mounted(route: Route, path: str) -> Service | None:
 
 def _target(route: Route, service: Service, rule: str, port: int) -> tuple[str, ...]:
     state = "up" if service.up else "down: the starting page is shown"
+    where = f"to {host_port(service.address, service.port)}, the {service.name} of {route.name} ({state})"
+    if service.blocked:
+        where = f"to the starting page: somebody else listens on port {service.port}; `router status` says who"
     return (
-        f"to {host_port(service.address, service.port)}, the {service.name} of {route.name} ({state})",
+        where,
         f"rule: {rule}",
         f"port source: {source_text(service.source)}; {origin(service_host(route.name, service.name), port)}",
     )

@@ -126,3 +126,10 @@ def test_names_that_cannot_be_shown_are_encoded() -> None:
 
 def test_with_nothing_routed_every_name_is_unknown() -> None:
     assert explained("http://main.localhost:8080/", table()).lines[0].startswith("404")
+
+
+def test_a_blocked_service_leads_to_no_address() -> None:
+    blocked = table(route("x", service("web", 3000, up=False, blocked=True)))
+    lines = explanation("http://x.localhost:8080/", blocked, port=8080, paths=(), target="host").lines
+    assert "somebody else listens on port 3000" in lines[0]
+    assert "127.0.0.1" not in "".join(lines)

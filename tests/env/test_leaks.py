@@ -108,7 +108,7 @@ def test_what_only_looks_like_it_is_none(variable: str, value: str) -> None:
 @pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
 def test_a_directory_of_another_worktree_is_better_not_set(variable: str) -> None:
     [leak] = found(variable, "/w/shop.y/.venv")
-    assert (leak.owner, leak.replacement) == ("y", None)
+    assert (leak.owner, leak.what, leak.replacement) == ("y", "directory", None)
     assert without_leaks({variable: "x", "A": "b"}, [leak]) == {"A": "b"}
     assert found(variable, "/w/shop.x/.venv") == found(variable, "/opt/venv") == found(variable, "/w/shop.yy") == ()
 
@@ -116,7 +116,10 @@ def test_a_directory_of_another_worktree_is_better_not_set(variable: str) -> Non
 def test_entries_of_a_path_are_taken_out_and_the_others_stay_in_order() -> None:
     path = "/usr/bin:/w/shop.y/bin:/w/shop.x/bin:/w/shop/node_modules/.bin:/bin"
     both = found("PATH", path)
-    assert [leak.owner for leak in both] == ["y", "main"]
+    assert [(leak.owner, leak.what) for leak in both] == [
+        ("y", "directory /w/shop.y/bin"),
+        ("main", "directory /w/shop/node_modules/.bin"),
+    ]
     assert without_leaks({"PATH": path}, both) == {"PATH": "/usr/bin:/w/shop.x/bin:/bin"}
 
 
@@ -152,7 +155,11 @@ def test_leaks_are_an_error_and_none_are_none() -> None:
     with pytest.raises(LeakError, match="1 value here belongs to another worktree") as caught:
         refuse(found("PORT", "5000"))
     assert caught.value.exit_code == 1
-    assert "router env" in caught.value.hint
+    assert caught.value.hint.startswith('run `eval "$(router env)"` here, or let `router run --fix')
+    in_a_file = find_leaks(X, OTHERS, [Assignment("PORT", "5000", ".env"), Assignment("PORT", "5000", SHELL)])
+    with pytest.raises(LeakError, match="2 values here belong to another worktree") as caught:
+        refuse(in_a_file)
+    assert caught.value.hint.startswith("write the file again with `router env --write`")
 
 
 def test_a_variable_that_only_the_other_has_is_better_not_set() -> None:

@@ -113,7 +113,7 @@ def _collision(grant: Grant, outcome: PortOwners) -> Iterator[Problem]:
     name, port = grant.claim.service.name, grant.port
     for first in grant.claim.natural:
         if first < port and all(map(outcome.is_taken, range(first, port))):
-            message = f"hash port {first} belongs to {outcome.whose(first, grant.claim)}; the next free one is used"
+            message = f"hash port {first} is taken by {outcome.whose(first, grant.claim)}; the next free one is used"
             hint = f"declare a port in .env.local, or give {name} the port that `router url --direct` names"
             yield Problem("hash-collision", message, hint, name)
             return
@@ -134,6 +134,7 @@ def _displaced(grant: Grant, outcome: PortOwners) -> Iterator[Problem]:
         message = f"port {declared.port} ({where}) belongs to {outcome.whose(declared.port, grant.claim)}"
         yield Problem("port-conflict", message, f"give {name} a port of its own in {where}", name)
     elif moved:
-        message = f"{name} listens on {grant.port}, not on {declared.port} ({where})"
+        by = f", taken by {outcome.whose(declared.port, grant.claim)}" if outcome.is_taken(declared.port) else ""
+        message = f"{name} listens on {grant.port}, not on {declared.port} ({where}{by})"
         hint = f"nothing to do: {grant.port} is routed; to move back, free {declared.port} and start it again"
         yield Problem("moved-port", message, hint, name)

@@ -169,7 +169,7 @@ def test_reserved_ports_are_stepped_over() -> None:
     assert env_ports(after(observed(by(services, worktree("main"))))) == {"main": 8081}
 
 
-def test_what_another_repository_was_told_is_stepped_over_though_nobody_looks_at_it() -> None:
+def test_the_ports_of_another_repository_are_stepped_over_though_nobody_looks_at_it() -> None:
     memory = after(observed(by(FREE, worktree("main", common="/a/.git"))))
     memory = plan(observed(by(FREE, worktree("main", common="/b/.git"))), memory).memory
     assert [k.services["web"].env_port for k in memory.worktrees] == [5173, 5174]
@@ -250,18 +250,18 @@ def test_an_inherited_or_bad_declaration_is_not_given_whoever_listens() -> None:
         assert env_ports(memory, "api")["x"] == service_port("api", "x")
 
 
-def test_of_two_that_declare_one_port_one_is_told_it_and_stays_told() -> None:
+def test_of_two_that_declare_one_port_one_has_it_in_its_environment_and_keeps_it() -> None:
     old, new = worktree("old", declared(3000), created=1), worktree("new", declared(3000), created=2)
     assert env_ports(after(observed(old, new))) == {"old": 3000, "new": service_port("web", "new")}
     memory = after(observed(new), observed(old, new), observed(old, new, listener(3000, old)), observed(old, new))
     assert env_ports(memory) == {"old": service_port("web", "old"), "new": 3000}
 
 
-def test_a_declaration_of_what_another_was_told_is_not_given() -> None:
-    told_first = worktree("x", created=2)
-    memory = after(observed(told_first))
+def test_a_declared_port_that_another_has_in_its_environment_is_not_given() -> None:
+    first = worktree("x", created=2)
+    memory = after(observed(first))
     thief = worktree("evil", declared(service_port("web", "x")), created=1)
-    memory = plan(observed(told_first, thief), memory).memory
+    memory = plan(observed(first, thief), memory).memory
     assert env_ports(memory) == {"x": service_port("web", "x"), "evil": service_port("web", "evil")}
 
 

@@ -240,7 +240,7 @@ def test_a_prefixed_name_can_be_taken_within_the_repository_too() -> None:
     assert found[blog[1].path].name == f"blog-x-{hash3('x')}"
 
 
-def test_two_repositories_of_one_name_are_told_apart() -> None:
+def test_two_repositories_of_one_name_get_different_names() -> None:
     first, second = repository(worktree("x")), repository(worktree("y", common="/b/.git"))
     found = routes(observed(first, second))
     assert [route.repository for route in found.values()] == ["shop", "shop-2"]

@@ -282,7 +282,7 @@ def test_the_own_process_is_dialled_before_somebody_elses() -> None:
     assert plan(seen, Memory()).table.routes[0].services[0].address == "::1"
 
 
-def test_a_server_that_moved_is_routed_and_told() -> None:
+def test_a_server_that_moved_is_routed_and_reported() -> None:
     tree = worktree("x", declared(3000))
     seen = observed(tree, listener(3001, tree))
     assert web(seen) == {"x": (3001, "listener")}
@@ -347,7 +347,7 @@ def _targets(table: RouteTable) -> list[tuple[str, str, int, str, bool, str]]:
 # The whole table
 
 
-def test_a_missing_directory_is_told_and_not_routed() -> None:
+def test_a_missing_directory_is_reported_and_not_routed() -> None:
     table = plan(observed(worktree("x", present=False, path="/a\nb")), Memory()).table
     assert table.routes == ()
     [problem] = table.problems

@@ -20,7 +20,7 @@ def served(seen: Observed, memory: Memory = NOTHING, *, label: str = "x") -> Ser
     return next(route.services[0] for route in plan(seen, memory).table.routes if route.name == label)
 
 
-def told(seen: Observed, memory: Memory = NOTHING) -> Problem:
+def only_problem(seen: Observed, memory: Memory = NOTHING) -> Problem:
     """Return the only problem of the worktree x."""
     [problem] = problems(seen, memory)["x"]
     return problem
@@ -44,14 +44,14 @@ def test_another_users_server_on_a_declared_port_is_not_routed_to() -> None:
 
 
 def test_another_users_server_is_reported_with_all_that_is_known_of_it() -> None:
-    problem = told(observed(TREE, bobs(3000, pid=77, program="nc", directory="/home/bob\n")))
+    problem = only_problem(observed(TREE, bobs(3000, pid=77, program="nc", directory="/home/bob\n")))
     assert (problem.kind, problem.severity, problem.service) == ("stranger-on-port", "error", "web")
     for known in ("3000", "77", "nc", str(BOB), "/home/bob%0A", ".env.local"):
         assert known in problem.message
 
 
 def test_one_whose_process_cannot_be_seen_is_reported_by_its_user() -> None:
-    assert f"a process (user {BOB})" in told(observed(TREE, bobs(3000))).message
+    assert f"a process (user {BOB})" in only_problem(observed(TREE, bobs(3000))).message
 
 
 @pytest.mark.parametrize("rest", [{}, {"pid": 7, "program": "docker-proxy"}, {"worktree": TREE.path, "pid": 7}])
@@ -66,8 +66,8 @@ def test_another_users_server_on_the_assigned_port_blocks_it_and_moves_nothing()
     memory = after(observed(PLAIN))
     seen = observed(PLAIN, bobs(WEB))
     assert served(seen, memory).blocked
-    assert told(seen, memory).kind == "stranger-on-port"
-    assert "assigned" in told(seen, memory).message
+    assert only_problem(seen, memory).kind == "stranger-on-port"
+    assert "assigned" in only_problem(seen, memory).message
     assert web(seen, memory) == {"x": (WEB, "hash")}
     assert not served(observed(PLAIN), after(seen, memory=memory)).blocked
 
@@ -86,6 +86,7 @@ def test_the_own_server_elsewhere_is_routed_while_another_user_has_the_declared_
         assert web(seen) == {"x": (3001, "listener")}
         assert served(seen).up
         assert kinds(seen) == {"x": ["moved-port"]}
+        assert str(BOB) in only_problem(seen).message
         assert web(observed(TREE, bobs(3000)), after(seen)) == {"x": (3001, "listener")}
 
 
@@ -114,7 +115,7 @@ def test_no_service_is_assigned_a_port_of_another_user() -> None:
     seen = observed(PLAIN, bobs(WEB))
     assert assigned(after(seen)) == {"x": WEB + 1}
     assert kinds(seen) == kinds(seen, after(seen)) == {"x": ["hash-collision"]}
-    assert str(BOB) in told(seen).message
+    assert str(BOB) in only_problem(seen).message
 
 
 def test_a_service_that_has_to_go_steps_over_what_others_listen_on() -> None:
@@ -132,7 +133,7 @@ def test_a_service_that_has_to_go_steps_over_what_others_listen_on() -> None:
 def test_a_stranger_of_this_user_on_a_declared_port_is_routed_and_reported() -> None:
     seen = observed(TREE, listener(3000, pid=77, program="python", directory="/srv"))
     assert served(seen).up
-    problem = told(seen)
+    problem = only_problem(seen)
     assert (problem.kind, problem.severity) == ("stranger-on-port", "error")
     for known in ("3000", "77", "python", "/srv"):
         assert known in problem.message
@@ -181,7 +182,7 @@ def test_a_port_that_a_worktree_shares_with_a_stranger_is_not_routed() -> None:
         assert served(seen).blocked
         assert served(seen).port == 3000
         assert kinds(seen) == {"x": ["shared-port"]}
-        assert "nc (pid 9)" in told(seen).message
+        assert "nc (pid 9)" in only_problem(seen).message
 
 
 def test_a_shared_port_of_others_is_not_routed_for_one_that_declares_it() -> None:

@@ -53,7 +53,7 @@ def test_people_get_a_line_for_each_finding(shared: Router) -> None:
     assert said.err == ""
 
 
-def test_a_problem_of_a_worktree_and_what_its_framework_lacks_are_told(shared: Router) -> None:
+def test_a_problem_of_a_worktree_and_what_its_framework_lacks_are_findings(shared: Router) -> None:
     one, two = fresh("one"), fresh("two")
     for branch in (one, two):
         path = shared.add(branch, port=29_876)
@@ -69,8 +69,8 @@ def test_a_problem_of_a_worktree_and_what_its_framework_lacks_are_told(shared: R
     lacking = [finding for finding in of(found, "framework") if finding["level"] == "warn"]
     assert {finding["of"] for finding in lacking} == {one, two}
     assert {finding["hint"] for finding in lacking} == {'ALLOWED_HOSTS = [*ALLOWED_HOSTS, ".localhost"]'}
-    told = [line for line in shared.run("doctor").out.splitlines() if "django" in line]
-    assert len(told) == 1, "what is the same for both stands once"
+    lines = [line for line in shared.run("doctor").out.splitlines() if "django" in line]
+    assert len(lines) == 1, "what both lack is one line"
     for branch in (one, two):
         shared.git("worktree", "remove", "--force", shared.directory / f"shop.{branch}")
         shared.gone(branch)
@@ -93,10 +93,10 @@ def test_a_port_that_is_taken_is_named_with_who_has_it(router: Router) -> None:
     assert not listens(proposed)
 
 
-def test_a_killed_watcher_and_the_caddy_it_left_are_told_apart_from_none(running: Router) -> None:
+def test_a_killed_watcher_with_its_caddy_is_another_finding_than_none(running: Router) -> None:
     os.kill(running.watcher_pid, signal.SIGKILL)
     caddy = running.caddy_pid
-    wait_until(lambda: not running.run("doctor").out.startswith("ok    watcher"))
+    wait_until(lambda: running.run("status", "--check").code)
     found = findings(running)
     [watcher] = of(found, "watcher")
     assert watcher["level"] == "warn"
@@ -105,12 +105,14 @@ def test_a_killed_watcher_and_the_caddy_it_left_are_told_apart_from_none(running
 
 
 def test_a_caddy_that_hangs_is_a_failure_within_seconds(running: Router) -> None:
-    caddy = psutil.Process(running.caddy_pid)
-    caddy.suspend()
+    both = [psutil.Process(pid) for pid in (running.watcher_pid, running.caddy_pid)]  # the watcher would wake it
+    for process in both:
+        process.suspend()
     try:
         found = findings(running, code=1)
     finally:
-        caddy.resume()
+        for process in both:
+            process.resume()
     assert levels(found, "admin") == ["fail"]
     assert of(found, "caddy")[0]["level"] == "ok"
 
@@ -145,7 +147,7 @@ def test_hosts_are_printed_written_and_removed(shared: Router, tmp_path: Path) -
     assert written == printed.out.encode() + b"127.0.0.1 localhost\r\n\xff"
     again = shared.run("hosts", "sync", "--file", file)
     assert (again.code, again.out) == (0, "")
-    assert "as it was" in again.err
+    assert "nothing to change" in again.err
     assert file.read_bytes() == written
     assert (tmp_path / "hosts.before-router").read_bytes() == b"127.0.0.1 localhost\r\n\xff"
     assert shared.run("hosts", "clean", "--file", file).code == 0
@@ -156,7 +158,7 @@ def test_without_a_watcher_hosts_are_printed_but_not_written(router: Router, tmp
     assert f"127.0.0.1 {router.trunk}.localhost" in router.run("hosts").out
     said = router.run("hosts", "sync", "--file", tmp_path / "hosts")
     assert said.code == 1
-    assert "no watcher runs" in said.err
+    assert "no watcher is running" in said.err
     assert not (tmp_path / "hosts").exists()
 
 

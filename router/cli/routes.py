@@ -13,6 +13,7 @@ from router.errors import RouterError
 
 if TYPE_CHECKING:
     from router.status import Document
+    from router.store import Store
 
 app = typer.Typer()
 
@@ -21,6 +22,7 @@ _PAUSE = 0.5  # seconds between two looks of `status --watch`
 AsJson = Annotated[bool, typer.Option("--json", help="Print the status document, schema 1.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Show it again whenever it changes.")]
 Check = Annotated[bool, typer.Option("--check", help="Print nothing; exit 1 on a problem of severity error.")]
+Memory = Annotated[bool, typer.Option("--memory", help="Show the memory that each worktree uses, too.")]
 Direct = Annotated[bool, typer.Option("--direct", help="The address and port of the server itself.")]
 Oauth = Annotated[bool, typer.Option("--oauth", help="The redirect URI to register, the same for every worktree.")]
 Loaded = Annotated[bool, typer.Option("--loaded", help="The Caddyfile that Caddy loaded last.")]
@@ -29,7 +31,7 @@ What = Annotated[str, typer.Argument(metavar="URL|STATE", help="A URL, an OAuth 
 
 
 @app.command()
-def status(as_json: AsJson = False, watch: Watch = False, check: Check = False) -> Output:
+def status(as_json: AsJson = False, watch: Watch = False, check: Check = False, memory: Memory = False) -> Output:
     """Show every worktree with its URLs and ports. Also where each port comes from, what is up, and what is wrong."""
     from router.cli import table
     from router.status import problems
@@ -39,7 +41,8 @@ def status(as_json: AsJson = False, watch: Watch = False, check: Check = False) 
     cwd = current_directory()
 
     def ask() -> "Document":
-        return client.status(settings, store, cwd=cwd)
+        document = client.status(settings, store, cwd=cwd)
+        return _with_memory(document, store) if memory else document
 
     if watch:
         _show_changes(ask)
@@ -137,3 +140,10 @@ def _show_changes(ask: "Callable[[], Document]") -> None:
         while True:
             live.update(table.renderable(ask()), refresh=True)
             output.pause(_PAUSE)
+
+
+def _with_memory(document: "Document", store: "Store") -> "Document":
+    from router.processes import guard
+    from router.processes.usage import with_memory
+
+    return with_memory(document, routers=guard.routers(store))

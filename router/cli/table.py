@@ -23,7 +23,7 @@ def output(status: Document, *notes: str) -> Output:
     console = Console() if sys.stdout.isatty() else Console(width=_WIDE)
     with console.capture() as capture:
         console.print(_table(status))
-    return Output(capture.get(), (*_problems(status), *notes))
+    return Output(capture.get(), (*_memory_lines(status), *_problems(status), *notes))
 
 
 def renderable(status: Document) -> "Group":
@@ -31,7 +31,7 @@ def renderable(status: Document) -> "Group":
     from rich.console import Group
     from rich.text import Text
 
-    return Group(_table(status), *(Text(line) for line in _problems(status)))
+    return Group(_table(status), *(Text(line) for line in (*_memory_lines(status), *_problems(status))))
 
 
 def problem_lines(problem: Mapping[str, Any]) -> Iterator[str]:
@@ -54,8 +54,8 @@ def _table(status: Document) -> "Table":
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for heading in ("NAME", "URL", "BRANCH", "PORT", "SOURCE", ""):
-        table.add_column(heading, overflow="fold", no_wrap=heading in {"NAME", "URL", "PORT"})
+    for heading in ("NAME", "URL", "BRANCH", "PORT", "SOURCE", *(["MEMORY"] if "memory" in status else []), ""):
+        table.add_column(heading, overflow="fold", no_wrap=heading in {"NAME", "URL", "PORT", "MEMORY"})
     several = len({worktree["repository"] for worktree in status["worktrees"]}) > 1
     repository = None
     for worktree in sorted(status["worktrees"], key=lambda w: (w["repository"], w["name"]) if several else w["name"]):
@@ -64,6 +64,8 @@ def _table(status: Document) -> "Table":
             table.add_row(Text(repository, style="bold"))
         for cells in _rows(worktree):
             table.add_row(*(Text(text, style=style) for text, style in cells))
+    for cells in _orphans(status):
+        table.add_row(*(Text(text, style=style) for text, style in cells))
     return table
 
 
@@ -81,5 +83,45 @@ def _rows(worktree: Document) -> Iterator[list[tuple[str, str]]]:
             (branch if web else "", ""),
             (str(service["port"]), ""),
             (source_text(service["source"], service["program"]), "dim"),
+            *_memory(worktree if web else service, asked="memory" in worktree),
             (state, "green" if service["up"] else "dim"),
         ]
+
+
+def _orphans(status: Document) -> Iterator[list[tuple[str, str]]]:
+    """Yield the cells of each process whose worktree is gone."""
+    for orphan in status.get("orphans", ()):
+        from router.processes.words import duration
+
+        yield [
+            (f"{shown(orphan['worktree'])} (gone)", "yellow"),
+            ("", ""),
+            ("", ""),
+            (", ".join(map(str, orphan["ports"])), ""),
+            ("left over", "dim"),
+            *_memory({"memory": {"bytes": orphan["memory"]}}, asked="memory" in status),
+            (f"up {orphan['program'] or ''} {orphan['pid']} for {duration(orphan['age_s'])}", "yellow"),
+        ]
+
+
+def _memory(of: Document, *, asked: bool) -> list[tuple[str, str]]:
+    """Return the cell for the memory of a worktree, a service or a process; none where nobody asked for it."""
+    if not asked:
+        return []
+    from router.processes.words import size
+
+    used = of.get("memory", {}).get("bytes", 0)
+    return [(size(used) if used else "", "")]
+
+
+def _memory_lines(status: Document) -> Iterator[str]:
+    """Yield what memory all worktrees use together, and what of it `router stop` would give back."""
+    if total := status.get("memory"):
+        from router.processes.words import size
+
+        kept = ", ".join(f"{role} {size(used)}" for role, used in total["shown"].items())
+        yield (
+            f"memory: {size(total['bytes'])} ({total['kind']}) in {total['processes']} processes and "
+            f"{total['containers']} containers; `router stop` would give back {size(total['reclaimable'])}"
+            f"{f'; the rest is of: {kept}' if kept else ''}"
+        )

@@ -2,13 +2,14 @@
 
 import os
 import pwd
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from router.errors import GitError, NobodyKnowsError
-from router.model import GoneWorktree
+from router.model import GoneWorktree, Listener
 from router.naming import shown
 from router.observe import git
 from router.processes.look import Process
@@ -72,6 +73,33 @@ def elsewhere(directory: str) -> Tree:
         return Tree(None, git.name(git.common_dir(place)), branch or None, root)
     except GitError as exc:
         raise NobodyKnowsError(f"{shown(directory)} is in no worktree: {shown(exc.message)}", hint=exc.hint) from exc
+
+
+def around(process: Process) -> Tree:
+    """Return the worktree that git has around a process. NobodyKnowsError where that is in none, or not to be seen."""
+    who = f"process {process.pid} ({process.program}) of {user(process.uid)}"
+    if process.cwd and not process.removed:
+        return elsewhere(process.cwd)
+    if process.cwd:
+        raise NobodyKnowsError(
+            f"{who} works in {shown(process.cwd)}, which was deleted",
+            hint="run `router reap` to see what is left of worktrees",
+        )
+    show = f"ls -l /proc/{process.pid}/cwd" if sys.platform == "linux" else f"lsof -a -d cwd -p {process.pid}"
+    raise NobodyKnowsError(f"the directory of {who} cannot be seen", hint=f"run `sudo {show}`")
+
+
+def unseen(listener: Listener) -> NobodyKnowsError:
+    """Return the error that says whose a socket is of which no more can be seen, and what would show it."""
+    owner = f"{user(listener.uid)}'s" if listener.uid is not None else "another user's"
+    show = (
+        f"ss -ltnp 'sport = :{listener.port}'"
+        if sys.platform == "linux"
+        else f"lsof -nP -iTCP:{listener.port} -sTCP:LISTEN"
+    )
+    return NobodyKnowsError(
+        f"port {listener.port} is {owner}, in a process that cannot be seen", hint=f"run `sudo {show}`"
+    )
 
 
 def facts(answer: Answer, *, now: float) -> dict[str, Any]:

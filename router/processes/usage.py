@@ -1,5 +1,6 @@
 """What memory each worktree uses, and what of it the router could give back by stopping its servers."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -61,7 +62,8 @@ def with_memory(
 def _tree(tree: Document, measured: Measured) -> dict[str, Any]:
     place = place_of(tree["path"])
     boxes = containers.within(measured.containers, place.root, roots=measured.roots)
-    processes, ended = measured.servers.scene.of(place), measured.ending(place).processes
+    processes = [each for each in measured.servers.scene.of(place) if each.pid != os.getpid()]
+    ended = measured.ending(place).processes
     boxed = sum(measured.containers[each] for each in boxes)
     rest: Counter[str] = Counter()
     for each in processes:

@@ -1,13 +1,12 @@
 """Whose is it: finds the worktree behind a port, a URL, a pid, a path or a container's name."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from router.errors import NobodyKnowsError
-from router.model import GoneWorktree, Listener, Memory
+from router.model import GoneWorktree, Memory
 from router.naming import shown
 from router.observe.listeners import Listeners
 from router.paths import deepest_root
@@ -89,7 +88,7 @@ def _of_port(port: int, known: Sources) -> Answer:
     if container:
         return replace(_of_container(container, known), port=port)
     if listeners:
-        raise _unseen(listeners[0])
+        raise answers.unseen(listeners[0])
     for tree in known.living.values():
         for name, service in tree["services"].items():
             if service["port"] == port:
@@ -106,7 +105,7 @@ def _of_process(pid: int, known: Sources, *, routed: str | None = None) -> Answe
     place = seen.where.get(pid) or (Place(os.path.realpath(routed)) if routed else None)
     starters = tuple(each.program or "?" for each in _starters(process, seen))
     if place is None:
-        return Answer(_elsewhere(process), "working directory", process=process, started_by=starters)
+        return Answer(answers.around(process), "working directory", process=process, started_by=starters)
     works_there = deepest_root(process.cwd, {place.root}) is not None
     how = "working directory" if works_there else "job"
     answer = Answer(_tree(place, known), how, process=process, started_by=starters)
@@ -161,29 +160,6 @@ def _of_container(container: Container, known: Sources) -> Answer:
 
 def _tree(place: Place, known: Sources) -> answers.Tree:
     return answers.lost(known.gone[place.root]) if place.gone else answers.routed(known.living[place.root])
-
-
-def _elsewhere(process: Process) -> answers.Tree:
-    """Return the worktree that git has around a process. NobodyKnowsError where that is in none, or not to be seen."""
-    who = f"process {process.pid} ({process.program}) of {answers.user(process.uid)}"
-    if process.cwd and not process.removed:
-        return answers.elsewhere(process.cwd)
-    if process.cwd:
-        raise NobodyKnowsError(f"{who} works in {shown(process.cwd)}, which was deleted", hint=_SEE_STATUS)
-    show = f"ls -l /proc/{process.pid}/cwd" if sys.platform == "linux" else f"lsof -a -d cwd -p {process.pid}"
-    raise NobodyKnowsError(f"the directory of {who} cannot be seen", hint=f"run `sudo {show}`")
-
-
-def _unseen(listener: Listener) -> NobodyKnowsError:
-    owner = f"{answers.user(listener.uid)}'s" if listener.uid is not None else "another user's"
-    show = (
-        f"ss -ltnp 'sport = :{listener.port}'"
-        if sys.platform == "linux"
-        else f"lsof -nP -iTCP:{listener.port} -sTCP:LISTEN"
-    )
-    return NobodyKnowsError(
-        f"port {listener.port} is {owner}, in a process that cannot be seen", hint=f"run `sudo {show}`"
-    )
 
 
 def _service(process: Process, tree: Document, seen: Scene) -> str | None:

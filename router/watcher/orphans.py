@@ -26,6 +26,7 @@ class Orphans:
     def __init__(
         self, wake: Callable[[], None], *, least: int, auto: bool, routers: Callable[[], Collection[int]],
         interval: float = INTERVAL, grace: float = GRACE, recent: float = RECENT,
+        find: Callable[..., tuple[Orphan, ...]] = orphans.find,
     ) -> None:  # fmt: skip
         self.found: tuple[Orphan, ...] = ()
         self._wake = wake
@@ -35,6 +36,7 @@ class Orphans:
         self._interval = interval
         self._grace = grace
         self._recent = recent
+        self._find = find
         self._memory = Memory()
         self._lost: frozenset[WorktreeId] = frozenset()
         self._last_loss = float("-inf")
@@ -74,10 +76,10 @@ class Orphans:
 
     def _look(self) -> None:
         memory, before = self._memory, self.found
-        self.found = orphans.find(memory, least=self._least)
+        self.found = self._find(memory, least=self._least)
         if self._auto and (ripe := self._ripe()):
             orphans.reap(ripe, memory, routers=self._routers())
-            self.found = orphans.find(memory, least=self._least)
+            self.found = self._find(memory, least=self._least)
         if _told(self.found) != _told(before):
             self._wake()
 

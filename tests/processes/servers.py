@@ -89,15 +89,28 @@ def in_a_pane(real: Started, place: Path) -> list[int]:
     said, code = place.parent / f"{place.name}.said", place.parent / f"{place.name}.py"
     code.write_text(SERVE + WAIT)
     environ = {**os.environ, "TMUX_TMPDIR": str(place.parent), "TERM": "xterm"}
-    command = f"exec {sys.executable} -S {code} > {said}"
-    subprocess.run(
-        ["tmux", "-f", "/dev/null", "new-session", "-d", "-c", place, command], cwd=place, env=environ, check=True
+    tmux(
+        place,
+        environ,
+        "-f",
+        "/dev/null",
+        "new-session",
+        "-d",
+        "-c",
+        str(place),
+        f"exec {sys.executable} {code} >{said}",
     )
-    numbers = wait_until(lambda: said.exists() and said.read_text().split())
-    asked = ["tmux", "display-message", "-p", "#{pid}"]
-    answer = subprocess.run(asked, env=environ, capture_output=True, text=True, check=True)
-    real.knows(int(numbers[0]), int(answer.stdout))
-    return [int(numbers[0])]
+    tmux(place, environ, "new-window", "-d", "-c", str(place), "exec sleep 120")
+    pid = int(wait_until(lambda: said.exists() and said.read_text().split())[0])
+    real.knows(pid, int(tmux(place, environ, "display-message", "-p", "#{pid}")))
+    return [pid]
+
+
+def tmux(place: Path, environ: dict[str, str], *arguments: str) -> str:
+    """Run tmux; return what it says."""
+    return subprocess.run(
+        ["tmux", *arguments], cwd=place, env=environ, capture_output=True, text=True, check=True
+    ).stdout
 
 
 KINDS: dict[str, Callable[[Started, Path], list[int]]] = {

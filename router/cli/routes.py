@@ -10,6 +10,7 @@ from router.cli import output
 from router.cli.options import Name, Service, current_directory, named_worktree, opened
 from router.cli.output import Output
 from router.errors import RouterError
+from router.naming import host_port
 
 if TYPE_CHECKING:
     from router.status import Document
@@ -48,7 +49,7 @@ def status(as_json: AsJson = False, watch: Watch = False, check: Check = False, 
         _show_changes(ask)
     document = ask()
     if check:
-        return Output(code=any(problem["severity"] == "error" for problem in problems(document)))
+        return Output(code=int(any(problem["severity"] == "error" for problem in problems(document))))
     if as_json:
         return Output(f"{json.dumps(document, indent=2)}\n")
     return table.output(document)
@@ -64,7 +65,8 @@ def url(name: Name = None, service: Service = "web", direct: Direct = False, oau
         return Output("".join(f"{uri}\n" for uri in settings.redirect_uris))
     document, tree = named_worktree(settings, store, name)
     target = find_service(tree, service)
-    return Output(f"{_server(target) if direct else target['url']}\n", _doubts(document))
+    server = host_port(target["address"], target["port"])
+    return Output(f"{server if direct else target['url']}\n", _doubts(document))
 
 
 @app.command(name="open")
@@ -115,11 +117,6 @@ def _doubts(document: "Document") -> tuple[str, ...]:
 
     hung = (problem for problem in document["problems"] if problem["kind"] == "watcher-hung")
     return tuple(line for problem in hung for line in table.problem_lines(problem))
-
-
-def _server(service: "Document") -> str:
-    address = service["address"]
-    return f"[{address}]:{service['port']}" if ":" in address else f"{address}:{service['port']}"
 
 
 def _show_changes(ask: "Callable[[], Document]") -> None:

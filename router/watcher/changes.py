@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from router.model import RouteTable, Service
-from router.naming import origin, service_host
+from router.naming import host_port, origin, service_host
 from router.ports import STRATEGIES
 from router.status import source_text
 
@@ -30,11 +30,7 @@ def _targets(table: RouteTable) -> dict[str, str]:
 
 
 def _target(service: Service) -> str:
-    return f"{_literal(service.address)}:{service.port} ({source_text(service.source)})"
-
-
-def _literal(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
+    return f"{host_port(service.address, service.port)} ({source_text(service.source)})"
 
 
 def _telling(services: Sequence[Service]) -> Iterable[Service]:

@@ -6,6 +6,7 @@ from router.caddy import listening, record
 from router.doctor.findings import LOGS, Finding
 from router.doctor.installation import Installation
 from router.model import Listener
+from router.naming import host_port
 from router.observe.listeners import Listeners
 
 _PROPOSED = range(8090, 8200)  # ports to propose in place of one that is taken
@@ -64,7 +65,6 @@ def _own_processes(installation: Installation) -> set[int]:
 
 def _taken(listener: Listener, free: int) -> Finding:
     holder = f"{listener.program} (pid {listener.pid})" if listener.pid else "a process of another user"
-    address = f"[{listener.address}]" if ":" in listener.address else listener.address
     end = f"   # or end it: kill {listener.pid}" if listener.pid else ""
-    message = f"{address}:{listener.port} is held by {holder}"
+    message = f"{host_port(listener.address, listener.port)} is held by {holder}"
     return Finding("fail", "port", message, f"ROUTER_PORT={free} router up --detach{end}")

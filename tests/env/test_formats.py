@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from router.env import formats
 from router.errors import EnvironmentValueError
 from tests.e2e.browsers import missing
+from tests.fuzz import part
 
 SHELLS = ("bash", "zsh", "fish", "dash")
 PRINT = f"{sys.executable} -c 'import json, os; print(json.dumps(dict(os.environ)))'"
@@ -71,7 +72,7 @@ def test_fish_may_eval_it_line_by_line(tmp_path: Path) -> None:
     assert {name: environ.get(name) for name in values} == values
 
 
-@settings(max_examples=15)
+@part(0.15)
 @given(st.dictionaries(st.from_regex(r"\AX_[A-Z]{1,8}\Z"), TEXT, min_size=1, max_size=30))
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_shell_reads_any_text(

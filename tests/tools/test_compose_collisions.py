@@ -87,7 +87,7 @@ def test_a_file_without_a_stack_has_none(text: str) -> None:
     assert collisions(text) == ()
 
 
-@pytest.mark.parametrize("text", ["a: [", "a: 1\n---\nb: 1\n", "\t- x", "a: *gone\n", "[" * 5000])
+@pytest.mark.parametrize("text", ["a: [", "a: 1\n---\nb: 1\n", "\t- x", "a: *gone\n", "[" * 1000])
 def test_what_is_not_one_yaml_document_is_an_error(text: str) -> None:
     with pytest.raises(FileError, match="not one YAML document"):
         collisions(text)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from router.blocks import parts
 from router.errors import FileError
 from router.tools.edits import CREATE, POST_CREATE, TOOLS, Change, Facts, changes, diff
+from tests.fuzz import SLOW
 
 FACTS = Facts(8080, "http://localhost:8080/auth/callback", ("node_modules",))
 URL = "http://{{ branch | sanitize | lower | replace('_', '-') | replace('.', '-') }}.localhost:8080"
@@ -113,6 +114,7 @@ layouts = st.sampled_from(
 )
 
 
+@SLOW
 @given(st.dictionaries(st.text(max_size=6), values, max_size=4), values, layouts, st.sampled_from(["\n", "\r\n"]))
 def test_any_settings_say_what_they_said_and_the_hooks(
     rest: dict[str, object], other: object, layout: dict[str, object], end: str

@@ -60,6 +60,14 @@ def test_every_shell_reads_hostile_values_as_they_are(shell: str, tmp_path: Path
     assert not Path("/tmp/pwned").exists()
 
 
+def test_only_a_value_of_several_lines_is_set_in_fish_s_own_way() -> None:
+    plain, several = formats.shell({"A": "x", "B": "x\ny"}).split("\n", 1)
+    assert plain == "export A='x';"
+    assert several == (
+        "string length -q a 2>/dev/null && set -gx B 'x\ny' || export B='x\ny';\n"  # fish 3.0 has another `export`
+    )
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_a_strict_shell_reads_them_too(shell: str, tmp_path: Path) -> None:
     environ = evaluated(shell, formats.shell(HOSTILE), tmp_path, how='set -eu\neval "$(cat env.sh)"')

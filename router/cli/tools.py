@@ -55,14 +55,15 @@ def worktree_create() -> Output:
 @hook.command("worktree-remove")
 def worktree_remove(path: Removed = None, force: Force = False) -> None:
     """Remove a worktree. It was created by worktree-create, and is refused where work would be lost."""
+    from router.processes import guard
     from router.worktrees import remove
 
-    opened()
+    _, store = opened()
     wanted = current_directory() / path if path else _request().get("worktree_path")
     if not isinstance(wanted, str | Path):
         hint = 'write an object such as {"worktree_path": "/…"} to stdin, or name the path'
         raise UsageError("the hook's input has no `worktree_path`", hint=hint)
-    remove.remove(Path(wanted), force=force, say=output.note)
+    remove.remove(Path(wanted), force=force, routers=guard.routers(store), say=output.note)
 
 
 @hook.command("post-create")

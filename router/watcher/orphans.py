@@ -5,11 +5,13 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 
+from router import proc
 from router.model import Memory, Repository, WorktreeId
 from router.processes import orphans
 from router.processes.orphans import Orphan
 
 INTERVAL = 30.0  # seconds between two looks, while there is reason for one
+CHECK = 2.0  # seconds between two glances whether what was found still runs
 RECENT = 3600.0  # seconds after which nobody expects more of a worktree that is gone
 GRACE = 60.0  # seconds that a worktree has been seen gone before what is left of it is ended by itself
 
@@ -64,30 +66,46 @@ class Orphans:
             self._due.set()
 
     def _run(self) -> None:
+        looked = time.monotonic()
         while not self._closed:
-            expecting = self.found or time.monotonic() - self._last_loss < self._recent
-            self._due.wait(self._interval if expecting else None)
-            self._due.clear()
-            if not self._closed:
-                try:
+            asked = self._due.wait(self._pause())
+            if self._closed:
+                return
+            try:
+                if asked or time.monotonic() - looked >= self._interval:
+                    self._due.clear()
+                    looked = time.monotonic()
                     self._look()
-                except Exception:  # whatever it is, the next look is to come
-                    log.exception("looking for what is left of worktrees failed")
+                else:
+                    self._take(tuple(each for each in self.found if proc.alive(each.process.id)))
+            except Exception:  # whatever it is, the next look is to come
+                log.exception("looking for what is left of worktrees failed")
+
+    def _pause(self) -> float | None:
+        """Return for how long nothing is to be done, None where only another loss is reason for a look."""
+        if self.found:
+            return min(CHECK, self._interval)
+        return self._interval if time.monotonic() - self._last_loss < self._recent else None
 
     def _look(self) -> None:
-        memory, before = self._memory, self.found
-        self.found = self._find(memory, least=self._least)
-        if self._auto and (ripe := self._ripe()):
+        memory = self._memory
+        found = self._find(memory, least=self._least)
+        if self._auto and (ripe := self._ripe(found)):
             orphans.reap(ripe, memory, routers=self._routers())
-            self.found = self._find(memory, least=self._least)
-        if _told(self.found) != _told(before):
+            found = self._find(memory, least=self._least)
+        self._take(found)
+
+    def _take(self, found: tuple[Orphan, ...]) -> None:
+        before, self.found = self.found, found
+        if _told(found) != _told(before):
             self._wake()
 
-    def _ripe(self) -> list[Orphan]:
+    def _ripe(self, found: Iterable[Orphan]) -> list[Orphan]:
         """Return the orphans of worktrees that each look has found gone for a while."""
         now = time.monotonic()
-        self._seen = {each.worktree.path: self._seen.get(each.worktree.path, now) for each in self.found}
-        ripe = (each for each in self.found if now - self._seen[each.worktree.path] >= self._grace)
+        found = tuple(found)
+        self._seen = {each.worktree.path: self._seen.get(each.worktree.path, now) for each in found}
+        ripe = (each for each in found if now - self._seen[each.worktree.path] >= self._grace)
         return [each for each in ripe if each.process.role is None]
 
 

@@ -48,6 +48,11 @@ def worktree_at(common: Path, path: Path) -> Worktree | None:
     return next((w for w in git_worktrees.worktrees(common).worktrees if os.path.realpath(w.path) == real), None)
 
 
+def paths(common: Path) -> list[str]:
+    """Return the paths of all worktrees of a repository, real ones."""
+    return [os.path.realpath(w.path) for w in git_worktrees.worktrees(common).worktrees]
+
+
 def is_branch_name(common: Path, name: str) -> bool:
     """Tell whether a branch may have this name (git-check-ref-format(1))."""
     try:

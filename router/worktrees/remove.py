@@ -1,20 +1,23 @@
 """`router hook worktree-remove`: a worktree that `worktree-create` created goes, but no work that is nowhere else."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from router.errors import GitError, UnsavedWorkError, UsageError
 from router.naming import shown
+from router.processes.stop import stop
 from router.worktrees import git_commands, layout, unsaved
 from router.worktrees.git_commands import Checkout
 from router.worktrees.provision import Say
 
 
-def remove(path: Path, *, force: bool, say: Say) -> None:
+def remove(path: Path, *, force: bool, routers: Collection[int], say: Say) -> None:
     """Remove a worktree that `create` created, and its branch where every commit is on another one too.
 
-    UnsavedWorkError where work would be lost, unless `force`; a branch with such work stays even then. Safe to repeat:
-    a worktree that is gone already is no error. `say` gets a line for each step.
+    UnsavedWorkError where work would be lost, unless `force`; a branch with such work stays even then. With `force` its
+    servers end first; `routers` are the pids of the watcher and its Caddy, which stay. Safe to repeat: a worktree that
+    is gone already is no error. `say` gets a line for each step.
     """
     checkout = _checkout_of(path)
     name = shown(str(checkout.root))
@@ -29,12 +32,25 @@ def remove(path: Path, *, force: bool, say: Say) -> None:
     if not force and worktree.present:
         _refuse_to_lose(unsaved.work(checkout, admin, branch), name)
         unsaved.clear(checkout)
+    if force and worktree.present:
+        _end_servers(checkout, routers, say=say)
     force = force or bool(git_commands.submodules(checkout.root))
     git_commands.remove_worktree(checkout.common, checkout.root, force=force)
     say(f"removed {name}")
     if branch is not None:
         _delete_branch(checkout.common, branch, say=say)
     layout.remove_empty_parents(checkout.root)
+
+
+def _end_servers(checkout: Checkout, routers: Collection[int], *, say: Say) -> None:
+    """End what listens in a worktree, as `router stop` does: without its directory nothing would."""
+    done = stop(str(checkout.root), roots=git_commands.paths(checkout.common), routers=routers)
+    for process in done.ended.processes:
+        say(f"ended {process.program or 'a process'} (pid {process.pid})")
+    for each in done.containers:
+        say(f"stopped the container {each.name}")
+    for failed in done.failed:
+        say(shown(failed.message))
 
 
 def _refuse_to_lose(work: list[str], name: str) -> None:

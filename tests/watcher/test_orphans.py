@@ -104,6 +104,19 @@ def _settled(looks: Looks) -> int:
     return before if looks.count == before else 0
 
 
+def test_what_has_ended_is_shown_no_more_though_no_look_is_due(tmp_path: Path, real: Started) -> None:
+    left(real, tmp_path / "x")
+    looks = Looks()
+    with watching(looks, interval=600.0) as found:
+        found.about(Memory(gone=(lost(tmp_path / "x"),)), ())
+        wait_until(lambda: found.found)
+        looks.woken.clear()
+        real.end()
+        wait_until(lambda: found.found == ())
+        assert looks.woken.is_set()
+        assert looks.count == 1
+
+
 def test_it_ends_what_is_left_by_itself_only_where_that_is_wanted(tmp_path: Path, real: Started) -> None:
     pid, other = left(real, tmp_path / "x"), left(real, tmp_path / "y")
     with watching(Looks(), interval=0.05) as found:

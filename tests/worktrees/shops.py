@@ -42,7 +42,7 @@ class Shop:
         provision.post_create(cwd=cwd, settings=self.settings, store=self.store, say=self.messages.append)
 
     def remove(self, path: Path, *, force: bool = False) -> None:
-        remove.remove(path, force=force, say=self.messages.append)
+        remove.remove(path, force=force, routers=(), say=self.messages.append)
 
     def commit(self, **files: str) -> str:
         return commit(self.path, files)

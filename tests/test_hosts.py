@@ -146,9 +146,9 @@ def test_what_may_not_be_written_is_an_error_without_a_trace(file: Path) -> None
     assert file.read_text() == SYSTEM
 
 
-def test_who_may_not_write_is_told_by_the_command_how_to(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_may_not_be_written_leaves_the_hint_to_the_command(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(path: Path, content: str) -> None:
-        raise FileError("cannot be written", hint="mend it") from PermissionError(errno.EACCES, "Permission denied")
+        raise FileError("cannot be written", hint="fix it") from PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(files, "write", refused)
     with pytest.raises(HostsError, match="cannot be changed: Permission denied") as caught:
@@ -186,11 +186,11 @@ def test_another_failure_is_none_to_write_into_it_for(file: Path, monkeypatch: p
 def test_under_sudo_the_state_directory_is_that_of_the_caller() -> None:
     home, caller = Path("/root"), "daemon"  # a user that every system has
 
-    def found(directory: str, **environ: str) -> Path:
+    def resolved(directory: str, **environ: str) -> Path:
         return hosts.directory_of_caller(Path(directory), environ=environ, home=home)
 
-    assert found("/root/.local/state/x", SUDO_USER=caller) == Path("~daemon").expanduser() / ".local/state/x"
-    assert found("/root/.local/state/x") == Path("/root/.local/state/x")
-    assert found("/root/.local/state/x", SUDO_USER="no such user") == Path("/root/.local/state/x")
-    assert found("/srv/x", SUDO_USER=caller) == Path("/srv/x")
-    assert found("/root/x", SUDO_USER=caller, ROUTER_STATE_DIR="/root/x") == Path("/root/x")
+    assert resolved("/root/.local/state/x", SUDO_USER=caller) == Path("~daemon").expanduser() / ".local/state/x"
+    assert resolved("/root/.local/state/x") == Path("/root/.local/state/x")
+    assert resolved("/root/.local/state/x", SUDO_USER="no such user") == Path("/root/.local/state/x")
+    assert resolved("/srv/x", SUDO_USER=caller) == Path("/srv/x")
+    assert resolved("/root/x", SUDO_USER=caller, ROUTER_STATE_DIR="/root/x") == Path("/root/x")

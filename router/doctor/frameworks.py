@@ -57,12 +57,12 @@ def further_files(files: Files) -> tuple[str, ...]:
 def frameworks(files: Files) -> tuple[Framework, ...]:
     """Return the frameworks of a directory by its files' texts (name → text), which may hold anything."""
     packages = _packages(files.get("package.json", ""))
-    found = [_next(files, packages)] if "next" in packages else list(_javascript(files, packages))
+    used = [_next(files, packages)] if "next" in packages else list(_javascript(files, packages))
     if "DJANGO_SETTINGS_MODULE" in files.get("manage.py", ""):
-        found.append(_django(files))
+        used.append(_django(files))
     if re.search(r"""^[ \t]*gem[ \t]*\(?[ \t]*["']rails["']""", files.get("Gemfile", ""), re.MULTILINE):
-        found.append(_rails(files))
-    return tuple(found)
+        used.append(_rails(files))
+    return tuple(used)
 
 
 def _javascript(files: Files, packages: Mapping[str, str]) -> Iterator[Framework]:
@@ -129,7 +129,7 @@ def _rails(files: Files) -> Framework:
     version = _number(r"^    rails \((\d+\.\d+)", files.get("Gemfile.lock", ""))
     text = "\n".join(re.sub(r"#.*", "", files.get(name, "")) for name in _RAILS)
     open_to_all = re.search(r"config\.hosts(?:\.clear|\s*=\s*(?:nil|\[\s*\]))", text)
-    added = (found[1] for found in re.finditer(r"config\.hosts\s*(?:<<|\+=|=)([^\n]{0,300})", text))
+    added = (match[1] for match in re.finditer(r"config\.hosts\s*(?:<<|\+=|=)([^\n]{0,300})", text))
     deep = any("localhost" in each.partition("/")[2] for each in added)
     if open_to_all or deep or (version and version < _RAILS_CHECKS):
         return Framework("rails")
@@ -161,16 +161,16 @@ def _at_least(version_range: str) -> Version | None:
 
 
 def _number(pattern: str, text: str) -> Version | None:
-    found = re.search(pattern, text, re.MULTILINE)
-    return tuple(int(part[:6]) for part in found[1].split(".")) if found else None
+    match = re.search(pattern, text, re.MULTILINE)
+    return tuple(int(part[:6]) for part in match[1].split(".")) if match else None
 
 
 def _json(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text) if text else {}
+        value = json.loads(text) if text else {}
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _without_comments(text: str) -> str:
@@ -190,7 +190,7 @@ def _allowed_hosts(text: str) -> tuple[str, ...]:
     plain = re.sub(r"#[^\n]*", "", text)
     if plain.count("ALLOWED_HOSTS") != 1 or re.search(r"^from\s+\S+\s+import\s+\*", plain, re.MULTILINE):
         return ()
-    found = re.search(r"^ALLOWED_HOSTS\s*(?::[^=\n]*)?=\s*[\[(]([^\[\]()]*)[\])]\s*$", plain, re.MULTILINE)
-    items = [item.strip() for item in found[1].split(",") if item.strip()] if found else []
+    match = re.search(r"^ALLOWED_HOSTS\s*(?::[^=\n]*)?=\s*[\[(]([^\[\]()]*)[\])]\s*$", plain, re.MULTILINE)
+    items = [item.strip() for item in match[1].split(",") if item.strip()] if match else []
     literal = all(re.fullmatch(r"'[^'\\]*'|\"[^\"\\]*\"", item) for item in items)
     return tuple(item[1:-1] for item in items) if literal else ()

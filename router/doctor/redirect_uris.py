@@ -46,8 +46,8 @@ def _entra(uri: str, parts: SplitResult, host: str) -> str:
         return "it must begin with https, or with http://localhost"
     if len(uri) > _LONGEST:
         return f"it has {len(uri)} characters, more than {_LONGEST}"
-    if found := re.search(r"[!$'(),;]", uri):
-        return f"it has a {found[0]}"
+    if special := re.search(r"[!$'(),;]", uri):
+        return f"it has a {special[0]}"
     if "*" in uri:
         return "a wildcard is only possible in the manifest, and not with personal accounts"
     return "it has a fragment" if "#" in uri else ""

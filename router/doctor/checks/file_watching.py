@@ -1,4 +1,4 @@
-"""Whether the system's limits on watching files leave room: without it changes are only found by looking, later."""
+"""Whether the system's limits on watching files leave room; where they do not, changes are seen later."""
 
 from collections.abc import Iterator
 

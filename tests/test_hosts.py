@@ -146,7 +146,7 @@ def test_what_may_not_be_written_is_an_error_without_a_trace(file: Path) -> None
     assert file.read_text() == SYSTEM
 
 
-def test_a_file_that_may_not_be_written_leaves_the_hint_to_the_command(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_write_leaves_the_hint_to_the_command(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(path: Path, content: str) -> None:
         raise FileError("cannot be written", hint="fix it") from PermissionError(errno.EACCES, "Permission denied")
 

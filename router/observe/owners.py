@@ -45,15 +45,17 @@ def _leads_to(path: str, mine: str) -> str | None:
     dot = f"{path}/.git"
     if os.path.isdir(dot):  # noqa: PTH112 - as text, as all of these
         return os.path.realpath(dot)
-    pointer = (git_files.read(Path(dot)) or "").removeprefix("gitdir: ")
-    if not pointer or pointer == mine:
+    prefix, _, pointer = (git_files.read(Path(dot)) or "").partition("gitdir: ")
+    if prefix or not pointer or pointer == mine:
         return None
     real = os.path.realpath(os.path.join(path, pointer))  # noqa: PTH118
     return None if real == mine else real
 
 
 def _path(directory: str) -> str | None:
-    """Return the path of the worktree that a git directory is of, None where it is none's."""
+    """Return the path of the worktree that a git directory is of, None where it is none, or none's."""
+    if not os.path.exists(f"{directory}/HEAD"):  # noqa: PTH110
+        return None
     if not os.path.exists(f"{directory}/commondir"):  # noqa: PTH110
         return os.path.dirname(directory)  # noqa: PTH120
     pointer = git_files.read(Path(directory, "gitdir"))

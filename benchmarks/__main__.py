@@ -20,7 +20,7 @@ from benchmarks.measure import MissingError, Result, Row
 from benchmarks.plots import plot
 from benchmarks.tables import heading, table
 
-PARTS = ("throughput", "live", "loading", "reloads", "burst", "callback", "start", "rest", "scan")
+PARTS = ("throughput", "live", "loading", "reloads", "burst", "callback", "start", "rest", "scan", "processes")
 _LIMIT = 300
 """Seconds after which a part is given up, so that the others have their turn."""
 

@@ -17,7 +17,7 @@ def program(argv: Sequence[str], *, cwd: str, is_file: Callable[[str], bool] = o
     """
     # Programs write titles over their command: "next-server (v15.1.0)", "puma 6.4 (tcp://localhost:3000)".
     command = argv[0] if argv[0].startswith("/") else argv[0].split(" ")[0]
-    name = Path(command).name.split(" ")[0]
+    name = command.rpartition("/")[2].partition(" ")[0]  # a Path would cost more than all the rest
     if _INTERPRETER.fullmatch(name):
         name = next(_scripts(argv[1:], cwd, is_file), name)
     return re.sub(r"[^A-Za-z0-9._+-]", "", name)[:32] or None

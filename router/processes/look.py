@@ -53,15 +53,15 @@ def look() -> tuple[Process, ...]:
 
 
 def _on_linux(boot: str) -> Iterator[Process]:
-    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    booted, tick = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), 1 / os.sysconf("SC_CLK_TCK")
     for pid in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 - as text: there are thousands
         with contextlib.suppress(OSError, ValueError, IndexError):  # it ended while we looked
-            if process := _read(pid, boot, booted):
+            if process := _read(pid, boot, booted, tick):
                 yield process
 
 
-def _read(pid: str, boot: str, booted: float) -> Process | None:
-    """Return the process of a pid from proc(5): `stat`, `status`, `cmdline` and `cwd`; None for a zombie."""
+def _read(pid: str, boot: str, booted: float, tick: float) -> Process | None:
+    """Return the process of a pid from its `stat`, `cmdline` and `cwd` (proc(5)); None for a zombie."""
     place = f"/proc/{pid}"
     name, stat = _stat(place)
     if stat[0] in {"Z", "X"}:
@@ -76,12 +76,12 @@ def _read(pid: str, boot: str, booted: float) -> Process | None:
         parent=parent,
         group=group,
         session=session,
-        uid=_uid(place),
+        uid=os.stat(place).st_uid,  # noqa: PTH116 - whom it acts for by now: linux, fs/proc/base.c, task_dump_owner
         cwd=cwd,
         removed=removed,
         program=called,
         role=role(argv, name=name, program=called, leads_terminal=leads),
-        started=booted + ticks / os.sysconf("SC_CLK_TCK"),
+        started=booted + ticks * tick,
     )
 
 
@@ -92,16 +92,8 @@ def _stat(place: str) -> tuple[str, list[str]]:
 
 
 def _argv(place: str) -> list[str]:
-    text = _content(f"{place}/cmdline").decode(errors="replace")
-    return text.rstrip("\0").split("\0") if text.strip("\0") else []
-
-
-def _uid(place: str) -> int:
-    """Return the user a process acts for: the second number of its four.
-
-    The owner of its directory in /proc is another one for a process that changed its user (PR_SET_DUMPABLE(2const)).
-    """
-    return int(_content(f"{place}/status").partition(b"\nUid:")[2].split(None, 2)[1])
+    text = _content(f"{place}/cmdline").rstrip(b"\0").decode(errors="replace")
+    return text.split("\0") if text else []
 
 
 def _directory(link: str) -> tuple[str, str]:

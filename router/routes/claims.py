@@ -7,7 +7,7 @@ asking.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -28,14 +28,13 @@ class Candidate:
 class Claim:
     """One service's claim on a port.
 
-    `age` is its worktree's rank, 0 the oldest. `named` are the candidates that a file, a server or the memory names,
-    most trusted first; then follows `assigned`, the port that its strategy gave it. `had` are the ports that it had
-    before, `natural` the ports that it would have by default: the assigned one and the hash port of its present branch.
+    `named` are the candidates that a file, a server or the memory names, most trusted first; then follows `assigned`,
+    the port that its strategy gave it. `had` are the ports that it had before, `natural` the ports that it would have
+    by default: the assigned one and the hash port of its present branch.
     """
 
     worktree: Worktree
     service: ServiceSpec
-    age: int
     named: tuple[Candidate, ...]
     assigned: Candidate
     had: frozenset[int]
@@ -99,7 +98,7 @@ def _is_served(known: RememberedService | None, declared: Candidate, own: Candid
         return False
     if not all(map(sockets.of_a_stranger, listening)):
         return True
-    last = known.port if known and known.source == "listener" and last_seen(known, declared) else declared.port
+    last = known.port if known and last_seen(known, declared) else declared.port
     pages = own and any(each.serves == "html" for each in sockets.by_port.get(own.port, ()))
     return declared.port == (own.port if own and pages else last)
 
@@ -107,8 +106,8 @@ def _is_served(known: RememberedService | None, declared: Candidate, own: Candid
 def settle(claims: Sequence[Claim], sockets: Sockets, *, reserved: frozenset[int]) -> tuple[Grant, ...]:
     """Return what each claim is granted: no port goes to two worktrees, unless both listen there.
 
-    A port on which only another worktree's process listens is nobody else's: routing there would show one
-    worktree's pages on another's host.
+    `claims` are in the order of their worktrees' age. A port on which only another worktree's process listens is
+    nobody else's: routing there would show one worktree's pages on another's host.
     """
     candidates = [_candidates(claim, sockets, reserved) for claim in claims]
     grants = [_grant(claim, next(each)) for claim, each in zip(claims, candidates, strict=True)]
@@ -132,39 +131,39 @@ def _grant(claim: Claim, candidate: Candidate) -> Grant:
 
 
 def _candidates(claim: Claim, sockets: Sockets, reserved: frozenset[int]) -> Iterator[Candidate]:
-    """Yield a claim's candidates without end: after the assigned port each above it on which nobody else listens."""
+    """Yield a claim's candidates without end: after the assigned port each above it on which nobody listens."""
     yield from claim.named
     first = claim.assigned.port
     for port in chain(range(first, HIGHEST + 1), range(LOWEST, first)):
-        own = port not in sockets.by_port or claim.worktree.path in sockets.owners.get(port, ())
-        if port not in reserved and (own or port == first):
+        if port not in reserved and (port == first or port not in sockets.by_port):
             yield Candidate(port, claim.assigned.source)
 
 
-def _losers(port: int, rivals: Mapping[int, Grant], sockets: Sockets) -> Iterator[int]:
-    """Yield the claims that cannot keep a port: those of others than who listens there, weaker ones, unnamed ones.
-
-    Of one worktree's services several may keep it, but none that is only assigned it.
-    """
+def _losers(port: int, rivals: Mapping[int, Grant], sockets: Sockets) -> list[int]:
+    """Return which of the claims on a port cannot keep it."""
     if not rivals:
-        return
-    owners, strongest = sockets.owners.get(port, frozenset()), _strongest(port, rivals.values())
-    for number, grant in rivals.items():
-        if owners and grant.claim.worktree.path not in owners:
-            yield number
-        elif grant.claim.worktree is strongest.claim.worktree:
-            if grant is not strongest and grant.source in STRATEGIES:
-                yield number
-        elif not owners:
-            yield number
+        return []
+    strongest, owners = _strongest(port, rivals), sockets.owners.get(port, frozenset())
+    return [number for number, grant in rivals.items() if _loses(grant, strongest, owners)]
 
 
-def _strongest(port: int, rivals: Collection[Grant]) -> Grant:
-    """Return the grant that keeps its port; of one worktree's services, one that somebody named before an assigned."""
-    first = min(rivals, key=lambda grant: _rank(port, grant.claim))
-    own = (grant for grant in rivals if grant.claim.worktree is first.claim.worktree)
-    return min(own, key=lambda grant: (grant.source in STRATEGIES, _rank(port, grant.claim)))
+def _loses(grant: Grant, strongest: Grant, owners: Set[str]) -> bool:
+    """Tell whether a claim cannot keep its port: another worktree listens there, or a stronger claim has it.
+
+    Of one worktree's services several may have a port together, but none that is only assigned it.
+    """
+    if owners and grant.claim.worktree.path not in owners:
+        return True
+    if grant.claim.worktree is strongest.claim.worktree:
+        return grant is not strongest and grant.source in STRATEGIES
+    return not owners
 
 
-def _rank(port: int, claim: Claim) -> tuple[bool, int, str]:
-    return (port not in claim.had, claim.age, claim.service.name)
+def _strongest(port: int, rivals: Mapping[int, Grant]) -> Grant:
+    """Return the claim that keeps its port: one that had it before, else the oldest worktree's.
+
+    Of that worktree's services, it is one that somebody named rather than one that is only assigned the port.
+    """
+    ranked = sorted(rivals.items(), key=lambda item: (port not in item[1].claim.had, item[0]))
+    same = (grant for _, grant in ranked if grant.claim.worktree is ranked[0][1].claim.worktree)
+    return min(same, key=lambda grant: grant.source in STRATEGIES)

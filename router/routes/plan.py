@@ -25,7 +25,7 @@ class Plan:
 def plan(observed: Observed, memory: Memory) -> Plan:
     """Decide names and ports of every worktree. Pure: the same arguments give the same plan."""
     context = plan_context(observed, memory)
-    claims = {w.id: worktree_claims(context, w, age=age) for age, (_, w) in enumerate(context.routed)}
+    claims = {worktree.id: worktree_claims(context, worktree) for _, worktree in context.routed}
     every = tuple(chain.from_iterable(each.claims for each in claims.values()))
     grants = settle(every, context.sockets, reserved=observed.reserved)
     granted = _by_worktree(context, grants)

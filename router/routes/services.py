@@ -16,8 +16,8 @@ class WorktreeClaims:
     problems: tuple[Problem, ...]
 
 
-def worktree_claims(context: PlanContext, worktree: Worktree, *, age: int) -> WorktreeClaims:
-    """Return what the services of a worktree claim; `age` is its rank, 0 the oldest."""
+def worktree_claims(context: PlanContext, worktree: Worktree) -> WorktreeClaims:
+    """Return what the services of a worktree claim."""
     discovery = discover(
         worktree,
         context.specs[worktree.id],
@@ -26,7 +26,7 @@ def worktree_claims(context: PlanContext, worktree: Worktree, *, age: int) -> Wo
         containers=context.containers.get(worktree.path, ()),
         reserved=context.observed.reserved,
     )
-    claims = tuple(_claim(context, worktree, spec, age, discovery) for spec in context.specs[worktree.id])
+    claims = tuple(_claim(context, worktree, spec, discovery) for spec in context.specs[worktree.id])
     return WorktreeClaims(claims, discovery.problems)
 
 
@@ -70,14 +70,13 @@ def _hints(context: PlanContext, worktree: Worktree) -> Hints:
     return Hints(declared, assigned, last)
 
 
-def _claim(context: PlanContext, worktree: Worktree, spec: ServiceSpec, age: int, discovery: Discovery) -> Claim:
+def _claim(context: PlanContext, worktree: Worktree, spec: ServiceSpec, discovery: Discovery) -> Claim:
     known = context.remembered_service(worktree, spec.name)
     declared, assigned = context.declared[worktree.id, spec.name], context.assigned[worktree.id, spec.name]
     own, unclear = discovery.found.get(spec.name), discovery.unclear.get(spec.name)
     return Claim(
         worktree=worktree,
         service=spec,
-        age=age,
         named=tuple(
             named_candidates(known, declared.declared, own, sockets=context.sockets, reserved=context.observed.reserved)
         ),

@@ -413,6 +413,14 @@ def test_a_server_that_moved_out_of_a_strangers_way_is_routed_and_stays_so_while
     assert web(observed(tree, stranger), after(up)) == {"x": (3001, "listener")}
 
 
+def test_where_a_server_was_before_its_files_changed_says_nothing_of_where_its_pages_are() -> None:
+    before = worktree("x", declared(3000))
+    memory = after(observed(before, listener(3000, pid=7), listener(3001, before, serves="html")))
+    now = worktree("x", declared(4000))
+    seen = observed(now, listener(4000, pid=7), listener(3001, now, serves="http"))
+    assert web(seen, memory) == web(seen) == {"x": (4000, "env:.env.local")}
+
+
 @pytest.mark.parametrize(
     "seen",
     [

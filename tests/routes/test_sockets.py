@@ -127,6 +127,13 @@ def test_a_service_that_has_to_go_steps_over_what_others_listen_on() -> None:
     assert web(down, memory)["x"] == (WEB + 3, "hash")
 
 
+def test_a_service_that_has_to_go_steps_over_the_routers_own_ports() -> None:
+    thief = worktree("evil", created=2)
+    memory = after(observed(PLAIN, thief))
+    seen = observed(PLAIN, thief, listener(WEB, thief), reserved=frozenset({WEB + 1}))
+    assert web(seen, memory)["x"] == (WEB + 2, "hash")
+
+
 # A process of nobody's worktree
 
 

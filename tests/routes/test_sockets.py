@@ -127,6 +127,14 @@ def test_a_service_that_has_to_go_steps_over_what_others_listen_on() -> None:
     assert web(down, memory)["x"] == (WEB + 3, "hash")
 
 
+def test_a_service_that_has_to_go_steps_over_the_ports_of_others() -> None:
+    thief, neighbour = worktree("evil", created=2), worktree("z", declared(WEB + 1), created=3)
+    memory = after(observed(PLAIN, thief, neighbour))
+    seen = observed(PLAIN, thief, neighbour, listener(WEB, thief))
+    assert web(seen, memory)["x"] == (WEB + 2, "hash")
+    assert web(seen, memory)["z"] == (WEB + 1, "env:.env.local")
+
+
 def test_a_service_that_has_to_go_steps_over_the_routers_own_ports() -> None:
     thief = worktree("evil", created=2)
     memory = after(observed(PLAIN, thief))

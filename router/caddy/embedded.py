@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+from typing import IO
 
 from router import proc
-from router.caddy import record
+from router.caddy import output, record
 from router.caddy.caddyfile import quoted
 from router.caddy.listening import listening_sockets
 from router.caddy.record import CaddyRecord
@@ -43,6 +44,7 @@ class Embedded:
         self._sockets: tuple[socket.socket, ...] = ()
         self._record: CaddyRecord | None = None
         self._child: subprocess.Popen[bytes] | None = None
+        self._output: IO[bytes] | None = None
         self._released = 0.0  # when the port of the last Caddy that was ended is free, of the monotonic clock
 
     @property
@@ -107,11 +109,12 @@ class Embedded:
         self.listen()
         self._socket_path.unlink(missing_ok=True)
         fds = tuple(sock.fileno() for sock in self._sockets)
+        self._output = output.unnamed()
         self._child = proc.start(
             [str(binary()), "run", "--config", "-", "--adapter", "caddyfile"],
             env=_environment(self._directory),
             cwd=self._directory,
-            log=self._log_file,
+            log=output.path(self._output),
             input=_FIRST.format(admin=quoted(self._admin)).encode(),
             pass_fds=fds,
         )
@@ -139,6 +142,12 @@ class Embedded:
         self._end([self._record.process] if self._record else [])
         self._record = self._child = None
         record.remove(self._directory, self._socket_path)
+        self._save_output()
+
+    def bound_output(self) -> None:
+        """Bound what this Caddy has said outside of its log."""
+        if self._output:
+            output.bound(self._output)
 
     def stop(self) -> None:
         """End every Caddy of this state directory and close the sockets; another watcher's, which has it now, stays."""
@@ -155,10 +164,16 @@ class Embedded:
         return found is not None and (self._record is None or found.process != self._record.process)
 
     def close(self) -> None:
-        """Close the sockets held here; Caddy keeps its own."""
+        """Close the sockets and the output held here; Caddy keeps its own."""
         for sock in self._sockets:
             sock.close()
         self._sockets = ()
+        self._save_output()
+
+    def _save_output(self) -> None:
+        if self._output:
+            output.save(self._output, log=self._log_file)
+            self._output = None
 
     def _end(self, processes: Iterable[ProcessId]) -> None:
         if ended := tuple(processes):

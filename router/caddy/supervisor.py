@@ -89,6 +89,7 @@ class Supervisor:
             if self.caddy.wake():
                 log.warning("Caddy was stopped and is continued")
             self.caddy.note()
+            self.caddy.bound_output()
             return False
         self._expect_patience(now)
         log.warning("Caddy %s and is started again", "lost its admin socket" if self.caddy.alive() else "ended")

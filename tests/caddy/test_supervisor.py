@@ -63,6 +63,9 @@ class FakeCaddy(Embedded):
         self.calls.append("note")
         return False
 
+    def bound_output(self) -> None:
+        self.calls.append("bound")
+
     def end(self) -> None:
         self.calls.append("end")
 
@@ -109,7 +112,7 @@ def test_one_that_runs_is_only_looked_at() -> None:
     caddy = FakeCaddy()
     supervisor = begun(caddy)
     assert not supervisor.keep(now=1.0)
-    assert caddy.calls == ["start", "wake", "note"]
+    assert caddy.calls == ["start", "wake", "note", "bound"]
     assert supervisor.facts["restarts"] == 0
 
 

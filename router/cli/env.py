@@ -80,8 +80,8 @@ def _text(form: Format, values: Mapping[str, str]) -> str:
 
 def _become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
     """Become the command: it receives the signals, and its exit status is the one of `router run`."""
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and the command would inherit that
-        signal.signal(number, signal.SIG_DFL)
+    # Python ignores these, and the command would inherit that
+    ignored = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGPIPE, signal.SIGXFSZ)}
     try:
         os.execvpe(command[0], command, environ)  # noqa: S606 - running a command is what `router run` is for
     except FileNotFoundError as exc:
@@ -91,3 +91,6 @@ def _become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
         reason = exc.strerror if isinstance(exc, OSError) else exc
         hint = "check that it is an executable file"
         raise CommandError(f"{shlex.quote(command[0])} cannot be run: {reason}", hint=hint, found=True) from exc
+    finally:
+        for number, action in ignored.items():
+            signal.signal(number, action)

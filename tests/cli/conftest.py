@@ -17,18 +17,10 @@ from router.store import RunningWatcher, Store
 from router.watcher import heartbeat
 from router.watcher.publisher import Publisher
 from tests.e2e import statuses
+from tests.e2e.routers import Said
 
 PORT = 8080
 Ran = subprocess.CompletedProcess[str]
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a command left: its exit code and output."""
-
-    code: int
-    out: str
-    err: str
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pytest
 
 from router import __version__
 from router.cli import boundary
-from tests.cli.conftest import FakeWatcher, Said, Workplace
+from tests.cli.conftest import FakeWatcher, Workplace
+from tests.e2e.routers import Said
 
 Command = Callable[..., Said]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from router.cli import boundary
-from tests.cli.conftest import FakeWatcher, Said, Workplace
+from tests.cli.conftest import FakeWatcher, Workplace
 from tests.e2e.browsers import missing
+from tests.e2e.routers import Said
 
 Command = Callable[..., Said]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Said, Workplace
+from tests.cli.conftest import Workplace
+from tests.e2e.routers import Said
 
 Command = Callable[..., Said]
 

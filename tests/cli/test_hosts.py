@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from router.blocks import END
-from tests.cli.conftest import FakeWatcher, Said, Workplace
+from tests.cli.conftest import FakeWatcher, Workplace
+from tests.e2e.routers import Said
 
 Command = Callable[..., Said]
 

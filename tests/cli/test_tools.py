@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cli.conftest import Said, Workplace
+from tests.cli.conftest import Workplace
+from tests.e2e.routers import Said
 
 Command = Callable[..., Said]
 

@@ -25,6 +25,12 @@ function link(url, text = url.replace(/^https?:\/\//, "").replace(/\/$/, "")) {
 
 const moment = (text) => new Date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
+const size = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`);
+const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+function duration(seconds) {
+  const [length, unit] = UNITS.find(([length]) => seconds >= length) ?? [1, "s"];
+  return `${Math.floor(seconds / length)} ${unit}`;
+}
 const endpoint = ({ address, port }) => `${address?.includes(":") ? `[${address}]` : address}:${port}`;
 
 // The same words as source_text in router/status.py; a test runs both over tests/port_sources.json
@@ -104,6 +110,36 @@ function showWorktrees() {
   for (const path of rows.keys()) if (!paths.has(path)) rows.delete(path);
   arrange(byId("repositories"), [...groups].map(([name, trees]) => repository(name, trees)));
   applyFilter();
+}
+
+// What removed worktrees left running, by worktree
+function showOrphans() {
+  const trees = new Map();
+  for (const orphan of status.orphans ?? []) trees.set(orphan.path, [...(trees.get(orphan.path) ?? []), orphan]);
+  byId("orphans").hidden = trees.size === 0;
+  redraw(byId("orphans"), trees.size === 0 ? [] : [
+    el("h2", {}, "Left over from worktrees that are gone"),
+    el("ul", { class: "worktrees" }, [...trees.values()].map(leftover)),
+  ]);
+}
+
+function leftover(orphans) {
+  const { worktree, repository, path } = orphans[0];
+  return el("li", { class: "worktree" },
+    el("div", { class: "who" },
+      el("div", { class: "title" }, el("h3", {}, worktree), el("span", { class: "tag" }, "gone")),
+      el("p", {}, repository), el("p", { class: "muted path" }, el("code", {}, path))),
+    el("div", { class: "what" }, el("ul", { class: "services", "aria-label": `Left over from ${worktree}` }, orphans.map(orphan))));
+}
+
+function orphan({ pid, program, role, ports, memory, age_s: age }) {
+  return el("li", { class: "down" },
+    el("span", { class: "state" }, "left"),
+    el("span", { class: "service" }, role ?? "server"),
+    el("span", { class: "host" }, `${program ?? "a process"}, pid ${pid}`),
+    el("code", { class: "port" }, ports.join(", ")),
+    el("span", { class: "source muted" }, size(memory)),
+    el("span", { class: "program muted" }, duration(age)));
 }
 
 function applyFilter() {
@@ -203,6 +239,7 @@ async function readStatus() {
   byId("live").hidden = false;
   showOauth();
   showWorktrees();
+  showOrphans();
 }
 
 // Both times are Caddy's, so that the browser's clock does not matter

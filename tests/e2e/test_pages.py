@@ -222,6 +222,25 @@ def test_dashboard_shows_a_change_within_two_seconds_without_reloading(visit: Vi
     assert page.evaluate("window.loadedOnce")
 
 
+def test_dashboard_shows_what_removed_worktrees_left_for_as_long_as_it_runs(visit: Visit, tmp_path: Path) -> None:
+    gone = {"worktree": HOSTILE, "repository": "shop", "path": "/home/me/shop.fix-auth", "kind": "pss"}
+    server = {"pid": 4713, "program": "node", "role": None, "port": 5173, "ports": [5173, 5174], "memory": 106_000_000}
+    agent = {"pid": 4714, "program": "claude", "role": "agent", "port": None, "ports": [], "memory": 1_300_000_000}
+    left = [{**gone, **server, "age_s": 11_000}, {**gone, **agent, "age_s": 200_000}]
+    statuses.write(tmp_path, {**statuses.status(statuses.worktree("main")), "orphans": left})
+    page = visit.open()
+    section = page.locator("#orphans")
+    section.wait_for()
+    assert fits(page)
+    assert section.locator("h3").inner_text() == HOSTILE
+    assert section.locator(".services li").all_inner_texts() == [
+        "left\nserver\nnode, pid 4713\n5173, 5174\n106 MB\n3 h", "left\nagent\nclaude, pid 4714\n1.3 GB\n2 d",
+    ]  # fmt: skip
+    assert names(page) == ["main"]
+    statuses.write(tmp_path, {**statuses.status(statuses.worktree("main")), "orphans": []})
+    section.wait_for(state="hidden", timeout=3000)
+
+
 def test_dashboard_asks_for_what_changed_only(visit: Visit, tmp_path: Path) -> None:
     statuses.write(tmp_path, sample())
     page = visit.open()

@@ -4,6 +4,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from itertools import chain
 
 import psutil
 
@@ -40,7 +41,7 @@ class Kernel:
         settled = {i for i, known in self._known.items() if _is(known, bound.get(i)) and self._settled(i, known, cwds)}
         new = bound.keys() - settled
         descriptors = self._holding(new) if new else {}
-        holders = {pid: self._holder(pid) for each in descriptors.values() for pid in each}
+        holders = {pid: self._holder(pid) for pid in set(chain.from_iterable(descriptors.values()))}
         for inode in new:
             mine = without_copies([each for pid in sorted(descriptors.get(inode, ())) if (each := holders[pid])])
             address, port, dual, uid = bound[inode]

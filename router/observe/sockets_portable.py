@@ -74,11 +74,10 @@ def _uid(process: psutil.Process) -> int | None:
 
 
 def _families(holders: Iterable[Holder]) -> list[tuple[Holder, ...]]:
-    """Return the holders of one address in groups: a process, its children and theirs inherit a socket."""
+    """Return the holders of one address in groups: a process, and its descendants, which inherit its socket."""
     families: list[list[Holder]] = []
     for each in sorted(holders, key=lambda one: one.pid):
-        kin = {each.parent, each.pid}
-        mine = [family for family in families if any(one.pid in kin or one.parent in kin - {1} for one in family)]
-        families = [family for family in families if family not in mine]
-        families.append([*(one for family in mine for one in family), each])
+        kin = [family for family in families if any(one.pid == each.parent or one.parent == each.pid for one in family)]
+        families = [family for family in families if family not in kin]
+        families.append([*(one for family in kin for one in family), each])
     return [tuple(family) for family in families]

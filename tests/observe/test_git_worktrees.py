@@ -1,14 +1,23 @@
 """The worktrees of a repository in every shape that git gives them."""
 
 import os
+import pickle
 import shutil
 import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from router.observe import git, git_worktrees
-from tests.observe.shops import added, admin, after, fake_git, found, made, run
+from router.model import Repository, Worktree
+from router.observe import git, git_worktrees, survey
+from tests.observe.shops import added, admin, after, fake_git, found, made, make, run
+
+NOBODY = 65534
 
 
 def test_a_repository_has_its_main_checkout_at_least(shop: Path) -> None:
@@ -310,3 +319,228 @@ def test_without_git_s_help_detached_locked_and_half_made_worktrees_are_told_apa
     assert found(relative)["x"].detached
     (admin(relative, "x") / "locked").write_text("initializing")
     assert made(relative, now=after(relative, "x", 4)) == ["shop"]
+
+
+# Files that are of no use
+
+
+def kinds(worktree: Worktree) -> list[str]:
+    return [problem.kind for problem in worktree.problems]
+
+
+def settled(shop: Path, *names: str) -> tuple[Worktree, ...]:
+    """Return the worktrees as they are known once `git worktree add` is done for long."""
+    for name in names:
+        for path in (admin(shop, name), *admin(shop, name).iterdir()):
+            os.utime(path, (1_700_000_000, 1_700_000_000))
+    return git_worktrees.worktrees(shop / ".git").worktrees
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("gitdir", b"\0\0\0", "its gitdir holds a NUL"),
+        ("gitdir", b"", "its gitdir is empty"),
+        ("gitdir", b"\n\n", "its gitdir is empty"),
+        ("gitdir", None, "it has no gitdir"),
+        ("gitdir", b"/" * 70_000, "its gitdir is larger than 64 KiB"),
+        ("HEAD", b"\0\0\0", "its HEAD holds a NUL"),
+        ("HEAD", b"", "its HEAD names neither a branch nor a commit"),
+        ("HEAD", b"rubbish\xff\n", "its HEAD names neither a branch nor a commit"),
+        ("HEAD", b"ref: refs/heads/../x\n", "its HEAD names neither a branch nor a commit"),
+        ("HEAD", None, "its HEAD names neither a branch nor a commit"),
+        ("commondir", None, "its commondir is missing"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_its_worktrees_problem_and_the_last_look_stands(
+    shop: Path, name: str, content: bytes | None, reason: str
+) -> None:
+    for branch in ("a", "b"):
+        added(shop, branch)
+    before = settled(shop, "a", "b")
+    (admin(shop, "a") / name).unlink()
+    if content is not None:
+        (admin(shop, "a") / name).write_bytes(content)
+    listing = git_worktrees.worktrees(shop / ".git", before=before)
+    assert [kinds(worktree) for worktree in listing.worktrees] == [[], ["unreadable-worktree"], []]
+    assert reason in listing.worktrees[1].problems[0].message
+    assert tuple(replace(worktree, problems=()) for worktree in listing.worktrees) == before
+    assert git_worktrees.worktrees(shop / ".git", before=listing.worktrees) == listing  # for as long as it is so
+
+
+def test_what_was_never_seen_right_is_reported_and_not_routed(shop: Path) -> None:
+    for branch in ("a", "b"):
+        added(shop, branch)
+    before = settled(shop, "a", "b")
+    (admin(shop, "a") / "HEAD").write_text("rubbish")
+    trees = git_worktrees.worktrees(shop / ".git").worktrees
+    assert [(w.present, w.made, kinds(w)) for w in trees] == [
+        (True, True, []), (False, False, ["unreadable-worktree"]), (True, True, []),
+    ]  # fmt: skip
+    assert [w.id for w in trees] == [w.id for w in before]  # its names and ports are kept
+
+
+def test_what_git_is_only_about_to_write_is_no_problem(shop: Path) -> None:
+    added(shop, "a")
+    (admin(shop, "a") / "gitdir").write_text("")
+    assert made(shop) == ["shop"]
+
+
+def test_a_worktree_that_is_being_removed_is_gone_and_no_problem(shop: Path) -> None:
+    path = added(shop, "a")
+    before = settled(shop, "a")
+    shutil.rmtree(path)
+    (admin(shop, "a") / "gitdir").unlink()
+    assert [w.branch for w in git_worktrees.worktrees(shop / ".git", before=before).worktrees] == ["main"]
+
+
+def test_a_successor_in_the_same_administrative_directory_is_not_taken_for_the_one_before(shop: Path) -> None:
+    path = added(shop, "a")
+    before = settled(shop, "a")
+    run(shop, "worktree", "remove", path)
+    run(shop, "worktree", "add", "-q", path, "a")
+    (admin(shop, "a") / "commondir").unlink()  # as in the moment before git writes it
+    (admin(shop, "a") / "locked").write_text("initializing")
+    [_, tree] = git_worktrees.worktrees(shop / ".git", before=before).worktrees
+    assert (tree.made, kinds(tree), tree.id.created) == (False, [], 0)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize("name", ["HEAD", "gitdir", "commondir", "locked"])
+def test_what_git_would_wait_for_or_give_up_at_is_its_worktrees_problem_alone(
+    shop: Path, name: str, make: Callable[[Path], None]
+) -> None:
+    for branch in ("a", "b"):
+        added(shop, branch)
+    before = settled(shop, "a", "b")
+    (admin(shop, "a") / name).unlink(missing_ok=True)
+    make(admin(shop, "a") / name)
+    began = time.monotonic()
+    trees = git_worktrees.worktrees(shop / ".git", before=before).worktrees
+    assert time.monotonic() - began < 2
+    assert [(w.branch, kinds(w)) for w in trees] == [("main", []), ("a", ["unreadable-worktree"]), ("b", [])]
+
+
+def test_a_git_that_gives_up_at_a_file_of_one_worktree_is_not_needed(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for branch in ("a", "b"):
+        added(shop, branch)
+    before = settled(shop, "a", "b")
+    (admin(shop, "a") / "HEAD").write_text("rubbish")
+    fake_git(tmp_path, '[ "$1" = version ] && echo "git version 2.39.5" && exit; echo "fatal: no" >&2; exit 128')
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    trees = git_worktrees.worktrees(shop / ".git", before=before).worktrees
+    assert [(w.branch, kinds(w)) for w in trees] == [("main", []), ("a", ["unreadable-worktree"]), ("b", [])]
+
+
+def test_a_git_without_end_gives_way_to_its_own_files(shop: Path) -> None:
+    added(shop, "a")
+    (shop / ".git" / "refs" / "heads" / "a").unlink()
+    (shop / ".git" / "refs" / "heads" / "a").symlink_to("/dev/zero")  # git reads it until its memory is full
+    listing = git_worktrees.worktrees(shop / ".git")
+    assert [w.branch for w in listing.worktrees] == ["main", "a"]
+    assert [problem.kind for problem in listing.problems] == ["slow-repository"]
+
+
+def test_no_more_worktrees_are_looked_at_than_the_bound(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(git_worktrees, "MOST", 2)  # adding two thousand takes a minute
+    for number, branch in enumerate("abc"):
+        added(shop, branch)
+        os.utime(admin(shop, branch) / "commondir", (1_700_000_000 - number,) * 2)
+    listing = git_worktrees.worktrees(shop / ".git")
+    assert [w.branch for w in listing.worktrees] == ["main", "b", "c"]  # the oldest
+    [problem] = listing.problems
+    assert (problem.kind, "3 linked worktrees: only the 2 oldest" in problem.message) == ("too-many", True)
+
+
+# Other users' files, for a user who is not root
+
+
+def as_nobody(look: Callable[[], object], *owned: Path) -> Any:
+    """Return what a function finds as a user who may not read everything, and who owns these directories."""
+    if os.getuid():
+        return look()
+    for top in owned:
+        for path in (top, *top.rglob("*")):
+            os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            os.setresgid(NOBODY, NOBODY, NOBODY)
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+            os.environ["HOME"] = "/"
+            os.write(writing, pickle.dumps(look()))
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answer:
+        found = answer.read()
+    os.waitpid(child, 0)
+    return pickle.loads(found)  # noqa: S301 - our own child wrote it
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A directory that every user may enter."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        Path(place).chmod(0o755)
+        yield Path(place)
+
+
+def test_a_list_of_worktrees_that_may_not_be_read_is_the_repositorys_problem_and_all_stay(open_place: Path) -> None:
+    shop = make(open_place / "shop")
+    added(shop, "a")
+    common = f"{shop}/.git"
+
+    def look() -> tuple[Repository, ...]:
+        before = survey.repositories([common])
+        (shop / ".git" / "worktrees").chmod(0)
+        closed = survey.repositories([common], before=before)
+        (shop / ".git" / "worktrees").chmod(0o755)
+        return (*before, *closed, *survey.repositories([common], before=closed))
+
+    before, closed, after = as_nobody(look, open_place)
+    assert [w.branch for w in before.worktrees] == ["main", "a"]
+    assert closed.worktrees == before.worktrees
+    assert [problem.kind for problem in closed.problems] == ["unreadable-file"]
+    assert after == before
+
+
+@pytest.mark.parametrize("closed", [".git", "."])
+def test_a_git_directory_that_may_not_be_entered_is_its_repositorys_problem_and_all_stay(
+    open_place: Path, closed: str
+) -> None:
+    shop = make(open_place / "shop")
+    added(shop, "a")
+    blog = make(open_place / "blog")
+    commons = [f"{shop}/.git", f"{blog}/.git"]
+
+    def look() -> tuple[Repository, ...]:
+        before = survey.repositories(commons)
+        (shop / closed).chmod(0)
+        return (*before, *survey.repositories(commons, before=before))
+
+    shop_before, blog_before, shop_after, blog_after = as_nobody(look, open_place)
+    assert shop_after.worktrees == shop_before.worktrees
+    assert [problem.kind for problem in shop_after.problems] == ["unreadable-file"]
+    assert blog_after == blog_before
+
+
+def test_a_worktree_below_a_directory_that_may_not_be_entered_stays(open_place: Path) -> None:
+    shop = make(open_place / "shop")
+    (open_place / "private").mkdir()
+    added(shop, "a", "private/a")
+    common = f"{shop}/.git"
+
+    def look() -> tuple[Repository, ...]:
+        before = survey.repositories([common])
+        (open_place / "private").chmod(0)
+        found = survey.repositories([common], before=before)
+        (open_place / "private").chmod(0o755)
+        return (*before, *found)
+
+    before, found = as_nobody(look, open_place)
+    assert [(w.branch, w.present) for w in found.worktrees] == [("main", True), ("a", True)]
+    assert kinds(found.worktrees[1])[0] == "unreadable-worktree"
+    assert before.worktrees[0] == found.worktrees[0]

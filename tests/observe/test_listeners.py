@@ -1,100 +1,21 @@
 """Listening sockets of real processes, and the worktree they are found in."""
 
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from router.model import Listener
 from router.observe.listeners import Listeners
-from router.observe.programs import program
-from router.observe.sock_diag import Bound
-from router.observe.sockets_linux import TRIES, Kernel
-from router.observe.sockets_portable import TURNS, Processes
-
-LINUX = pytest.mark.skipif(sys.platform != "linux", reason="sock_diag and /proc are Linux")
-SERVER = (
-    "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print('port', s.getsockname()[1], flush=True); "
-)
-WAIT = "import time; time.sleep(30)"
-
-
-@dataclass(frozen=True)
-class Server:
-    """A process that listens: the port it printed, the process that was started, the text after the port."""
-
-    port: int
-    process: "subprocess.Popen[str]"
-    rest: str
-
-
-@contextmanager
-def started(cwd: Path, *command: str, pass_fds: Sequence[int] = ()) -> Iterator[Server]:
-    """Run a command that prints `port N`, in a session of its own that is killed as a whole."""
-    process = subprocess.Popen(
-        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        start_new_session=True, pass_fds=pass_fds,
-    )  # fmt: skip
-    try:
-        assert process.stdout
-        line = process.stdout.readline()
-        match = re.search(r"port (\d+)(.*)", line)
-        assert match, line
-        yield Server(int(match[1]), process, match[2])
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=5)
-
-
-@contextmanager
-def served(cwd: Path, code: str = "") -> Iterator[Server]:
-    """Run a small server in a folder; `code` runs after the port was printed."""
-    with started(cwd, sys.executable, "-S", "-c", SERVER + code + "\n" + WAIT) as server:
-        yield server
-
-
-@contextmanager
-def bound(address: str, *, v6only: bool | None = None, reuse: bool = False, port: int = 0) -> Iterator[int]:
-    """Listen in this process and yield the port."""
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as listening:
-        if v6only is not None:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(v6only))
-        if reuse:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        try:
-            listening.bind((address, port))
-        except OSError as exc:
-            pytest.skip(f"{address} cannot be bound here: {exc}")
-        listening.listen()
-        yield listening.getsockname()[1]
-
-
-def folder(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def at(port: int, found: Sequence[Listener]) -> list[Listener]:
-    return [listener for listener in found if listener.port == port]
-
-
-def only(port: int, found: Sequence[Listener]) -> Listener:
-    [listener] = at(port, found)
-    return listener
+from tests.observe.servers import LINUX, SERVER, WAIT, at, bound, folder, only, served, sharing, started
 
 
 @pytest.mark.parametrize(
@@ -253,14 +174,6 @@ def test_sockets_that_share_a_port_are_one_listener_and_the_closest_binding_coun
         assert not only(port, Listeners().scan([])).loopback_only
 
 
-def sharing(port: int) -> str:
-    """Return a server that shares a port with others."""
-    return (
-        "import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1); "
-        f"s.bind(('127.0.0.1', {port})); s.listen(); print('port', s.getsockname()[1], flush=True); "
-    )
-
-
 def test_of_a_port_that_two_owners_share_each_has_a_listener(tmp_path: Path) -> None:
     one, other = folder(tmp_path / "one"), folder(tmp_path / "other")
     roots = [str(one), str(other)]
@@ -298,131 +211,6 @@ def test_processes_that_vanish_during_a_scan_do_no_harm(tmp_path: Path) -> None:
             assert only(server.port, found).worktree == str(tmp_path)
         while any(child.poll() is None for child in children):
             assert only(server.port, Listeners().scan([str(tmp_path)])).pid == server.process.pid
-
-
-@LINUX
-class TestOwnersThatCannotBeFound:
-    SOCKETS: tuple[tuple[int, Bound], ...] = ((777, Bound("127.0.0.1", 4000, dual=False, uid=1000)),)
-
-    def held(self, proc: Path, cwd: Path) -> None:
-        """Let this process hold the socket, in a /proc of the test's own."""
-        folder(proc / f"{os.getpid()}/fd")
-        (proc / f"{os.getpid()}/fd/3").symlink_to("socket:[777]")
-        (proc / f"{os.getpid()}/cwd").symlink_to(cwd)
-
-    def test_the_socket_of_another_user_is_reported_without_an_owner(self, tmp_path: Path) -> None:
-        found = Listeners(Kernel(lambda: self.SOCKETS, proc=str(tmp_path))).scan(["/"])
-        assert found == (Listener(4000, "127.0.0.1", uid=1000),)
-
-    def test_one_that_turns_up_late_is_found(self, tmp_path: Path) -> None:
-        listeners = Listeners(Kernel(lambda: self.SOCKETS, proc=str(tmp_path)))
-        for _ in range(TRIES - 1):
-            assert listeners.scan([str(tmp_path)])[0].pid is None
-        self.held(tmp_path, tmp_path)
-        assert listeners.scan([str(tmp_path)])[0].worktree == str(tmp_path)
-
-    def test_nobody_is_looked_for_for_ever(self, tmp_path: Path) -> None:
-        listeners = Listeners(Kernel(lambda: self.SOCKETS, proc=str(tmp_path)))
-        for _ in range(TRIES):
-            listeners.scan([])
-        self.held(tmp_path, tmp_path)
-        assert listeners.scan([str(tmp_path)])[0].pid is None
-
-    def test_a_process_that_left_after_it_was_seen_is_nobody(self, tmp_path: Path) -> None:
-        gone = folder(tmp_path / "4194999/fd") / "3"  # above the highest pid
-        gone.symlink_to("socket:[777]")
-        assert Listeners(Kernel(lambda: self.SOCKETS, proc=str(tmp_path))).scan(["/"])[0].pid is None
-
-    def test_an_inode_that_another_socket_has_by_now_is_that_sockets(self, tmp_path: Path) -> None:
-        self.held(tmp_path, tmp_path)
-        looks = iter((self.SOCKETS, ((777, Bound("127.0.0.1", 5000, dual=False)),)))
-        listeners = Listeners(Kernel(lambda: next(looks), proc=str(tmp_path)))
-        assert [listeners.scan([str(tmp_path)])[0].port for _ in range(2)] == [4000, 5000]
-
-    def test_a_folder_that_is_called_deleted_is_none_that_was(self, tmp_path: Path) -> None:
-        odd = folder(tmp_path / "x (deleted)")
-        self.held(tmp_path, odd)
-        listeners = Listeners(Kernel(lambda: self.SOCKETS, proc=str(tmp_path)))
-        assert listeners.scan([str(odd)])[0].worktree == str(odd)
-
-
-class TestProcesses:
-    """The way of macOS, which works everywhere."""
-
-    def test_it_finds_what_the_kernel_tells(self, tmp_path: Path) -> None:
-        with served(tmp_path) as server, bound("0.0.0.0") as port:
-            listeners = Listeners(Processes())
-            found = listeners.scan([str(tmp_path)])
-            assert only(server.port, found).pid == server.process.pid
-            assert only(server.port, found).worktree == str(tmp_path)
-            assert only(port, found).loopback_only is False
-            assert at(server.port, listeners.scan([str(tmp_path)])) == at(server.port, found)
-        assert not at(server.port, listeners.scan([str(tmp_path)]))
-
-    def test_a_process_that_had_no_socket_is_asked_again_in_its_turn(self, tmp_path: Path) -> None:
-        late = f"import sys; print('port 1', flush=True); sys.stdin.read(1); {SERVER}{WAIT}"
-        process = subprocess.Popen(
-            [sys.executable, "-S", "-c", late], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdin
-        assert process.stdout
-        try:
-            process.stdout.readline()
-            listeners = Listeners(Processes(young=0.0))
-            listeners.scan([])
-            process.stdin.write("x")
-            process.stdin.flush()
-            port = int(process.stdout.readline().split()[1])
-            seen = [bool(at(port, listeners.scan([]))) for _ in range(TURNS)]
-            assert seen[-1]
-        finally:
-            process.kill()
-            process.communicate(timeout=5)
-
-
-@pytest.mark.parametrize(
-    ("argv", "expected"),
-    [
-        (["/usr/bin/caddy", "run"], "caddy"),
-        (["uvicorn", "app:app"], "uvicorn"),
-        (["/v/bin/python3.11", "/v/bin/uvicorn", "app:app"], "uvicorn"),
-        (["/My Projects/v/bin/python", "-m", "http.server", "8000"], "http.server"),
-        (["python3", "-X", "dev", "-um", "flask", "run"], "flask"),
-        (["python3", "-m", "--token=abc"], "python3"),
-        (["python3", "-c", "import secret", "manage.py"], "python3"),
-        (["python3", "-W", "error", "manage.py", "runserver"], "manage.py"),
-        (["node", "/p/node_modules/.bin/vite", "--port", "3"], "vite"),
-        (["node", "/p/node_modules/.pnpm/vite@7/node_modules/vite/bin/vite.js"], "vite"),
-        (["node", "/p/node_modules/@angular/cli/bin/ng.js"], "ng.js"),
-        (["node", "--require", "dotenv/config", "server.js"], "server.js"),
-        (["node", "--token", "s3cret"], "node"),
-        (["node", "x" * 5000], "node"),
-        (["bun", "run", "dev"], "bun"),
-        (["next-server (v15.1.0)"], "next-server"),
-        (["puma 6.4.0 (tcp://localhost:3000) [app]"], "puma"),
-        (["nginx: master process /usr/sbin/nginx"], "nginx"),
-        (["/bin/a\u202eb\x1b[31m<script>"], "ab31mscript"),
-        (["x" * 100], "x" * 32),
-        (["\u00fc"], None),
-        ([""], None),
-    ],
-)
-def test_program(tmp_path: Path, argv: list[str], expected: str | None) -> None:
-    for name in (
-        "manage.py", "server.js", "v/bin/uvicorn", "p/node_modules/.bin/vite", "p/node_modules/@angular/cli/bin/ng.js",
-        "p/node_modules/.pnpm/vite@7/node_modules/vite/bin/vite.js",
-    ):  # fmt: skip
-        folder((tmp_path / name).parent)
-        (tmp_path / name).touch()
-    rooted = [f"{tmp_path}{a}" if a.startswith(("/v", "/p")) else a for a in argv]
-    assert program(rooted, cwd=str(tmp_path)) == expected
-
-
-@settings(deadline=None)
-@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40), max_size=5))
-def test_arguments_that_are_neither_files_nor_modules_are_never_shown(arguments: list[str]) -> None:
-    shown = program(["node", *(f"--{a}" for a in arguments)], cwd="/nonexistent")
-    assert shown == "node"
 
 
 def test_no_process_is_left_behind(tmp_path: Path) -> None:

@@ -1,0 +1,150 @@
+"""The end of a server, and the next one at its port: both are told at once, without anybody looking."""
+
+import os
+import queue
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from router.model import Listener
+from router.observe.endings import PACE, Endings
+from router.observe.sock_diag import Bound
+from tests.observe.servers import LINUX, bound, served
+
+pytestmark = LINUX
+LONG = 20.0  # seconds: a failing test ends, a passing one never waits for them
+
+
+class Told:
+    """Counts what it is told, and waits for the next word."""
+
+    def __init__(self) -> None:
+        self._words: queue.SimpleQueue[float] = queue.SimpleQueue()
+
+    def __call__(self) -> None:
+        self._words.put(time.monotonic())
+
+    def next(self) -> float:
+        """Return when the next word came."""
+        return self._words.get(timeout=LONG)
+
+    @property
+    def empty(self) -> bool:
+        return self._words.empty()
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def endings(told: Told) -> Iterator[Endings]:
+    endings = Endings(told)
+    endings.start()
+    yield endings
+    endings.close()
+
+
+def of(port: int, worktree: str | None = "/w") -> Listener:
+    return Listener(port, "127.0.0.1", worktree=worktree)
+
+
+def test_the_end_of_a_server_is_told(endings: Endings, told: Told, tmp_path: Path) -> None:
+    with served(tmp_path) as server:
+        endings.follow([of(server.port)])
+        assert told.empty
+        os.kill(server.process.pid, signal.SIGKILL)
+        told.next()
+
+
+def test_a_process_that_closes_its_socket_and_lives_on_is_told(endings: Endings, told: Told) -> None:
+    with bound("127.0.0.1") as port:
+        endings.follow([of(port)])
+    told.next()
+
+
+def test_who_takes_the_port_is_told(endings: Endings, told: Told) -> None:
+    with bound("127.0.0.1") as port:
+        endings.follow([of(port)])
+    told.next()
+    with bound("127.0.0.1", port=port):
+        told.next()
+
+
+def test_a_port_that_a_look_found_free_is_followed_until_it_is_taken(endings: Endings, told: Told) -> None:
+    with bound("127.0.0.1") as port:
+        pass
+    endings.follow([of(port)])  # as a look that was taken before the end
+    endings.follow([])
+    with bound("127.0.0.1", port=port):
+        told.next()
+
+
+def test_strangers_and_connections_are_not_told(endings: Endings, told: Told) -> None:
+    with bound("127.0.0.1") as port, bound("127.0.0.1") as theirs:
+        endings.follow([of(port), of(theirs, worktree=None)])
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", port)):
+                pass
+            with bound("127.0.0.1"):
+                pass
+    told.next()  # the one that is followed; words come in the order of what happened
+    assert told.empty
+
+
+def test_a_port_is_looked_at_less_and_less_often_and_no_more_in_the_end(told: Told) -> None:
+    now = [1000.0]
+    endings = Endings(told, clock=lambda: now[0])
+    assert endings._pause() is None
+    endings.follow([of(4000)])
+    assert endings._pause() is None
+    endings.follow([])
+    pauses = []
+    for after in (0.0, 5.0, 30.0, 300.0, 700.0):
+        now[0] = 1000.0 + after
+        pauses.append(endings._pause())
+    assert pauses == [PACE[0][1], PACE[0][1], PACE[1][1], PACE[2][1], None]
+
+
+def test_a_port_that_is_served_again_is_not_looked_at(told: Told) -> None:
+    endings = Endings(told)
+    endings.follow([of(4000)])
+    endings.follow([])
+    assert endings._pause() is not None
+    endings.follow([of(4000)])
+    assert endings._pause() is None
+
+
+def test_a_table_that_cannot_be_read_says_nothing(told: Told) -> None:
+    def listening() -> Iterator[tuple[int, Bound]]:
+        raise OSError(24, "too many open files")
+
+    endings = Endings(told, listening=listening)
+    endings.follow([of(4000)])
+    endings.follow([])
+    assert not endings._is_taken()
+
+
+def test_where_the_kernel_gives_no_word_nothing_is_started(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "AF_NETLINK")  # as on macOS
+    before = threading.active_count()
+    with closing(Endings(told)) as endings:
+        endings.start()
+        endings.follow([of(4000)])
+        endings.follow([])
+        assert threading.active_count() == before
+
+
+def test_nothing_is_left_behind(told: Told) -> None:
+    before = set(Path("/dev/fd").iterdir())
+    endings = Endings(told)
+    endings.start()
+    endings.close()
+    assert set(Path("/dev/fd").iterdir()) == before

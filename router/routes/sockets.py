@@ -41,17 +41,13 @@ class Sockets:
         dialled = [each for each in self.by_port.get(port, ()) if self._may_dial(each, worktree)]
         return min(dialled, key=lambda each: (each.worktree != worktree, each.address), default=None)
 
-    def is_blocked(self, port: int, *, worktree: str) -> bool:
-        """Tell whether sockets listen on a port and none of them may be dialled for a worktree."""
-        return port in self.by_port and self.target(port, worktree=worktree) is None
-
     def is_another_users(self, port: int) -> bool:
         """Tell whether a port is in the hands of other users alone."""
         return all(map(self.of_another_user, self.by_port.get(port, ()))) and port in self.by_port
 
     def of_another_user(self, listener: Listener) -> bool:
         """Tell whether a socket is another user's, and not root's, who forwards for containers."""
-        return self.user is not None and listener.uid not in (None, ROOT, self.user)
+        return _of_another_user(listener, self.user)
 
     def of_a_stranger(self, listener: Listener) -> bool:
         """Tell whether a process is known to be nobody's: one that can be seen and forwards for no container."""
@@ -89,8 +85,12 @@ def sockets(observed: Observed) -> Sockets:
 def _attributed(observed: Observed) -> Iterator[Listener]:
     """Yield the listeners; wherever another user's process works, it is no worktree's server."""
     for listener in observed.listeners:
-        foreign = observed.uid is not None and listener.uid not in (None, ROOT, observed.uid)
-        yield replace(listener, worktree=None) if foreign and listener.worktree else listener
+        stray = listener.worktree and _of_another_user(listener, observed.uid)
+        yield replace(listener, worktree=None) if stray else listener
+
+
+def _of_another_user(listener: Listener, user: int | None) -> bool:
+    return user is not None and listener.uid not in (None, ROOT, user)
 
 
 def _publishers(containers: Iterable[Container]) -> dict[int, set[str]]:

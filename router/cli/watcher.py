@@ -35,7 +35,7 @@ def up(
     """Start the router for a repository. If it is running already, it serves this repository too."""
     from router.cli import table
     from router.observe import git
-    from router.watcher import client
+    from router.watcher import client, launch
 
     settings, store = opened(port=port, caddy=caddy)
     commons = [git.common_dir(path) for path in client.directories(repositories or [current_directory()])]
@@ -45,7 +45,7 @@ def up(
             _watch(settings, store, commons, take_over=take_over)
             return None
         options = [f"--port={settings.port}", f"--caddy={settings.caddy}", *(["--take-over"] if take_over else [])]
-        return client.detach(store, [*options, *map(str, commons)])
+        return launch.detach(store, [*options, *map(str, commons)])
 
     document, new = client.up(settings, store, commons, take_over=take_over, start=start)
     if document is None or new is None:
@@ -58,12 +58,12 @@ def up(
 def down(repositories: Repositories = None) -> Output | None:
     """Stop the router and its Caddy. With REPO, only stop serving that repository."""
     from router.observe import git
-    from router.watcher import client
+    from router.watcher import client, shutdown
 
     settings, store = opened()
     if repositories:
         client.leave(store, [git.common_dir(path) for path in client.directories(repositories)])
-    elif not client.stop(settings, store):
+    elif not shutdown.stop(settings, store):
         return Output(notes=("no router is running",))
     return None
 

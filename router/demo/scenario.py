@@ -23,7 +23,7 @@ from router.naming import label, origin
 from router.settings import DEFAULT_CALLBACK, load
 from router.status import Document
 from router.store import Store
-from router.watcher import client
+from router.watcher import client, shutdown
 
 MAIN, CART, LOGIN = "main", "feature/cart", "fix-login"
 BRANCHES = (MAIN, CART, LOGIN)
@@ -75,7 +75,7 @@ class Demo:
                 last.callback(signal.signal, number, handler)
             last.callback(shutil.rmtree, self.directory, ignore_errors=True)
             # A watcher that was started by hand, the Caddy of one that was killed
-            last.callback(client.stop, self.settings, self.store)
+            last.callback(shutdown.stop, self.settings, self.store)
             for name in self.children:
                 last.callback(self.end, name)
 

@@ -1,4 +1,4 @@
-"""What a command does with a watcher: ask it, join it, start it apart, stop it.
+"""What a command does with a watcher that runs: ask it, join it, tell it to stop serving a repository.
 
 `preview`, with git and all that a look takes, is imported where there is none to ask: `url` and `status` start without.
 """
@@ -6,14 +6,13 @@
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from router import __version__, proc
+from router import __version__
 from router.errors import AlreadyRunningError, LostRaceError, PortTakenError, RouterError, WatcherEndedError
 from router.model import Problem
 from router.naming import shown
@@ -24,7 +23,7 @@ from router.store import RunningWatcher, Store, joined
 from router.watcher import heartbeat
 from router.watcher.patience import Patience
 
-_POLL = 0.02  # seconds
+POLL = 0.02  # seconds
 _RACES = 50  # against other commands that start and stop the router
 _SETTLING = 2.0  # seconds for a watcher to publish its document, or to be seen by who lost the race to be one
 
@@ -86,7 +85,7 @@ def up(
                 return join(settings, store, watcher, commons, take_over=take_over)
             return start(), None
         except (WatcherEndedError, LostRaceError):
-            time.sleep(_POLL)
+            time.sleep(POLL)
         except PortTakenError:
             if not _appears(store):
                 raise
@@ -130,50 +129,6 @@ def begin(store: Store, commons: Sequence[Path]) -> bool:
     return wanted != memory
 
 
-def detach(store: Store, arguments: Sequence[str]) -> Document:
-    """Start `router up` apart from this terminal; return its first status document.
-
-    RouterError says what it said where it could not start; LostRaceError where another one was faster.
-    """
-    log = store.logs / f"up.{os.getpid()}.log"
-    command = [sys.executable, "-m", "router", "up", *arguments]
-    environ = {**os.environ, "ROUTER_STATE_DIR": str(store.directory)}
-    try:
-        process = proc.start(command, env=environ, cwd=store.directory, log=log)
-        patience = Patience(process.pid)
-        while process.poll() is None:
-            document = _published(store, process.pid)
-            if document:
-                process.returncode = 0  # it lives on: nobody is to wait for it
-                return document
-            if patience.exhausted():
-                process.terminate()
-                process.wait()
-                raise RouterError(
-                    f"the watcher did not start in time: {_said(log) or 'it printed nothing'}",
-                    hint=f"see {store.watcher_log}",
-                )
-            time.sleep(_POLL)
-        raise _not_started(store, process.returncode, log)
-    finally:
-        log.unlink(missing_ok=True)
-
-
-def stop(settings: Settings, store: Store, *, patience: Callable[[int], Patience] = Patience) -> bool:
-    """End the watcher and every Caddy that the router started for this state directory; False where nothing ran.
-
-    A watcher that does nothing any more is killed; `patience` says for how long a process is waited for.
-    """
-    from router.caddy import modes
-
-    watcher = store.running_watcher()
-    if watcher:
-        _end(store, watcher, patience)
-    left = modes.end_left(settings, store)
-    store.stop_serving()
-    return watcher is not None or left
-
-
 def leave(store: Store, commons: Sequence[Path]) -> None:
     """Stop serving repositories: their routes go, the others stay."""
     store.stop_serving(*map(str, commons))
@@ -188,14 +143,14 @@ def leave(store: Store, commons: Sequence[Path]) -> None:
 def _settled(store: Store, watcher: RunningWatcher) -> dict[str, Any] | None:
     """Return the document of a running watcher, which may be about to write it for the first time, or again."""
     deadline = time.monotonic() + _SETTLING
-    while not (document := _published(store, watcher.pid)):
+    while not (document := published(store, watcher.pid)):
         if time.monotonic() > deadline or store.running_watcher() != watcher:
             return None
-        time.sleep(_POLL)
+        time.sleep(POLL)
     return document
 
 
-def _published(store: Store, pid: int) -> dict[str, Any] | None:
+def published(store: Store, pid: int) -> dict[str, Any] | None:
     """Return the document that a watcher has published, None where there is none of this process."""
     try:
         document = json.loads(store.read(store.status_file) or "null")
@@ -222,15 +177,15 @@ def _name_at(document: Document, cwd: Path) -> str | None:
 
 def _answer(store: Store, watcher: RunningWatcher, enough: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
     """Let the watcher look again, and return its document when that says enough."""
-    _send(watcher, signal.SIGUSR1)
+    send(watcher, signal.SIGUSR1)
     patience = Patience(watcher.pid)
     while not patience.exhausted():
-        document = _published(store, watcher.pid)
+        document = published(store, watcher.pid)
         if document and enough(document):
             return document
         if store.running_watcher() != watcher:
             raise WatcherEndedError(f"the watcher (pid {watcher.pid}) has just ended", hint="try again")
-        time.sleep(_POLL)
+        time.sleep(POLL)
     hung = heartbeat.problem(store.heartbeat, watcher)
     if hung:
         raise RouterError(hung.message, hint=hung.hint)
@@ -243,40 +198,11 @@ def _appears(store: Store) -> bool:
     while not store.running_watcher():
         if time.monotonic() > deadline:
             return False
-        time.sleep(_POLL)
+        time.sleep(POLL)
     return True
 
 
-def _not_started(store: Store, code: int | None, log: Path) -> RouterError:
-    said = _said(log).removeprefix("error: ")
-    if code == 0:  # it has joined another watcher, or was stopped
-        return LostRaceError("another router was started or stopped meanwhile", hint="see `router status`")
-    return RouterError(said or "the watcher ended at once", hint="" if said else f"see {store.watcher_log}")
-
-
-def _said(log: Path) -> str:
-    try:
-        return log.read_text(errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _end(store: Store, watcher: RunningWatcher, patience: Callable[[int], Patience]) -> None:
-    """End a watcher: ask it, wait while it shows signs of life, kill it where it shows none."""
-    process = proc.identify(watcher.pid)
-    if process is None:
-        return
-    _send(watcher, signal.SIGTERM)
-    waited = patience(watcher.pid)
-    while store.running_watcher() == watcher or proc.alive(process):
-        if proc.stopped(process):
-            proc.signal(process, proc.CONTINUE)
-        if waited.exhausted() and not proc.end(process, ((signal.SIGKILL, 5.0),)):
-            raise RouterError(f"the watcher (pid {watcher.pid}) does not end", hint=f"run `kill -9 {watcher.pid}`")
-        time.sleep(_POLL)
-
-
-def _send(watcher: RunningWatcher, number: int) -> None:
+def send(watcher: RunningWatcher, number: int) -> None:
     try:
         os.kill(watcher.pid, number)
     except ProcessLookupError as exc:

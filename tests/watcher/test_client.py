@@ -17,7 +17,7 @@ from router.errors import AlreadyRunningError, PortTakenError, RouterError, Watc
 from router.settings import Settings
 from router.status import Document
 from router.store import RunningWatcher, Store
-from router.watcher import client
+from router.watcher import client, launch, shutdown
 from router.watcher.patience import Patience
 
 WATCHER = """
@@ -119,7 +119,7 @@ def test_a_lost_status_is_waited_for(settings: Settings, store: Store, run: Run,
 def test_a_status_of_somebody_else_is_none(store: Store, run: Run, text: str) -> None:
     process = run()
     store.status_file.write_text(text)
-    assert client._published(store, process.pid) is None
+    assert client.published(store, process.pid) is None
 
 
 def test_the_worktree_of_a_directory_is_the_deepest_around_it(
@@ -200,20 +200,20 @@ def test_a_watcher_is_ended_stopped_or_not(
     store.remember(store.memory())
     if number:
         os.kill(process.pid, number)
-    assert client.stop(settings, store)
+    assert shutdown.stop(settings, store)
     assert process.wait(20) == 0
-    assert not client.stop(settings, store)
+    assert not shutdown.stop(settings, store)
 
 
 def test_one_that_does_not_end_is_killed(settings: Settings, store: Store, run: Run) -> None:
     process = run("stubborn")
-    assert client.stop(settings, store, patience=Short)
+    assert shutdown.stop(settings, store, patience=Short)
     assert process.wait(20) == -signal.SIGKILL
 
 
 def test_what_could_not_be_started_apart_is_an_error_with_what_it_said(store: Store) -> None:
     with pytest.raises(RouterError, match="is not inside a git repository"):
-        client.detach(store, [str(store.directory)])
+        launch.detach(store, [str(store.directory)])
     assert list(store.logs.iterdir()) == []
 
 

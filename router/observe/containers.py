@@ -10,6 +10,8 @@ from typing import cast
 
 from router.model import Container
 from router.naming import is_label, label
+from router.observe.patient_files import PatientFiles
+from router.paths import deepest_root
 from router.ports import NOT_DEV_PORTS
 
 PREFERRED = frozenset({80, 3000, 5173, 8000, 8080})
@@ -28,6 +30,8 @@ class Containers:
     def __init__(self, on_change: Callable[[], None]) -> None:
         self.found: tuple[Container, ...] = ()
         self.roots: Mapping[str, str] = {}
+        """The real paths of worktrees by path."""
+        self._files = PatientFiles()
         self._on_change = on_change
         self._stop = threading.Event()
 
@@ -41,7 +45,7 @@ class Containers:
 
     def _poll(self) -> None:
         while not self._stop.wait(INTERVAL):
-            before, self.found = self.found, published(tuple(self.roots))
+            before, self.found = self.found, published(self.roots, real_path=self._files.real_path)
             if self.found != before:
                 self._on_change()
 
@@ -60,16 +64,20 @@ def engine_sockets(environ: Mapping[str, str], home: str) -> tuple[str, ...]:
 
 
 def published(
-    roots: Sequence[str], *, excluded: Collection[int] = NOT_DEV_PORTS, sockets: Sequence[str] | None = None
+    roots: Mapping[str, str],
+    *,
+    excluded: Collection[int] = NOT_DEV_PORTS,
+    sockets: Sequence[str] | None = None,
+    real_path: Callable[[str], str] = os.path.realpath,
 ) -> tuple[Container, ...]:
     """Return the Compose services that run inside a worktree and can be reached over loopback, sorted.
 
-    `roots` are paths of worktrees, `excluded` ports that no dev server has (databases, brokers), as seen inside the
-    container. Takes at most about a second for each socket that exists. Without Docker, or with an answer that
-    cannot be understood, there are none; raises nothing.
+    `roots` are the real paths of worktrees by path, `excluded` ports that no dev server has (databases, brokers), as
+    seen inside the container; `real_path` says where a project's directory is. Takes at most about a second for each
+    socket that exists. Without Docker, or with an answer that cannot be understood, there are none; raises nothing.
     """
     entries = [entry for path in engines(sockets) for entry in composed(path)]
-    return services(entries, roots, excluded=excluded)
+    return services(entries, roots, excluded=excluded, real_path=real_path)
 
 
 def engines(sockets: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -96,16 +104,22 @@ def ask(engine: str, target: str, **query: str) -> object:
         return None
 
 
-def services(entries: Sequence[object], roots: Sequence[str], *, excluded: Collection[int]) -> tuple[Container, ...]:
+def services(
+    entries: Sequence[object],
+    roots: Mapping[str, str],
+    *,
+    excluded: Collection[int],
+    real_path: Callable[[str], str] = os.path.realpath,
+) -> tuple[Container, ...]:
     """Return one container for each service of a worktree, from what `GET /containers/json` lists.
 
     Of a service's ports the lowest usual one inside the container counts (80, 3000, 5173, 8000, 8080), else the
     lowest; of several containers of a service the one with the lowest number, then name.
     """
-    places = [(f"{os.path.realpath(root).rstrip('/')}/", root) for root in roots]
+    places = {real: path for path, real in roots.items()}
     best: dict[tuple[str, str], tuple[int, str, int]] = {}
     for entry in entries:
-        if read := _container(entry, places, excluded):
+        if read := _container(entry, places, excluded, real_path):
             number, found = read
             key, rank = (found.worktree, found.service), (number, found.name, found.port)
             best[key] = min(rank, best.get(key, rank))
@@ -124,7 +138,7 @@ def _accepts(path: str) -> bool:
 
 
 def _container(
-    entry: object, places: Sequence[tuple[str, str]], excluded: Collection[int]
+    entry: object, places: Mapping[str, str], excluded: Collection[int], real_path: Callable[[str], str]
 ) -> tuple[int, Container] | None:
     match entry:
         case {
@@ -137,7 +151,8 @@ def _container(
             "Ports": [*ports],
             **rest,
         }:
-            plain, worktree, port = name.removeprefix("/"), _worktree(folder, places), _port(ports, excluded)
+            plain, port = name.removeprefix("/"), _port(ports, excluded)
+            worktree = _worktree(folder, places, real_path)
             valid = _SERVICE.fullmatch(service) and is_label(label(service)) and _NAME.fullmatch(plain)
             running = rest.get("State", "running") == "running" and labels.get("com.docker.compose.oneoff") != "True"
             if worktree and port and valid and running:
@@ -150,14 +165,13 @@ def _number(text: object) -> int:
     return int(text) if isinstance(text, str) and re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) else 0
 
 
-def _worktree(folder: str, places: Sequence[tuple[str, str]]) -> str | None:
+def _worktree(folder: str, places: Mapping[str, str], real_path: Callable[[str], str]) -> str | None:
     """Return the deepest worktree around a folder."""
     try:
-        real = f"{os.path.realpath(folder)}/" if folder.startswith("/") else ""
+        real = deepest_root(real_path(folder), places) if folder.startswith("/") else None
     except ValueError:  # a NUL, or what no file name can hold
         return None
-    around = [(len(prefix), root) for prefix, root in places if real.startswith(prefix)]
-    return max(around)[1] if around else None
+    return places[real] if real else None
 
 
 def _port(ports: Sequence[object], excluded: Collection[int]) -> int | None:

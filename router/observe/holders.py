@@ -2,37 +2,16 @@
 
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import takewhile
 
 import psutil
 
-from router.observe.lanes import Lanes
+from router.observe.patient_files import PatientFiles
 from router.observe.programs import program
 from router.observe.sockets import Holder
 
 GONE = (psutil.Error, OSError)
 """How psutil says that a process left in the middle of the scan, is a zombie, or is not ours to read."""
-_PATIENCE = 0.1  # seconds
-
-
-class PatientFiles:
-    """Asks whether files are there, for a tenth of a second at most: where a disk hangs, none is."""
-
-    def __init__(self) -> None:
-        self._lanes: Lanes[tuple[Callable[[str], bool], str], bool] = Lanes(threads=8)
-
-    def is_file(self, path: str) -> bool:
-        """Tell whether a regular file is there."""
-        return self._ask(os.path.isfile, path)
-
-    def exists(self, path: str) -> bool:
-        """Tell whether anything is there."""
-        return self._ask(os.path.exists, path)
-
-    def _ask(self, question: Callable[[str], bool], path: str) -> bool:
-        key = (question, path)
-        return self._lanes.run({key: partial(question, path)}, patience=_PATIENCE).get(key, False)
 
 
 def holder(pid: int, *, cwd: Callable[[psutil.Process], str], here: str, files: PatientFiles) -> Holder | None:

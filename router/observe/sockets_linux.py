@@ -9,7 +9,8 @@ from itertools import chain
 import psutil
 
 from router.observe import sock_diag
-from router.observe.holders import PatientFiles, holder, without_copies
+from router.observe.holders import holder, without_copies
+from router.observe.patient_files import PatientFiles
 from router.observe.sock_diag import Bound
 from router.observe.sockets import Holder, Socket
 

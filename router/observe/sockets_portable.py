@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 import psutil
 
-from router.observe.holders import GONE, PatientFiles, holder
+from router.observe.holders import GONE, holder
+from router.observe.patient_files import PatientFiles
 from router.observe.sockets import DIALLED, MAPPED, Holder, Socket
 
 TURNS = 4  # a process that had no socket is asked again at every fourth look,

@@ -83,7 +83,7 @@ ANSWERS = (MADE | st.binary(max_size=60)).filter(lambda answer: b"cookie" not in
 @given(ANSWERS)
 def test_whatever_an_engine_answers_it_has_no_containers_of_ours(liar: Liar, answer: bytes) -> None:
     liar.answer = answer
-    assert published(["/wt"], sockets=[liar.path]) == ()
+    assert published({"/wt": "/wt"}, sockets=[liar.path]) == ()
 
 
 PIECES: dict[str, st.SearchStrategy[Any]] = {
@@ -111,7 +111,7 @@ PIECES: dict[str, st.SearchStrategy[Any]] = {
 def test_containers_that_an_engine_lists_can_be_routed(liar: Liar, entries: list[Any]) -> None:
     body = json.dumps(entries).encode()
     liar.answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-    for found in published(["/wt"], sockets=[liar.path]):
+    for found in published({"/wt": "/wt"}, sockets=[liar.path]):
         assert (found.worktree, 0 < found.port < 65536) == ("/wt", True)
 
 

@@ -1,12 +1,14 @@
 """Compose services of worktrees, as the Docker engine lists them."""
 
 import json
+import os
 import socket
 import socketserver
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -21,6 +23,8 @@ from hypothesis import strategies as st
 from router.model import Container
 from router.naming import is_label
 from router.observe.containers import engine_sockets, published, services
+from router.observe.patient_files import PatientFiles
+from tests.hangs import hung_disk
 
 PREFIX = "com.docker.compose."
 EXCLUDED = frozenset({5432, 6379})
@@ -43,7 +47,7 @@ def entry(folder: str, service: str = "web", *ports: tuple[int, int], **rest: An
 
 
 def found(*entries: object, roots: tuple[str, ...] = ("/wt",)) -> tuple[Container, ...]:
-    return services(entries, roots, excluded=EXCLUDED)
+    return services(entries, {root: os.path.realpath(root) for root in roots}, excluded=EXCLUDED)
 
 
 def test_a_service_of_a_worktree() -> None:
@@ -179,7 +183,9 @@ def test_the_engine_is_asked_for_running_compose_containers(tmp_path: Path) -> N
     with engine(json.dumps(listed).encode()) as (path, requests):
         link = tmp_path / "again.sock"
         link.symlink_to(path)
-        services = published([str(tmp_path)], sockets=[path, str(link), str(tmp_path / "none.sock")])
+        services = published(
+            {str(tmp_path): os.path.realpath(tmp_path)}, sockets=[path, str(link), str(tmp_path / "none.sock")]
+        )
     assert services == (Container(str(tmp_path), "web", "shop-web-1", 32768),)
     [request] = requests
     assert urlsplit(request).path == "/containers/json"
@@ -202,27 +208,27 @@ def test_the_engine_is_asked_for_running_compose_containers(tmp_path: Path) -> N
 )
 def test_an_answer_that_cannot_be_understood(body: bytes) -> None:
     with engine(body) as (path, _):
-        assert published(["/"], sockets=[path]) == ()
+        assert published({"/": "/"}, sockets=[path]) == ()
 
 
 def test_an_engine_that_fails_or_is_none(tmp_path: Path) -> None:
     with engine(b'{"message": "oops"}', status=500) as (path, _):
-        assert published(["/"], sockets=[path]) == ()
+        assert published({"/": "/"}, sockets=[path]) == ()
     left = tmp_path / "file"
     left.touch()
-    assert published(["/"], sockets=[str(left), path]) == ()
+    assert published({"/": "/"}, sockets=[str(left), path]) == ()
 
 
 def test_a_socket_that_nobody_serves() -> None:
     with tempfile.TemporaryDirectory(prefix="wtr") as folder, socket.socket(socket.AF_UNIX) as dead:
         dead.bind(f"{folder}/s")
-        assert published(["/"], sockets=[f"{folder}/s"]) == ()
+        assert published({"/": "/"}, sockets=[f"{folder}/s"]) == ()
 
 
 def test_without_docker_httpx_is_not_even_imported() -> None:
     code = (
         "import sys; from router.observe.containers import published; "
-        "assert published(['/'], sockets=['/nonexistent/docker.sock']) == (); sys.exit('httpx' in sys.modules)"
+        "assert published({}, sockets=['/nonexistent/docker.sock']) == (); sys.exit('httpx' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -242,3 +248,16 @@ def test_where_the_engine_listens(environ: dict[str, str], expected: tuple[str, 
 
 def test_a_rootless_engine() -> None:
     assert "/run/user/1/docker.sock" in engine_sockets({"XDG_RUNTIME_DIR": "/run/user/1"}, "/h")
+
+
+def test_a_project_on_a_hung_disk_keeps_no_other_waiting(tmp_path: Path) -> None:
+    far, near = tmp_path / "far" / "worktree", tmp_path / "near"
+    far.mkdir(parents=True)
+    near.mkdir()
+    roots = {str(path): os.path.realpath(path) for path in (far, near)}
+    with hung_disk(far.parent):
+        began = time.monotonic()
+        entries = [entry(str(far)), entry(str(near), "api")]
+        found = services(entries, roots, excluded=EXCLUDED, real_path=PatientFiles().real_path)
+        assert time.monotonic() - began < 2
+    assert [(each.worktree, each.service) for each in found] == [(str(far), "web"), (str(near), "api")]

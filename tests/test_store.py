@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import StoreError
+from router.memory_text import SCHEMA
 from router.model import GoneWorktree, Memory, RememberedService, RememberedWorktree, WorktreeId
 from router.naming import label
-from router.store import SCHEMA, RunningWatcher, Store, check_private
+from router.store import RunningWatcher, Store, check_private
 from tests.disks import fill, small_disk
 from tests.fuzz import SLOW
 

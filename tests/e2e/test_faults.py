@@ -9,7 +9,8 @@ from contextlib import ExitStack
 import psutil
 import pytest
 
-from router.store import SCHEMA, Store
+from router.memory_text import SCHEMA
+from router.store import Store
 from tests.e2e.routers import Client, Router, Stream, free_port, fresh, listens, wait_until
 
 pytestmark = pytest.mark.e2e

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from router import repository_settings
 from router.caddy import record
 from router.errors import SettingsError
+from router.memory_text import SCHEMA
 from router.model import DEFAULT_SERVICES, Memory, RememberedService, RememberedWorktree, WorktreeId
 from router.naming import check_callback_path, is_label
 from router.observe.envfiles import declarations
 from router.observe.git import ListedWorktree, parse
 from router.ports import parse_port
 from router.routes.plan import plan
-from router.store import SCHEMA, RunningWatcher, Store
+from router.store import RunningWatcher, Store
 from tests.fakes import observed, worktree
 
 # What git prints

@@ -29,11 +29,11 @@ def remove(path: Path, *, force: bool, routers: Collection[int], say: Say) -> No
         return
     admin = git_commands.admin_directory(checkout.common, worktree)
     branch = layout.marked_branch(admin)
-    if not force and worktree.present:
-        _refuse_to_lose(unsaved.work(checkout, admin, branch), name)
-        unsaved.clear(checkout)
     if force and worktree.present:
         _end_servers(checkout, routers, say=say)
+    elif worktree.present:
+        _refuse_to_lose(unsaved.work(checkout, admin, branch), name)
+        unsaved.clear(checkout)
     force = force or bool(git_commands.submodules(checkout.root))
     git_commands.remove_worktree(checkout.common, checkout.root, force=force)
     say(f"removed {name}")

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from router.errors import RouterError, SlowProgramError
 
+Child = subprocess.Popen[bytes]
+"""A program that was started here."""
 _NO_PID = 1 << 31  # a pid is a C int
 CONTINUE = signals.SIGCONT
 """The signal that lets a stopped process go on."""
@@ -97,7 +99,7 @@ def start(
     log: Path,
     input: bytes = b"",  # noqa: A002 - the name subprocess uses
     pass_fds: Sequence[int] = (),
-) -> subprocess.Popen[bytes]:
+) -> Child:
     """Start a program in a session of its own, so that Ctrl-C and the terminal's end are not for it.
 
     Its output is appended to `log`. RouterError where it cannot be started.

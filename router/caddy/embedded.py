@@ -2,7 +2,6 @@
 
 import logging
 import socket
-import subprocess
 import sysconfig
 import time
 from collections.abc import Iterable
@@ -43,7 +42,7 @@ class Embedded:
         self._log_file = log_file
         self._sockets: tuple[socket.socket, ...] = ()
         self._record: CaddyRecord | None = None
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: proc.Child | None = None
         self._output: IO[bytes] | None = None
         self._released = 0.0  # when the port of the last Caddy that was ended is free, of the monotonic clock
 
@@ -180,7 +179,7 @@ class Embedded:
             record.end(ended)
             self._released = time.monotonic() + _RELEASE
 
-    def _wait_for_socket(self, child: subprocess.Popen[bytes]) -> None:
+    def _wait_for_socket(self, child: proc.Child) -> None:
         """Wait until Caddy accepts a connection, for as long as it shows signs of life: a loaded machine is slow."""
         life, deadline = proc.cpu_time(child.pid), time.monotonic() + _START
         while not _accepts(self._socket_path):

@@ -38,7 +38,8 @@ class Survey(Protocol):
 class Surveyed:
     """What one look found: the repositories, the directories to follow, and the real path of each worktree.
 
-    `count` is how many surveys there have been so far.
+    Directories of a repository that has not answered are not among them: whoever touches one may get stuck. `count`
+    is how many surveys there have been so far.
     """
 
     repositories: tuple[Repository, ...] = ()
@@ -108,7 +109,8 @@ class Surveys:
         self._lanes.close()
 
     def _surveyed(self, commons: Iterable[str]) -> Surveyed:
-        slow = {common for common in commons if self._lanes.seconds(common) > SLOW}
+        waiting = {common: seconds for common in commons if (seconds := self._lanes.seconds(common))}
+        slow = {common for common, seconds in waiting.items() if seconds > SLOW}
         repositories = []
         for common in commons:
             seen = self._seen.get(common)
@@ -119,7 +121,7 @@ class Surveys:
         return Surveyed(
             repositories=tuple(repositories),
             count=self._count,
-            directories=directories(seen.watched for common, seen in self._seen.items() if common not in slow),
+            directories=directories(seen.watched for common, seen in self._seen.items() if common not in waiting),
             real={path: real for seen in self._seen.values() for path, real in seen.real.items()},
         )
 

@@ -34,7 +34,7 @@ class Observer:
         self._containers = Containers(wake)
         self._endings = Endings(wake)
         self._surveys = Surveys(wake)
-        self._surveyed = 0
+        self._followed: tuple[int, tuple[str, ...]] = (0, ())
         self._commons: tuple[str, ...] = ()
 
     def start(self) -> None:
@@ -54,9 +54,9 @@ class Observer:
     def look(self, *, whole: bool = False) -> Look:
         """Return what is there now; cheap enough to be asked twice a second, as only what has changed is surveyed."""
         found = self._surveys.look(self._commons, whole=whole)
-        if found.count != self._surveyed:
+        if (found.count, found.directories) != self._followed:
             self._watch.follow(found.directories)
-            self._surveyed = found.count
+            self._followed = (found.count, found.directories)
         self._containers.roots = found.real
         listeners = self.listeners.scan(survey.roots(found.repositories), real=found.real)
         self._endings.follow(listeners)

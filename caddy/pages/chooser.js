@@ -1,11 +1,11 @@
 "use strict";
-// Sends the answer to the worktree that is clicked: path, query, form and fragment as they came. Never by itself, and
-// never from inside a frame, where a page could lay something else over the buttons.
+// Sends the answer to the worktree that the user clicks, with path, query, form and fragment unchanged. It never does so
+// by itself, and never inside a frame, where another page could cover the buttons.
 const choose = document.getElementById("choose");
 const relay = "/.router/relay";
 
 function address(origin) {
-  // A relayed address has the state only to find the way; the answer is the fragment
+  // The query of a relayed address holds only a copy of the state; the answer itself is the fragment
   if (location.pathname.startsWith(`${relay}/`)) return origin + location.pathname.slice(relay.length) + location.hash;
   return origin + location.pathname + location.search + location.hash;
 }
@@ -20,7 +20,7 @@ function post(form, action) {
     element.append(input);
   }
   document.body.append(element);
-  // Not element.submit(): a parameter called "submit" would stand in its place
+  // Not element.submit(): a field called "submit" would hide that method
   HTMLFormElement.prototype.submit.call(element);
 }
 

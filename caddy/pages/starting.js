@@ -1,10 +1,10 @@
 "use strict";
-// Asks whether the server answers by now; then loads the address again, unchanged. Only a GET is repeated without being asked.
+// Asks every second whether the server answers, and then reloads this address. Only a GET is repeated automatically.
 const GET = document.body.dataset.method === "GET";
 const state = document.getElementById("state");
 const RELOADS = "worktree-router.reloads";
 
-// A server that answers HEAD but fails on this very page would be loaded again and again: each time, wait twice as long.
+// If the server answers HEAD but fails on this very page, the reload leads back here: wait twice as long each time.
 function reloads() {
   try {
     const [count, time] = (sessionStorage.getItem(RELOADS) ?? "0 0").split(" ").map(Number);
@@ -17,11 +17,11 @@ function reloads() {
 function reload() {
   try {
     sessionStorage.setItem(RELOADS, `${reloads() + 1} ${Date.now()}`);
-  } catch { /* storage is refused: then without patience */ }
+  } catch { /* no storage allowed: then the wait does not grow */ }
   location.reload();
 }
 
-// Anything but Caddy's own 502 to 504; a 404 too, as the worktree is gone by now and the page should say so
+// Any answer but Caddy's own 502 to 504. A 404 counts too: the worktree is gone, and the reloaded page will say so
 async function answers() {
   try {
     const response = await fetch("/.router/ping", { cache: "no-store", signal: AbortSignal.timeout(10_000) });

@@ -1,5 +1,5 @@
 "use strict";
-// Puts the live labels that come closest to the unknown one first. Nobody is sent anywhere without a click.
+// Shows the live labels that are closest to the unknown one first. It never redirects: that takes a click.
 const name = document.body.dataset.name;
 const links = [...document.querySelectorAll("#live a")];
 
@@ -14,7 +14,7 @@ function distance(a, b) {
   return row[b.length];
 }
 
-// A label that contains the name, or is part of it, is as close as a slip of the keyboard
+// A label that contains the name, or is part of it, counts as close as a typing error
 function far(label) {
   const part = Math.min(label.length, name.length) > 2 && (label.includes(name) || name.includes(label));
   return part ? Math.min(2, distance(name, label)) : distance(name, label);

@@ -20,6 +20,8 @@ import httpx
 import pytest
 import trustme
 
+from router.caddy.explain import explanation
+from router.model import RouteTable
 from tests.e2e.caddies import Running, free_port, running
 from tests.e2e.routers import Router, fresh, wait_until
 from tests.fakes import route, service, table
@@ -391,6 +393,65 @@ def test_a_switch_of_protocols_has_the_label_too_and_the_connection_works(setup:
         upstream.answer = OK
     assert answer.startswith(b"HTTP/1.1 101 ")
     assert re.findall(rb"(?im)^x-worktree: ([^\r\n]*)", answer) == [host.removeprefix("api.").encode()]
+
+
+# What `router explain` says of it
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, RouteTable, dict[int, Upstream]]]:
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(listening()) for _ in range(6)]
+        ports = [server.port for server in servers]
+        routes = table(
+            route("feature-x", service("web", ports[0]), service("api", ports[1], path="/api"), aliases=("shop-x",)),
+            route(
+                "main", service("web", ports[2]), service("docs", ports[3]), service("v2", ports[4], path="/api/v2.0")
+            ),
+            route("down", service("web", free_port(), up=False)),
+        )
+        caddy = stack.enter_context(running(routes, tmp_path_factory.mktemp("explained")))
+        yield caddy, routes, {server.port: server for server in servers}
+
+
+OUTSIDE = ["localhost", "127.0.0.1", "[::1]", "example.org", "feature-x.localhost.example.org", "localhost.example.org"]
+BELOW = [
+    "feature-x", "FEATURE-X", "shop-x", "main", "down", "gone", "api.feature-x", "feature-x--api", "t.feature-x--api",
+    "api.main", "main--api", "t.main--api", "docs.main", "main--docs", "docs.feature-x", "web.main", "main--web",
+    "a.b.main", "t.down", "api.gone", "gone--api", "api.shop-x", "docs.api.feature-x", "v2.main", "a--b",
+    "x--api.main",
+]  # fmt: skip
+TARGETS = [
+    "/", "/page?x=y", "/api", "/api/users", "/apis", "/api/v2.0/x", "/api/v2x0", "/feature-x", "/feature-x/a/b?c",
+    "/shop-x/", "/gone/", "/main?x", "//main/", "/Main/", "/main%2Fx", "/.router/nothing",
+    "/auth/callback?code=c&state=main", "/auth/callback?code=c&state=WT1.feature-x--api.s",
+    "/auth/callback?code=c&state=WT1.main--gone.s", "/auth/callback?code=c&state=gone", "/auth/callback",
+    "/auth/callback/?state=main", "/.router/relay/auth/callback?state=shop-x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", [*OUTSIDE, *(f"{name}.localhost" for name in BELOW)])
+def test_explain_says_what_caddy_does(explained: tuple[Running, RouteTable, dict[int, Upstream]], host: str) -> None:
+    caddy, routes, servers = explained
+    for target in TARGETS:
+        for server in servers.values():
+            server.seen.clear()
+        at = f"{host}:{caddy.site.port}"
+        said = explanation(
+            f"http://{at}{target}", routes, port=caddy.site.port, paths=("/auth/callback",), target="host"
+        ).lines[0]
+        answer = caddy.request("GET", target, host=at)
+        asked = [f"127.0.0.1:{server.port}" for server in servers.values() if server.seen]
+        assert _agrees(said, answer, asked), (target, said, answer, asked)
+
+
+def _agrees(said: str, answer: httpx.Response, asked: list[str]) -> bool:
+    """Tell whether an explanation fits an answer and the servers that were asked for it."""
+    if to := re.match(r"to (\S+),", said):
+        return asked == [to[1]] or ("down" in said and not asked and answer.status_code == 502)
+    if redirect := re.match(r"(\d+) to ([^ ,]+)", said):
+        return answer.status_code == int(redirect[1]) and answer.headers["Location"].startswith(f"{redirect[2]}/")
+    return not asked and answer.status_code == (404 if "router's own" in said else int(said.partition(":")[0]))
 
 
 # What a server sends, and Caddy's log

@@ -3,17 +3,33 @@
 Nothing counts as gone because git did not answer: a repository that cannot be reached has no worktree that is gone.
 """
 
+import functools
 import os
 
 from router.model import COPY, GoneWorktree, Memory, RememberedWorktree, WorktreeId
+from router.observe.lanes import Lanes
+
+_PATIENCE = 2.0  # seconds for the disks to answer
 
 
-def gone(memory: Memory, *, now: float) -> tuple[GoneWorktree, ...]:
+def gone(memory: Memory, *, now: float, patience: float = _PATIENCE) -> tuple[GoneWorktree, ...]:
     """Return the remembered worktrees that are gone, those included that went while no watcher ran.
 
     That is: git lists them no longer, or lists them without a lock though their directory is not there. `now` is when
-    the latter are first seen to be gone, in seconds since the epoch.
+    the latter are first seen to be gone, in seconds since the epoch. There are none where a disk does not answer within
+    `patience` seconds.
     """
+    this = object()  # another one each time: a late answer is about another memory
+    return _lanes().run({this: functools.partial(_gone, memory, now)}, patience=patience).get(this, ())
+
+
+@functools.cache
+def _lanes() -> Lanes[object, tuple[GoneWorktree, ...]]:
+    """Return where the disks are asked: in one thread, so that no more than that is ever stuck."""
+    return Lanes(threads=1)
+
+
+def _gone(memory: Memory, now: float) -> tuple[GoneWorktree, ...]:
     kept = (_as_gone(each, now) for each in memory.worktrees if not _may_stand(each.id, each.path))
     known = (each for each in memory.gone if not _stands(each.id, each.path))
     return tuple(each for each in (*known, *kept) if each.path)

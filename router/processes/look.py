@@ -4,13 +4,15 @@ Nothing here is kept running: a command asks, and the watcher only while a workt
 """
 
 import contextlib
+import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from router import proc
+from router.observe.patient_files import PatientFiles
 from router.observe.programs import program
 from router.proc import ProcessId
 from router.processes.roles import Role, role
@@ -69,7 +71,7 @@ def _read(pid: str, boot: str, booted: float, tick: float) -> Process | None:
     parent, group, session, terminal, ticks = (int(stat[field]) for field in (1, 2, 3, 4, 19))
     cwd, removed = _directory(f"{place}/cwd")
     argv = _argv(place)
-    called = program(argv or [name], cwd=cwd)
+    called = _program(argv or [name], cwd)
     leads = session == int(pid) and terminal != 0
     return Process(
         id=ProcessId(int(pid), ticks, boot),
@@ -83,6 +85,17 @@ def _read(pid: str, boot: str, booted: float, tick: float) -> Process | None:
         role=role(argv, name=name, program=called, leads_terminal=leads),
         started=booted + ticks * tick,
     )
+
+
+def _program(argv: Sequence[str], cwd: str) -> str | None:
+    """Return the name to show; a login shell is called by a `-` and its name."""
+    return program([argv[0].removeprefix("-"), *argv[1:]], cwd=cwd, is_file=_files().is_file)
+
+
+@functools.cache
+def _files() -> PatientFiles:
+    """Return what asks for scripts: one whose disk hangs keeps no look waiting."""
+    return PatientFiles()
 
 
 def _stat(place: str) -> tuple[str, list[str]]:
@@ -137,7 +150,7 @@ def _elsewhere(boot: str) -> Iterator[Process]:
             if process.status() == psutil.STATUS_ZOMBIE:
                 continue
             argv, name, cwd = process.cmdline(), process.name(), _or_empty(process.cwd)
-            called = program(argv or [name], cwd=cwd)
+            called = _program(argv or [name], cwd)
             leads = os.getsid(process.pid) == process.pid and process.terminal() is not None
             identity = proc.identify(process.pid)
             yield Process(

@@ -7,8 +7,8 @@ from router.model import GoneWorktree, Memory, Observed, RememberedWorktree, Wor
 
 RESERVED = 15 * 60.0
 """Seconds for which a name goes to nobody else once its worktree is gone: a sign-in may be under way."""
-KEPT = 7 * 24 * 3600.0
-"""Seconds for which a gone worktree is remembered at all."""
+KEPT = 60 * 24 * 3600.0
+"""Seconds for which a gone worktree is remembered at all: for weeks, what it left running is known by it."""
 MOST = 500
 """How many gone worktrees are remembered, the newest."""
 

@@ -116,3 +116,10 @@ def test_what_0_1_0_remembered_without_a_path_says_nothing(shop: Path) -> None:
     old = GoneWorktree(kept.id, "", "shop", "x", ("x",), 5.0)
     assert gone(Memory(gone=(old,)), now=NOW) == ()
     assert os.path.lexists(kept.path) is False
+
+
+def test_a_disk_that_does_not_answer_makes_nothing_gone(shop: Path) -> None:
+    kept = added(shop, "x")
+    git(shop, "worktree", "remove", "--force", kept.path)
+    assert gone(Memory(worktrees=(kept,)), now=NOW, patience=0.0) == ()
+    assert names(Memory(worktrees=(kept,))) == ["x"]

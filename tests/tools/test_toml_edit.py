@@ -1,0 +1,38 @@
+"""Keys and tables added to TOML: exactly the lines that are new, whatever the text ends in."""
+
+import tomllib
+
+import pytest
+
+from router.errors import FileError
+from router.tools.toml_edit import appended, with_key
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[env]", '[env]\nA = "x"\n'),
+        ("[env]\n", '[env]\nA = "x"\n'),
+        ("[env] # mine\nB = 1\n", '[env] # mine\nA = "x"\nB = 1\n'),
+        ("", '[env]\nA = "x"\n'),
+        ("[tools]", '[tools]\n\n[env]\nA = "x"\n'),
+        ("[tools]\n", '[tools]\n\n[env]\nA = "x"\n'),
+    ],
+)
+def test_a_key_is_added_below_its_header_or_with_a_new_one(before: str, after: str) -> None:
+    assert with_key(before, "env", "A", "x") == after
+
+
+def test_a_table_on_one_line_stays_on_it() -> None:
+    [line] = with_key("env = { B = 1 }\n", "env", "A", "x").splitlines()
+    assert tomllib.loads(line) == {"env": {"B": 1, "A": "x"}}
+
+
+def test_a_table_is_appended_after_one_empty_line() -> None:
+    assert appended("", "[a]\n") == "[a]\n"
+    assert appended("[b]", "[a]\n") == appended("[b]\n", "[a]\n") == "[b]\n\n[a]\n"
+
+
+def test_a_table_of_another_kind_is_refused() -> None:
+    with pytest.raises(FileError, match="`env` in it is no table"):
+        with_key("env = 3\n", "env", "A", "x")

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from router.errors import FileError
-from router.tools.toml_edit import appended, with_key
+from router.tools.toml_edit import appended, read, with_key
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,19 @@ def test_a_table_on_one_line_stays_on_it() -> None:
 def test_a_table_is_appended_after_one_empty_line() -> None:
     assert appended("", "[a]\n") == "[a]\n"
     assert appended("[b]", "[a]\n") == appended("[b]\n", "[a]\n") == "[b]\n\n[a]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a = = 1", r"it is not TOML \(.*line 1"),
+        ("a = " + "[" * 5000, r"it is not TOML \(it is nested too deeply\)"),
+        (".".join("a" * 102) + " = 1", "it has a line with more than 100 dots"),
+    ],
+)
+def test_what_cannot_be_edited_is_refused_with_the_reason(text: str, reason: str) -> None:
+    with pytest.raises(FileError, match=reason):
+        read(text)
 
 
 def test_a_table_of_another_kind_is_refused() -> None:

@@ -37,7 +37,7 @@ def test_a_table_is_appended_after_one_empty_line() -> None:
     ("text", "reason"),
     [
         ("a = = 1", r"it is not TOML \(.*line 1"),
-        ("a = " + "[" * 5000, r"it is not TOML \(it is nested too deeply\)"),
+        ("a = " + "[" * 5000, r"it is not TOML \(.*nested"),
         (".".join("a" * 102) + " = 1", "it has a line with more than 100 dots"),
     ],
 )

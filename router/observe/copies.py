@@ -31,7 +31,7 @@ def copies(
     Links are none, nor are `worktrees`, those that git knows. Where a folder, or the directory that they are in,
     cannot be read, what was found in `before` stands.
     """
-    known = {each.id.admin: each for each in before if each.copy}
+    earlier = {each.id.admin: each for each in before if each.copy}
     taken = set(filter(None, map(_inode, (each.path for each in worktrees))))
     name = pattern.removeprefix("../")
     try:
@@ -40,14 +40,14 @@ def copies(
     except FileNotFoundError:
         return Copies(())
     except OSError as exc:
-        return Copies(tuple(known.values()), (_unreadable(main.parent, exc),))
+        return Copies(tuple(earlier.values()), (_unreadable(main.parent, exc),))
     matching = sorted((each for each in seen if fnmatch.fnmatchcase(each.name, name)), key=lambda each: each.name)
-    found = list(_folders(matching, common, taken, known))
+    found = list(_folders(matching, common, taken, earlier))
     return Copies(tuple(found[:MOST]), tuple(_too_many(main.parent, entries=len(seen), folders=len(found))))
 
 
 def _folders(
-    entries: Iterable["os.DirEntry[str]"], common: Path, taken: set[tuple[int, int]], known: dict[str, Worktree]
+    entries: Iterable["os.DirEntry[str]"], common: Path, taken: set[tuple[int, int]], earlier: dict[str, Worktree]
 ) -> Iterator[Worktree]:
     for entry in entries:
         admin = f"{COPY}{entry.name}"
@@ -57,8 +57,8 @@ def _folders(
         except FileNotFoundError:  # it went while we looked
             continue
         except OSError:
-            if admin in known:
-                yield known[admin]
+            if admin in earlier:
+                yield earlier[admin]
             continue
         if is_folder and (status.st_dev, status.st_ino) not in taken:
             yield Worktree(WorktreeId(str(common), admin, status.st_ino), entry.path, None)

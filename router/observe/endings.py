@@ -18,7 +18,7 @@ PACE = ((10.0, 10), (60.0, 30), (600.0, 100))
 class Endings:
     """Calls `on_change` when a server of a worktree has stopped to listen, and when its port is taken again.
 
-    Requests for the worktree go to that port until Caddy is told otherwise, whoever listens there. The kernel says
+    Requests for the worktree go to that port until Caddy has other routes, whoever listens there. The kernel says
     when a socket is closed, but not when one begins to listen: a port that has become free is looked at in short
     intervals for a while, in a thread of its own. Without such a kernel nothing is called.
     """

@@ -1,4 +1,4 @@
-"""Git: where a repository is, which worktrees it lists, and what else it is asked or told."""
+"""Git: where a repository is, which worktrees it lists, and what else it is asked to do."""
 
 import os
 import re

@@ -41,7 +41,7 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What a listing is made from: git's answer, what was there before by administrative name, and the time."""
+    """What a listing is built from: git's answer, what was there before by administrative name, and the time."""
 
     common: Path
     answer: _Answer
@@ -63,8 +63,8 @@ def worktrees(common: Path, *, before: Iterable[Worktree] = (), now: float | Non
     """
     admins = git_files.admins(common)
     answer = _asked(common, admins)
-    known = {each.id.admin: each for each in before}
-    look = _Look(common, answer, known, time.time() if now is None else now)
+    earlier = {each.id.admin: each for each in before}
+    look = _Look(common, answer, earlier, time.time() if now is None else now)
     oldest = sorted(admins, key=lambda admin: admin.created)[:MOST]
     problems = (_too_many(common, len(admins)),) if len(admins) > MOST else ()
     return Listing(with_owners(_worktrees(look, oldest)), (*answer.problems, *problems))
@@ -117,8 +117,8 @@ def _is_readable(common: Path, admin: Admin) -> bool:
 def _worktrees(look: _Look, admins: Iterable[Admin]) -> Iterator[Worktree]:
     main = look.answer.main
     default = git_files.head(look.common).branch if main.bare else None
-    everyone = (*(() if main.bare else (Admin("", path=main.path),)), *sorted(admins, key=lambda each: each.path))
-    for admin in everyone:
+    checkout = () if main.bare else (Admin("", path=main.path),)
+    for admin in (*checkout, *sorted(admins, key=lambda each: each.path)):
         try:
             found = _worktree(look, admin, default)
         except (FileError, OSError, ValueError) as exc:
@@ -133,7 +133,7 @@ def _worktree(look: _Look, admin: Admin, default: str | None) -> Worktree | None
     if record is None:
         before = look.before.get(admin.name) if look.directory(admin).exists() else None
         return replace(before, present=is_directory(before.path)) if before else None
-    made, branch, attached = not _being_made(record, admin, look.now), record.branch, record.branch
+    made, branch, attached = not _is_being_added(record, admin, look.now), record.branch, record.branch
     if branch is None and made:
         branch = git_files.interrupted_branch(look.directory(admin))
     if branch is None and made:  # a rebase may have ended since git looked: it restores HEAD first
@@ -161,7 +161,7 @@ def _record(look: _Look, admin: Admin) -> ListedWorktree | None:
     return git_files.own_record(look.common, admin) if len(records) > 1 else next(iter(records), None)
 
 
-def _being_made(record: ListedWorktree, admin: Admin, now: float) -> bool:
+def _is_being_added(record: ListedWorktree, admin: Admin, now: float) -> bool:
     """Tell whether `git worktree add` is at work: it locks first ("initializing" in any language), then writes HEAD.
 
     Git lists HEAD before it looks for the lock, which may be gone by then: no HEAD alone tells as much.
@@ -173,18 +173,18 @@ def _being_made(record: ListedWorktree, admin: Admin, now: float) -> bool:
 
 def _as_it_was(look: _Look, admin: Admin, reason: str) -> Worktree | None:
     """Return a worktree whose files are of no use as it was before; None for one that comes or goes at this moment."""
-    directory, known = look.directory(admin), look.before.get(admin.name)
-    if admin.fault == git_files.MISSING and (known is None or not _may_be_there(known.path)):
+    directory, before = look.directory(admin), look.before.get(admin.name)
+    if admin.fault == git_files.MISSING and (before is None or not _may_be_there(before.path)):
         return None
-    if known is None and _is_young(directory, look.now):
+    if before is None and _is_young(directory, look.now):
         return None
     problem = Problem(
         "unreadable-worktree",
         f"{shown(str(directory))}: {shown(reason)}; what was last seen of the worktree stands",
         "restore the file, or run `git worktree repair` or `git worktree prune`",
     )
-    if known:
-        return replace(known, present=known.present and _may_be_there(known.path), problems=(problem,))
+    if before:
+        return replace(before, present=before.present and _may_be_there(before.path), problems=(problem,))
     identity = WorktreeId(str(look.common), admin.name, admin.created)
     path = admin.path or str(directory)
     return Worktree(identity, path, None, main=not admin.name, present=False, made=False, problems=(problem,))

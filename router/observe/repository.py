@@ -65,19 +65,19 @@ def _configured(found: Repository, settings: RepositorySettings) -> Repository:
 def _configured_as(found: Repository, before: Repository | None) -> Repository:
     if before is None:
         return found
-    return replace(before, name=found.name, path=found.path, common_dir=found.common_dir)
+    return replace(before, name=found.name, path=found.path, common_dir=found.common_dir, answered=True)
 
 
 def _copies(
     found: Repository, settings: RepositorySettings | None, worktrees: Iterable[Worktree], before: Repository | None
 ) -> Copies:
-    known = tuple(each for each in before.worktrees if each.copy) if before else ()
+    earlier = tuple(each for each in before.worktrees if each.copy) if before else ()
     if settings is None:
-        return Copies(known)
+        return Copies(earlier)
     if settings.copies is None or found.path == found.common_dir:
         return Copies(())
     return copies(
-        Path(found.path), settings.copies.glob, common=Path(found.common_dir), worktrees=worktrees, before=known
+        Path(found.path), settings.copies.glob, common=Path(found.common_dir), worktrees=worktrees, before=earlier
     )
 
 

@@ -27,7 +27,7 @@ class Kernel:
         self._listening = listening
         self._proc = proc
         self._files = PatientFiles()
-        self._known: dict[int, Socket] = {}
+        self._sockets: dict[int, Socket] = {}
         self._descriptors: dict[int, tuple[str, ...]] = {}
         self._tries: Counter[int] = Counter()
 
@@ -35,32 +35,34 @@ class Kernel:
         """Return the sockets in the order of the kernel's tables; those of the last look where it does not answer."""
         with suppress(OSError):
             self._update(dict(self._listening()))
-        return tuple(self._known.values())
+        return tuple(self._sockets.values())
 
     def _update(self, bound: dict[int, Bound]) -> None:
         cwds: dict[int, str] = {}
-        settled = {i for i, known in self._known.items() if _is(known, bound.get(i)) and self._settled(i, known, cwds)}
+        settled = {
+            i for i, each in self._sockets.items() if _is(each, bound.get(i)) and self._is_settled(i, each, cwds)
+        }
         new = bound.keys() - settled
         descriptors = self._holding(new) if new else {}
         holders = {pid: self._holder(pid) for pid in set(chain.from_iterable(descriptors.values()))}
         for inode in new:
             mine = without_copies([each for pid in sorted(descriptors.get(inode, ())) if (each := holders[pid])])
             address, port, dual, uid = bound[inode]
-            self._known[inode] = Socket(address, port, dual, tuple(mine), uid)
+            self._sockets[inode] = Socket(address, port, dual, tuple(mine), uid)
             self._descriptors[inode] = tuple(descriptors[inode][each.pid] for each in mine)
         self._tries = Counter({inode: self._tries[inode] + (inode in new) for inode in bound})
-        self._known = {inode: self._known[inode] for inode in bound}
+        self._sockets = {inode: self._sockets[inode] for inode in bound}
         self._descriptors = {inode: self._descriptors[inode] for inode in bound}
 
-    def _settled(self, inode: int, known: Socket, cwds: dict[int, str]) -> bool:
+    def _is_settled(self, inode: int, socket: Socket, cwds: dict[int, str]) -> bool:
         """Tell whether the holders still have the socket and are where they were, or are not to be found."""
-        if not known.holders:
+        if not socket.holders:
             return self._tries[inode] >= TRIES
-        for each in known.holders:
+        for each in socket.holders:
             if each.pid not in cwds:
                 cwds[each.pid] = _link(f"{self._proc}/{each.pid}/cwd")
         name = f"socket:[{inode}]"
-        here = all(cwds[each.pid] == each.cwd for each in known.holders)
+        here = all(cwds[each.pid] == each.cwd for each in socket.holders)
         return here and all(_link(each) == name for each in self._descriptors[inode])
 
     def _holding(self, inodes: Collection[int]) -> dict[int, dict[int, str]]:
@@ -83,9 +85,9 @@ class Kernel:
         return "" if path.endswith(" (deleted)") and not self._files.exists(path) else path
 
 
-def _is(known: Socket, bound: Bound | None) -> bool:
-    """Tell whether a socket is the one that was known: the number of an inode is given out again."""
-    return bound == (known.address, known.port, known.dual, known.uid)
+def _is(socket: Socket, bound: Bound | None) -> bool:
+    """Tell whether a socket still is what it was: the number of an inode is reused."""
+    return bound == (socket.address, socket.port, socket.dual, socket.uid)
 
 
 def _link(path: str) -> str:

@@ -39,7 +39,7 @@ class Processes:
         return tuple(socket for at in sorted(holders) for socket in self._sockets(at, holders[at]))
 
     def _sockets(self, at: _At, holders: list[tuple[psutil.Process, Holder]]) -> Iterator[Socket]:
-        """Yield a socket for each family of processes: which of them share one is not told."""
+        """Yield a socket for each family of processes: psutil does not say which of them share one."""
         uids = {each.pid: _uid(process) for process, each in holders}
         for family in _families(each for _, each in holders):
             # psutil does not say whether a `::` is for IPv6 alone; it seldom is.
@@ -56,9 +56,9 @@ class Processes:
         return {(ip, at.port) for at in bound if (ip := MAPPED.get(at.ip, at.ip)) in DIALLED}
 
     def _holder(self, process: psutil.Process) -> Holder | None:
-        known, here = self._holders.get(process), self._cwd(process)
-        same = known is not None and known.cwd == here
-        return known if same else holder(process.pid, cwd=self._cwd, here=here, files=self._files)
+        before, here = self._holders.get(process), self._cwd(process)
+        same = before is not None and before.cwd == here
+        return before if same else holder(process.pid, cwd=self._cwd, here=here, files=self._files)
 
     def _cwd(self, process: psutil.Process) -> str:
         try:

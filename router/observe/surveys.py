@@ -170,10 +170,10 @@ def _may_be_there(common: str) -> bool:
 def _unanswered(common: str, before: Repository | None, kind: str, message: str, hint: str) -> Repository:
     """Return a repository as it was, with the last reason why it cannot be read."""
     place = f"{shown(common)}: "
-    known = before or Repository(git.name(Path(common)), common, common, ())
-    others = (problem for problem in known.problems if not problem.message.startswith(place))
+    earlier = before or Repository(git.name(Path(common)), common, common, ())
+    others = (problem for problem in earlier.problems if not problem.message.startswith(place))
     problem = Problem(kind, f"{place}{shown(message)}; its routes stay", hint)
-    return replace(known, answered=False, problems=(*others, problem))
+    return replace(earlier, answered=False, problems=(*others, problem))
 
 
 def _slow(common: str, before: Repository | None) -> Repository:

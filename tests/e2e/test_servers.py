@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
@@ -427,6 +428,73 @@ def test_a_service_may_have_a_path_on_the_worktrees_own_host(running: Router) ->
         wait_until(lambda: running.page(name, "/api/items?page=2") == "data /api/items?page=2", what="the api's path")
         assert running.page(name, "/apis") == "pages /apis"
         assert running.page(f"api.{name}.localhost", "/items") == "data /items"
+
+
+# A port that changes hands
+
+# A server that waits for its word, and then for its port
+TAKES = """
+import http.server, os, socket, sys
+text, port = sys.argv[1].encode(), int(sys.argv[2])
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+class Server(http.server.ThreadingHTTPServer):
+    allow_reuse_address = True
+
+while True:
+    try:
+        server = Server(("127.0.0.1", port), Page)
+        break
+    except OSError:
+        pass
+print("up", flush=True)
+server.serve_forever()
+"""
+
+
+@contextlib.contextmanager
+def taking(router: Router, worktree: Path, text: str, port: int) -> Iterator["subprocess.Popen[str]"]:
+    """Run a server in a worktree that takes a port as soon as it is free."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", TAKES, text, str(port)], cwd=worktree, env=router.env, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_port_that_changes_hands_shows_the_others_page_for_a_moment_at_most(shared: Router) -> None:
+    first, second = fresh("first"), fresh("second")
+    paths = {name: shared.add(name) for name in (first, second)}
+    for path in paths.values():
+        shared.routed(path)
+    seconds = []
+    for _ in range(5):
+        port = free_port()
+        with taking(shared, paths[first], first, port) as one:
+            up(shared, paths[first], port)
+            wait_until(lambda: shared.page(first) == first, what="the first one's page", pause=0.002)
+            with taking(shared, paths[second], second, port) as other:
+                one.kill()
+                assert other.stdout
+                assert other.stdout.readline() == "up\n"
+                began = monotonic()
+                up(shared, paths[second], port)
+                wait_until(lambda: shared.page(first) != second, what="no longer the second one's", pause=0.002)
+                seconds.append(monotonic() - began)
+                wait_until(lambda: shared.page(second) == second, what="the second one's page", pause=0.002)
+                assert shared.page(first) != second
+        down(shared, paths[second])
+    load = shared.seen()["caddy"]["last_load_ms"] / 1000
+    assert sorted(seconds)[2] < max(0.2, 4 * load), f"{seconds}, a load takes {load} s"  # 0.4 to 0.9 by looking alone
 
 
 # Docker Compose

@@ -145,6 +145,12 @@ def test_a_compose_service_is_a_service_of_the_worktree() -> None:
     assert ports(seen)["docs"] == (32768, "container:x-docs-1")
 
 
+def test_a_compose_service_counts_though_a_file_names_another_port_where_nobody_listens() -> None:
+    tree = worktree("x", declared(3000))
+    seen = observed(tree, containers=(Container(tree.path, "web", "x-web-1", 32768),))
+    assert ports(seen)["web"] == (32768, "container:x-web-1")
+
+
 def test_a_compose_service_called_api_is_the_api() -> None:
     seen = observed(TREE, listener(5173, TREE), containers=(Container(TREE.path, "api", "x-api-1", 32768),))
     assert ports(seen) == {"web": (5173, "listener"), "api": (32768, "container:x-api-1")}

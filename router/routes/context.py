@@ -72,16 +72,7 @@ def plan_context(observed: Observed, memory: Memory) -> PlanContext:
     declared = declared_ports(routed, specs, listening, reserved=observed.reserved)
     elsewhere = frozenset(_ports(known for i, known in remembered.items() if i not in names))
     requests = tuple(
-        PortRequest(
-            worktree=worktree,
-            spec=spec,
-            hashed=hash_ports[worktree.id, spec.name],
-            index=numbers[worktree.id].index,
-            declared=declared[worktree.id, spec.name].declared,
-            known=_service(remembered.get(worktree.id), spec.name),
-        )
-        for _, worktree in routed
-        for spec in specs[worktree.id]
+        _requests(routed, specs, remembered=remembered, numbers=numbers, hashed=hash_ports, declared=declared)
     )
     return PlanContext(
         observed=observed,
@@ -99,6 +90,27 @@ def plan_context(observed: Observed, memory: Memory) -> PlanContext:
         declared=declared,
         assigned=assign(requests, listening, observed.containers, reserved=observed.reserved, elsewhere=elsewhere),
     )
+
+
+def _requests(
+    routed: Iterable[Routable],
+    specs: Specs,
+    *,
+    remembered: Mapping[WorktreeId, RememberedWorktree],
+    numbers: Mapping[WorktreeId, Identity],
+    hashed: Mapping[Key, int],
+    declared: Mapping[Key, DeclaredPort],
+) -> Iterator[PortRequest]:
+    for _, worktree in routed:
+        for spec in specs[worktree.id]:
+            yield PortRequest(
+                worktree=worktree,
+                spec=spec,
+                hashed=hashed[worktree.id, spec.name],
+                index=numbers[worktree.id].index,
+                declared=declared[worktree.id, spec.name].declared,
+                known=_service(remembered.get(worktree.id), spec.name),
+            )
 
 
 def _by_worktree(containers: Iterable[Container]) -> dict[str, tuple[Container, ...]]:

@@ -36,8 +36,8 @@ Several worktrees of this repository run side by side behind `router`. Use only 
   runs a command with them. Start servers, migrations and tests that way.
 - `router env --check` fails, and names the value, where a value of another worktree is in use. Run it before anything
   that writes to a database.
-- `router stop --port 5173` ends your server on that port, and `router stop` all of this worktree's; both refuse those of
-  other worktrees. Never use `kill $(lsof -t -i:5173)` or `pkill`. `router whose 5173` says whose a port is.
+- `router stop --port 5173` ends your server on that port, and `router stop` all of this worktree's; both refuse those
+  of other worktrees. Never use `kill $(lsof -t -i:5173)` or `pkill`. `router whose 5173` says whose a port is.
 - Sign in at the worktree's URL. `router url --oauth` prints the redirect URI, the same for all worktrees; never
   register another.
 - `router status` shows what is up and what is wrong. `router` writes the marked block in `.env.local`: do not edit it.

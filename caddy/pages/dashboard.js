@@ -1,11 +1,14 @@
 "use strict";
 // Shows status.json as the watcher last wrote it, and asks for it again every second while the page is visible.
 const INTERVAL = 1000;
+const COUNTING = 10_000; // milliseconds between two questions for the memory, which takes the watcher a moment to measure
 const SILENT = 15; // seconds without a heartbeat
 const byId = (id) => document.getElementById(id);
 const filter = byId("filter");
 const rows = new Map(); // path of a worktree → its element, the JSON it shows, and the text that the filter searches
 let etag = null;
+let memory = null; // of each worktree by its path, and of all together
+let counted = 0;
 let status = null;
 let heartbeat = null; // the last look at it: { alive, last }, null before the first
 let caddyAnswers = true;
@@ -67,6 +70,7 @@ function worktree(tree) {
       el("div", { class: "title" }, el("h3", {}, link(tree.url, tree.name)), tags.map((tag) => el("span", { class: "tag" }, tag))),
       tree.branch == null ? null : el("p", {}, el("code", { class: "branch" }, tree.branch)),
       el("p", { class: "muted path" }, el("code", {}, tree.path)),
+      uses(memory?.worktrees[tree.path]),
       aliases.length ? el("p", { class: "muted" }, "also ", aliases.flatMap((alias, i) => (i ? [", ", alias] : [alias]))) : null),
     el("div", { class: "what" },
       el("ul", { class: "services", "aria-label": `Services of ${tree.name}` }, Object.entries(tree.services).map(service)),
@@ -74,9 +78,18 @@ function worktree(tree) {
   ];
 }
 
+// What memory a worktree uses, and what of it "router stop" would give back
+function uses(own) {
+  if (!own?.bytes) return null;
+  const rest = Object.entries(own.shown).filter(([, used]) => used >= 1e6).map(([role, used]) => `${role} ${size(used)}`);
+  const parts = [own.reclaimable ? `servers ${size(own.reclaimable)}` : "", ...rest].filter(Boolean);
+  return el("p", { class: "muted memory", title: "“router stop” gives back what the servers use" },
+    `${size(own.bytes)} of memory${parts.length ? `: ${parts.join(", ")}` : ""}`);
+}
+
 // The row of a worktree, filled again only when something about it changed; the focused link stays focused
 function row(tree) {
-  const json = JSON.stringify(tree);
+  const json = JSON.stringify([tree, memory?.worktrees[tree.path]]);
   const entry = rows.get(tree.path) ?? { element: el("li", { class: "worktree" }) };
   if (entry.json === json) return entry;
   const focused = entry.element.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
@@ -155,7 +168,7 @@ function applyFilter() {
   byId("live").classList.toggle("empty", trees.length === 0);
   const up = trees.filter((tree) => tree.services.web?.up).length;
   const withProblems = trees.filter((tree) => tree.problems.length).length;
-  const all = [count(trees.length, "worktree"), `${up} up`, withProblems ? `${withProblems} with problems` : ""];
+  const all = [count(trees.length, "worktree"), `${up} up`, memory?.memory.bytes ? size(memory.memory.bytes) : "", withProblems ? `${withProblems} with problems` : ""];
   say(byId("summary"), terms.length ? `${shown} of ${count(trees.length, "worktree")}` : all.filter(Boolean).join(" · "));
   say(byId("nothing"), trees.length ? "No worktree matches this filter." : "No worktree is routed yet. Run “router up” in a repository.");
   byId("nothing").hidden = shown > 0;
@@ -242,6 +255,20 @@ async function readStatus() {
   showOrphans();
 }
 
+// Measured only while somebody looks; without a watcher, or with a Caddy that cannot reach it, there is none
+async function readMemory() {
+  if (!heartbeat?.alive || Date.now() - counted < COUNTING) return;
+  counted = Date.now();
+  try {
+    const response = await ask("/.router/memory.json");
+    const read = response.status === 200 ? await response.json() : {};
+    memory = read.worktrees ? read : null;
+  } catch { // it takes too long to measure, or the watcher has just ended
+    memory = null;
+  }
+  if (status) showWorktrees();
+}
+
 // Both times are Caddy's, so that the browser's clock does not matter
 async function readHeartbeat() {
   const response = await ask("/.router/heartbeat", { method: "HEAD" });
@@ -257,6 +284,7 @@ async function tick() {
     await Promise.all([readStatus(), readHeartbeat()]);
     caddyAnswers = true;
     lastAnswer = new Date();
+    readMemory(); // nobody waits for it
   } catch (error) {
     caddyAnswers = !(error instanceof TypeError || error.name === "TimeoutError"); // what fetch throws where none answers
     if (caddyAnswers) console.error(error);

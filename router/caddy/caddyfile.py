@@ -38,7 +38,8 @@ class Site:
     admin API is. `pages` is the folder of static pages, `status` the folder that the watcher writes `status.json` to,
     `log` the file of Caddy's own log (None: standard error), `access_log` that of every request (None: not written,
     `-`: standard error). `upstream_host` replaces the loopback address of every upstream where Caddy runs elsewhere
-    than the servers. `persist` is whether Caddy saves what it is given, to begin with it when it starts again.
+    than the servers. `persist` is whether Caddy saves what it is given, to begin with it when it starts again. `live`
+    is the socket at which the watcher answers the dashboard (None: Caddy cannot reach it).
     """
 
     port: int
@@ -52,6 +53,7 @@ class Site:
     persist: bool = False
     callback_target: str = "host"
     callback_paths: tuple[str, ...] = ("/auth/callback",)
+    live: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,11 @@ def admin_address(settings: Settings, store: Store) -> str:
     return settings.admin or "127.0.0.1:2019"
 
 
+def live_socket(store: Store) -> Path:
+    """Return where the watcher answers the dashboard: a socket beside the admin socket."""
+    return store.socket.with_name("live.sock")
+
+
 def caddy(
     settings: Settings, store: Store, client: Admin, *,
     say: Callable[[str], None], wait: Callable[[float], bool], take_over: bool,
@@ -96,6 +101,7 @@ def site(settings: Settings, store: Store, endpoint: Endpoint) -> Site:
         persist=not own,
         callback_target=settings.callback_target,
         callback_paths=settings.callback_paths,
+        live=str(live_socket(store)) if own else None,
     )
     if not settings.contained:
         return plain

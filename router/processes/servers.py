@@ -34,13 +34,14 @@ def place_of(path: str) -> Place:
     return Place(os.path.realpath(path))
 
 
-def servers(roots: Iterable[str]) -> Servers:
+def servers(roots: Iterable[str], *, listeners: Listeners | None = None) -> Servers:
     """Return the servers of the worktrees at these paths.
 
-    Those are the processes of each that listen, and those that are routed to it since an ancestor works there.
+    Those are the processes of each that listen, and those that are routed to it since an ancestor works there, as
+    `listeners` finds them, which whoever asks often keeps.
     """
-    paths = tuple(roots)
+    paths, listeners = tuple(roots), listeners or Listeners()
     seen = scene(look(), living=[place_of(path).root for path in paths])
-    routed = {each.pid: place_of(each.worktree) for each in Listeners().scan(paths) if each.worktree and each.pid}
+    routed = {each.pid: place_of(each.worktree) for each in listeners.scan(paths) if each.worktree and each.pid}
     seen = replace(seen, where={**routed, **seen.where})
     return Servers(seen, sockets.held(seen.where))

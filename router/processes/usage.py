@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from router.observe.listeners import Listeners
 from router.processes import containers, memory
 from router.processes.belonging import Place
 from router.processes.containers import Container
@@ -41,14 +42,15 @@ def with_memory(
     *,
     routers: Collection[int],
     composed: Callable[[], tuple[Container, ...]] = containers.running,
+    listeners: Listeners | None = None,
 ) -> dict[str, Any]:
     """Return a status document with the memory of each worktree, of each service that runs, and of all together.
 
     Numbers are bytes; `kind` is `pss` where all of it was measured so, else `rss`. `reclaimable` is what `router stop`
-    would give back; `shown` is the rest, by what it is. Raises nothing.
+    would give back; `shown` is the rest, by what it is. Whoever asks often keeps the `listeners`. Raises nothing.
     """
     roots = frozenset(place_of(tree["path"]).root for tree in status["worktrees"])
-    found = servers(tree["path"] for tree in status["worktrees"])
+    found = servers((tree["path"] for tree in status["worktrees"]), listeners=listeners)
     running = composed()
     inside = [each for root in roots for each in containers.within(running, root, roots=roots)]
     measured = Measured(

@@ -24,6 +24,7 @@ from router.status import CaddyStatus, Document, Frame, WatcherStatus, document
 from router.store import RunningWatcher, Store
 from router.watcher.changes import changes
 from router.watcher.events import Wake
+from router.watcher.live import Live, Usage
 from router.watcher.observer import Observer
 from router.watcher.orphans import Orphans
 from router.watcher.pace import Pace
@@ -54,8 +55,9 @@ def watch(
     routing = Routing(store, observer=observer, admin=admin, caddy=caddy)
     orphans = Orphans(wake.set, least=settings.reap_memory, auto=settings.reap == "auto",
                       routers=partial(guard.routers, store))  # fmt: skip
+    live = Live(modes.live_socket(store), {"/.router/memory.json": Usage(store)})
     watcher = Watcher(settings, store, signals=signals, pace=Pace(wake), routing=routing, observer=observer,
-                      orphans=orphans, admin=admin, caddy=caddy, publisher=publisher,
+                      orphans=orphans, live=live, admin=admin, caddy=caddy, publisher=publisher,
                       say=partial(_say_if_heard, say))  # fmt: skip
     try:
         with signals.handled():  # before the lock is taken: whoever sees it held may send one
@@ -63,6 +65,7 @@ def watch(
     finally:
         observer.close()
         orphans.close()
+        live.close()
         admin.close()
         wake.close()
 
@@ -72,7 +75,7 @@ class Watcher:
 
     def __init__(
         self, settings: Settings, store: Store, *, signals: Signals, pace: Pace, routing: Routing, observer: Observer,
-        orphans: Orphans, admin: Admin, caddy: Caddy, publisher: Publisher, say: Say,
+        orphans: Orphans, live: Live, admin: Admin, caddy: Caddy, publisher: Publisher, say: Say,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._store = store
@@ -81,6 +84,7 @@ class Watcher:
         self._routing = routing
         self._observer = observer
         self._orphans = orphans
+        self._live = live
         self._admin = admin
         self._caddy = caddy
         self._publisher = publisher
@@ -112,6 +116,7 @@ class Watcher:
             return
         self._routing.begin()
         self._orphans.start()
+        self._live.start()
         for line in changes(RouteTable(), self._routing.state.table, self._settings.port):
             log.info("%s", line)
         self._show()
@@ -161,6 +166,7 @@ class Watcher:
             raise
         os.close(held)
         self._store.prepare_socket()
+        self._live.start()
 
     def _take_lock(self) -> None:
         mine = RunningWatcher(os.getpid(), self._since, __version__, self._settings.port, self._settings.caddy)

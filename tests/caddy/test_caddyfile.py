@@ -50,6 +50,7 @@ CASES: dict[str, tuple[RouteTable, Site]] = {
     "blocked": (table(*SEVERAL, route("x", service("web", 3000, blocked=True))), SITE),
     "port-80": (table(*SEVERAL), replace(SITE, port=80)),
     "handed-over": (table(*SEVERAL), replace(SITE, bind=("fd/3", "fd/4"), log="/s/my logs/caddy.log")),
+    "live": (table(*SEVERAL), replace(SITE, live="/s/my state/live.sock")),
     "callbacks": (
         table(*SEVERAL, callback_paths=("/api/auth/callback/*",)),
         replace(SITE, callback_target="port", callback_paths=("/auth/callback", "/login/cb.php")),

@@ -241,6 +241,20 @@ def test_dashboard_shows_what_removed_worktrees_left_for_as_long_as_it_runs(visi
     section.wait_for(state="hidden", timeout=3000)
 
 
+def test_dashboard_shows_memory_where_the_watcher_says_it(visit: Visit, tmp_path: Path) -> None:
+    path = "/home/me/shop.feature-x"
+    used = {"bytes": 1_240_000_000, "kind": "pss", "processes": 3, "containers": 0, "reclaimable": 740_000_000,
+            "shown": {"agent": 499_600_000, "shell": 400_000}}  # fmt: skip
+    answer = {"memory": {**used, "bytes": 1_500_000_000}, "worktrees": {path: used}}
+    statuses.write(tmp_path, statuses.status(statuses.worktree("feature-x", path=path), statuses.worktree("main")))
+    visit.page.route("**/.router/memory.json", lambda route: route.fulfill(json=answer))
+    page = visit.open()
+    page.wait_for_selector(".memory")
+    assert page.locator(".memory").all_inner_texts() == ["1.2 GB of memory: servers 740 MB, agent 500 MB"]
+    assert page.locator("#summary").inner_text() == "2 worktrees · 2 up · 1.5 GB"
+    assert fits(page)
+
+
 def test_dashboard_asks_for_what_changed_only(visit: Visit, tmp_path: Path) -> None:
     statuses.write(tmp_path, sample())
     page = visit.open()

@@ -234,6 +234,10 @@ def test_memory_is_shown_for_those_who_ask(running: Router, real: Started) -> No
     assert tree["memory"]["reclaimable"] == tree["memory"]["bytes"]
     assert tree["services"]["web"]["memory"]["processes"] == 2
     assert "memory" not in running.status()
+    answer = running.get("localhost", "/.router/memory.json")
+    assert answer.status_code == 200
+    assert answer.json()["worktrees"][str(path)]["processes"] == 2
+    assert running.get("localhost", "/.router/memory.json", headers={"Sec-Fetch-Site": "same-site"}).status_code == 403
     said = running.run("status", "--memory")
     assert "MEMORY" in said.out
     assert "`router stop` would give back" in said.err

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from router.caddy.modes import live_socket
 from router.errors import CaddyError, LostRaceError, StoreError
 from router.settings import Settings
 from router.status import Document
 from router.store import RunningWatcher, Store
+from router.watcher.live import Live
 from router.watcher.loop import Watcher
 from router.watcher.orphans import Orphans
 from router.watcher.pace import Pace
@@ -67,7 +69,7 @@ class Stage:
             Settings(state_dir=self.store.directory), self.store, signals=self.signals,
             pace=Script(self, list(steps)), observer=self.observer, admin=self.admin, caddy=caddy,
             routing=Routing(self.store, observer=self.observer, admin=self.admin, caddy=caddy),
-            orphans=Orphans(wake.set, least=0, auto=False, routers=tuple),
+            orphans=Orphans(wake.set, least=0, auto=False, routers=tuple), live=Live(live_socket(self.store), {}),
             publisher=Publisher(self.store), say=self.said.append,
         )  # fmt: skip
 

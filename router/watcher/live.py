@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import socket
 import socketserver
 import threading
 import time
@@ -19,6 +20,7 @@ from router.store import Store
 _LARGEST = 1 << 13  # bytes of a line of a request
 _FRESH = 5.0  # seconds for which an answer serves everybody who asks
 _TIMEOUT = 5.0
+_PAUSE = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +46,16 @@ class Live:
             log.warning("the dashboard cannot ask: %s: %s", self._path, exc.strerror)
             return
         self._server.answers = self._answers
-        threading.Thread(target=self._server.serve_forever, name="live", daemon=True).start()
+        threading.Thread(target=self._server.serve, name="live", daemon=True).start()
 
     def close(self) -> None:
         """Answer no more."""
-        if self._server:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        server, self._server = self._server, None
+        if server:
+            server.closing = True
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as last:
+                last.connect(str(self._path))  # it waits for somebody
+            server.server_close()
             self._path.unlink(missing_ok=True)
 
 
@@ -82,7 +86,22 @@ class Usage:
 
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
+    closing = False
     answers: Answers
+
+    def serve(self) -> None:
+        """Answer one after the other; `serve_forever` would wake up twice a second for nothing."""
+        while not self.closing:
+            with contextlib.suppress(OSError, ValueError):  # closed meanwhile
+                self.handle_request()
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Take a connection; where there are too many files for one more, try again a moment later."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(_PAUSE)
+            raise
 
     def handle_error(self, *_: object) -> None:
         """Log what went wrong; whoever asked gets no answer."""

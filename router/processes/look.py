@@ -49,12 +49,14 @@ class Process:
 
 def look() -> tuple[Process, ...]:
     """Return every process that can be seen, zombies excepted, sorted by pid. Raises nothing."""
+    found = from_proc() if sys.platform == "linux" else from_psutil()
+    return tuple(sorted(found, key=lambda each: each.pid))
+
+
+def from_proc() -> Iterator[Process]:
+    """Yield the processes as Linux shows them in /proc."""
     me = proc.identify(os.getpid())
     boot = me.boot if me else ""
-    return tuple(sorted(_on_linux(boot) if sys.platform == "linux" else _elsewhere(boot), key=lambda each: each.pid))
-
-
-def _on_linux(boot: str) -> Iterator[Process]:
     booted, tick = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), 1 / os.sysconf("SC_CLK_TCK")
     for pid in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 - as text: there are thousands
         with contextlib.suppress(OSError, ValueError, IndexError):  # it ended while we looked
@@ -142,7 +144,8 @@ def _content(path: str) -> bytes:
         os.close(descriptor)
 
 
-def _elsewhere(boot: str) -> Iterator[Process]:
+def from_psutil() -> Iterator[Process]:
+    """Yield the processes as psutil shows them: another user's only where the system lets it look."""
     import psutil
 
     for process in psutil.process_iter():
@@ -152,9 +155,10 @@ def _elsewhere(boot: str) -> Iterator[Process]:
             argv, name, cwd = process.cmdline(), process.name(), _or_empty(process.cwd)
             called = _program(argv or [name], cwd)
             leads = os.getsid(process.pid) == process.pid and process.terminal() is not None
-            identity = proc.identify(process.pid)
+            if (identity := proc.identify(process.pid)) is None:
+                continue
             yield Process(
-                id=identity or ProcessId(process.pid, 0, boot),
+                id=identity,
                 parent=process.ppid(),
                 group=os.getpgid(process.pid),
                 session=os.getsid(process.pid),

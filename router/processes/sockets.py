@@ -2,36 +2,53 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from router.observe import sock_diag
+from router.observe.sock_diag import Bound
 
-LINUX = sys.platform == "linux"
 Ports = Mapping[int, tuple[int, ...]]
 """The ports of each process that listens, sorted, by pid."""
+Listening = Callable[[], Iterable[tuple[int, Bound]]]
 
 
-def held(pids: Iterable[int]) -> Ports:
+def held(pids: Iterable[int], *, listening: Listening | None = None) -> Ports:
     """Return the ports on which these processes take connections over the loopback. Raises nothing.
 
-    Those of another user's processes cannot be seen. A process that inherited a socket holds it too.
+    Those of another user's processes cannot be seen. A process that inherited a socket holds it too. `listening` tells
+    the kernel's sockets by inode; where there is no such table (macOS, a sandbox) psutil asks each process.
     """
     try:
-        inodes = {f"socket:[{inode}]": bound[1] for inode, bound in sock_diag.listening()} if LINUX else None
-    except OSError:  # a sandbox without netlink
-        inodes = None
-    if inodes is None:
+        found = dict((listening or _listening)())
+    except OSError:
         return {pid: ports for pid in pids if (ports := _asked(pid))}
-    found = ((pid, sorted({inodes[link] for link in _links(pid) if link in inodes})) for pid in pids)
-    return {pid: tuple(ports) for pid, ports in found if ports}
+    inodes = {f"socket:[{inode}]": bound[1] for inode, bound in found.items()}
+    return {
+        pid: ports for pid in pids if (ports := tuple(sorted({inodes[link] for link in _links(pid) & inodes.keys()})))
+    }
 
 
-def _links(pid: int) -> Iterator[str]:
+def _listening() -> Iterable[tuple[int, Bound]]:
+    if sys.platform != "linux":
+        raise OSError("sock_diag is Linux")
+    return sock_diag.listening()
+
+
+def _links(pid: int) -> set[str]:
+    """Return where the descriptors of a process lead, none where it has ended or is another user's."""
     try:
-        for entry in os.scandir(f"/proc/{pid}/fd"):
-            yield os.readlink(entry.path)  # noqa: PTH115 - thousands in one go
-    except OSError:  # it has ended, or is another user's
-        return
+        entries = [entry.path for entry in os.scandir(f"/proc/{pid}/fd")]
+    except OSError:
+        return set()
+    return set(_led(entries))
+
+
+def _led(links: Iterable[str]) -> Iterator[str]:
+    for link in links:
+        try:
+            yield os.readlink(link)  # noqa: PTH115 - thousands in one go
+        except OSError:  # closed meanwhile
+            continue
 
 
 def _asked(pid: int) -> tuple[int, ...]:

@@ -8,8 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
+from tests.e2e.browsers import missing
 from tests.processes.scenes import STUBBORN, WAIT, Started, first_line, named, wait_until
 
 SERVE = """
@@ -73,7 +72,7 @@ def at_root(real: Started, place: Path) -> list[int]:
 def by_npm(real: Started, place: Path) -> list[int]:
     """A server under `npm run`: npm, a shell and node in one group."""
     if not shutil.which("npm"):
-        pytest.skip("npm is missing")
+        missing("npm")
     (place / "server.js").write_text(NODE)
     (place / "package.json").write_text(json.dumps({"scripts": {"dev": "node server.js; true"}}))
     child = real.run(place, "npm", "run", "--silent", "dev")
@@ -85,7 +84,7 @@ def by_npm(real: Started, place: Path) -> list[int]:
 def in_a_pane(real: Started, place: Path) -> list[int]:
     """A server in a pane of tmux, whose own server was started in the worktree too."""
     if not shutil.which("tmux"):
-        pytest.skip("tmux is missing")
+        missing("tmux (apt-get install tmux)")
     said, code = place.parent / f"{place.name}.said", place.parent / f"{place.name}.py"
     code.write_text(SERVE + WAIT)
     environ = {**os.environ, "TMUX_TMPDIR": str(place.parent), "TERM": "xterm"}

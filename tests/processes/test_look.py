@@ -5,12 +5,13 @@ import pwd
 import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from router import proc
-from router.processes.look import Process, look
+from router.processes.look import Process, from_psutil, look
 from router.processes.roles import Role
 from tests.processes.scenes import Started, first_line, wait_until
 
@@ -50,6 +51,22 @@ def test_an_agent_an_editor_and_a_shell_are_known(tmp_path: Path, real: Started)
 def test_a_zombie_is_no_process(tmp_path: Path, real: Started) -> None:
     child = real.run(tmp_path, "true")
     wait_until(lambda: child.pid not in {each.pid for each in look()})
+
+
+@LINUX
+def test_psutil_shows_the_same_where_there_is_no_proc(tmp_path: Path, real: Started) -> None:
+    (tmp_path / "work").mkdir()
+    agent, server = real.idle(tmp_path / "work", name="claude"), real.server(tmp_path / "work")[0]
+    shell = real.shell(tmp_path / "work")
+    portable = {each.pid: each for each in from_psutil()}
+    for pid in (agent, server, shell):
+        assert abs(portable[pid].started - seen(pid).started) < 2
+        assert replace(portable[pid], started=0.0) == replace(seen(pid), started=0.0)
+    (tmp_path / "gone").mkdir()
+    left = real.idle(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    [found] = [each for each in from_psutil() if each.pid == left]
+    assert (found.cwd, found.removed) == (str(tmp_path / "gone"), str(tmp_path / "gone"))
 
 
 @LINUX

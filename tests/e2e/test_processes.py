@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -9,15 +10,18 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from router import proc
 from router.store import Store
+from tests.documents import README
 from tests.e2e import engines
-from tests.e2e.browsers import missing
+from tests.e2e.browsers import chromium, missing
 from tests.e2e.engines import Engine
-from tests.e2e.routers import Json, Router, free_port, fresh, listens, wait_until
+from tests.e2e.routers import Json, Router, Upstream, free_port, fresh, listens, wait_until
 from tests.processes.scenes import Started, gone, started
 from tests.processes.servers import beside_an_agent, members
 
@@ -257,6 +261,60 @@ def test_whose_says_what_it_knows_and_exits_1_where_nobody_knows(running: Router
     assert (said.code, "the router's own" in said.err) == (1, True)
     assert running.run("whose", "4194399").code == 1
     assert running.run("whose", "https://example.com").code == 2
+
+
+# The lines of the README that fail a run against the wrong tree
+
+
+def line(tool: str) -> str:
+    """Return the README's line for a tool."""
+    found = re.search(rf"^\| {tool} \| `(.*)` \|$", README.read_text(), re.MULTILINE)
+    assert found
+    return found[1]
+
+
+@pytest.fixture
+def trees(running: Router) -> Iterator[tuple[Path, Path]]:
+    """Two worktrees whose servers answer."""
+    with Upstream("mine") as one, Upstream("other") as two:
+        paths = running.add(fresh("mine"), port=one.port), running.add(fresh("other"), port=two.port)
+        wait_until(lambda: all(running.web(path).get("up") for path in paths), what="both up")
+        yield paths
+
+
+def test_the_line_for_curl_fails_a_run_against_the_wrong_tree(running: Router, trees: tuple[Path, Path]) -> None:
+    mine, other = trees
+    script = running.directory / "check.sh"
+    script.write_text(line("curl"))
+    assert running.run("run", "--", "sh", script, cwd=mine).code == 0
+    wrong = running.routed(other)["url"]
+    said = running.run("run", "--", "env", f"WORKTREE_URL={wrong}", "sh", script, cwd=mine)
+    assert (said.code, said.out) == (1, "")
+
+
+def test_the_line_for_pytest_fails_a_run_against_the_wrong_tree(running: Router, trees: tuple[Path, Path]) -> None:
+    def get(url: str) -> httpx.Response:  # names below localhost are not resolved everywhere
+        return running.get(url.removeprefix("http://"))
+
+    labels = [running.routed(path)["name"] for path in trees]
+    environ = {"WORKTREE_URL": running.routed(trees[0])["url"], "ROUTER_EXPECT": labels[0]}
+    names = {"httpx": SimpleNamespace(get=get), "os": SimpleNamespace(environ=environ)}
+    exec(line("pytest"), names)  # noqa: S102 - the README's own
+    environ["ROUTER_EXPECT"] = labels[1]
+    with pytest.raises(AssertionError):
+        exec(line("pytest"), names)  # noqa: S102 - as above
+
+
+@pytest.mark.browser
+def test_the_header_that_the_line_for_playwright_reads_is_the_labels(running: Router, trees: tuple[Path, Path]) -> None:
+    assert 'headers()["x-worktree"]).toBe(process.env.ROUTER_EXPECT)' in line("Playwright")
+    with chromium() as browser:
+        page = browser.new_page()
+        for path in trees:
+            tree = running.routed(path)
+            answer = page.goto(tree["url"])
+            assert answer
+            assert answer.headers["x-worktree"] == tree["name"]
 
 
 # Docker Compose

@@ -1,8 +1,9 @@
 """A worktree's env and mise files: the ports they declare, read as text and never executed."""
 
 import contextlib
+import functools
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,18 +92,29 @@ def text(path: Path) -> str | None:
     return None if content is None else content.decode("utf-8-sig")
 
 
-def _read(path: Path, *, whole: bool = False) -> tuple[dict[str, str], list[Problem]]:
+def _read(path: Path, *, whole: bool = False) -> tuple[Mapping[str, str], list[Problem]]:
     try:
         content = text(path)
         if content is None:
             return {}, []
-        content = content if whole else _declaring(content)
-        return _dotenv(content, path) if path.name in DOTENV else (_mise(content), [])
+        values, bad = _parsed(content, dotenv=path.name in DOTENV, whole=whole)
     except ValueError as exc:
         return {}, [_unreadable(path, _reason(exc))]
+    rest = "the rest counts" if path.name in DOTENV else "nothing in it counts"
+    return values, [_unreadable(path, bad, rest=rest)] if bad else []
 
 
-def _dotenv(content: str, path: Path) -> tuple[dict[str, str], list[Problem]]:
+@functools.lru_cache(maxsize=512)  # the worktrees of a repository have the same files, and a hostile one takes 0.4 s
+def _parsed(content: str, *, dotenv: bool, whole: bool) -> tuple[Mapping[str, str], str]:
+    """Return the values that a file gives, and what of it cannot be understood, empty where all can."""
+    content = content if whole else _declaring(content)
+    try:
+        return _dotenv(content) if dotenv else (_mise(content), "")
+    except ValueError as exc:
+        return {}, _reason(exc)
+
+
+def _dotenv(content: str) -> tuple[dict[str, str], str]:
     values: dict[str, str] = {}
     bad: list[int] = []
     for binding in parse_stream(io.StringIO(content)):
@@ -111,7 +123,7 @@ def _dotenv(content: str, path: Path) -> tuple[dict[str, str], list[Problem]]:
         elif binding.key is not None and binding.value is not None:
             values[binding.key] = binding.value
     more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-    return values, [_unreadable(path, f"line {n}{more} is not KEY=value", rest="the rest counts") for n in bad[:1]]
+    return values, f"line {bad[0]}{more} is not KEY=value" if bad else ""
 
 
 def _declaring(content: str) -> str:

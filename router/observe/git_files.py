@@ -15,6 +15,8 @@ from router.errors import FileError, NotARepositoryError, RouterError
 MISSING = "it has no gitdir"
 """The fault of an administrative directory that `git worktree add` has only begun, or `remove` is about to end."""
 _LARGEST = 1 << 16  # bytes: each is one line, and a path has at most 4096
+_LARGEST_CONFIG = 1 << 22  # bytes: a few lines for each branch
+_MOST = 5000  # administrative directories
 _READ_BY_GIT = ("HEAD", "commondir", "gitdir", "locked")
 _ELSEWHERE = "ref: refs/heads/.invalid"  # what a HEAD says whose branch is in a reftable
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -61,14 +63,19 @@ def admins(common: Path) -> tuple[Admin, ...]:
 
     What is wrong with one is its own fault. FileError where they cannot be listed.
     """
+    place = f"{common}/worktrees"
+    return tuple(_admin(place, name) for name in names(common))
+
+
+def names(common: Path) -> list[str]:
+    """Return the names of the administrative directories, sorted, as many as are looked at. FileError as above."""
     place = common / "worktrees"
     try:
-        names = sorted(os.listdir(place))  # noqa: PTH208 - as text: there are hundreds
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
+        return sorted(os.listdir(place))[:_MOST]  # noqa: PTH208 - as text: there are hundreds
+    except FileNotFoundError:
+        return []
     except OSError as exc:
         raise FileError(f"{place} cannot be read: {exc.strerror}", hint="fix its permissions, or its disk") from exc
-    return tuple(_admin(str(place), name) for name in names)
 
 
 def head(directory: Path) -> Head:
@@ -117,7 +124,7 @@ def lock(directory: Path) -> str | None:
 
 def own_main_record(common: Path) -> ListedWorktree:
     """Return what git would list of the main checkout, or of a bare repository. FileError or ValueError as above."""
-    now, bare = head(common), _BARE.search(read(common / "config") or "") is not None
+    now, bare = head(common), _BARE.search(read(common / "config", limit=_LARGEST_CONFIG) or "") is not None
     path = common if bare or common.name != ".git" else common.parent
     return ListedWorktree(str(path), now.commit, now.branch, bare=bare)
 
@@ -144,13 +151,13 @@ def common_dir(path: Path) -> Path:
     raise NotARepositoryError(f"{path} is not inside a git repository", hint="run this in one, or name one")
 
 
-def read(path: Path) -> str | None:
-    """Return a small file's text without the white space at its end, as git reads it; None where there is none.
+def read(path: Path, *, limit: int = _LARGEST) -> str | None:
+    """Return a file's text without the white space at its end, as git reads it; None where there is none.
 
-    FileError where it cannot be read, or holds a NUL, which no path and no name of a branch does.
+    FileError where it cannot be read, has more than `limit` bytes, or holds a NUL, as no path and no name does.
     """
     try:
-        content = files.read_bounded(path, limit=_LARGEST)
+        content = files.read_bounded(path, limit=limit)
     except FileError as exc:
         raise FileError(exc.message, hint=exc.hint, reason=f"its {path.name} cannot be read: {exc.reason}") from exc
     if content is None:

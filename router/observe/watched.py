@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
 
+from router.errors import FileError
 from router.model import Repository
-from router.observe import envfiles
+from router.observe import envfiles, git_files
 from router.repository_settings import FILE
 
 _HEADS = ("HEAD", "gitdir", "locked", "rebase-merge", "rebase-apply", "BISECT_START", "reftable/tables.list")
@@ -80,8 +81,7 @@ def _admins(common: str) -> list[str]:
 
     Git lists a worktree once its `gitdir` is there; nothing around the directory tells when that is written.
     """
-    place = f"{common}/worktrees"
     try:
-        return [f"{place}/{name}" for name in sorted(os.listdir(place))]  # noqa: PTH208 - as text, like all of these
-    except OSError:
+        return [f"{common}/worktrees/{name}" for name in git_files.names(Path(common))]
+    except FileError:
         return []

@@ -294,3 +294,27 @@ def test_bindings_have_their_lines() -> None:
 def test_a_line_that_binds_nothing_is_an_error() -> None:
     with pytest.raises(ValueError, match="line 3"):
         bindings("A=1\n\nbad line = x\n")
+
+
+def test_what_was_read_last_stands_where_the_system_fails_to_read_a_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=3000")
+    (tmp_path / ".env.local").write_text("PORT=4000")
+    before, _ = declarations(tmp_path, WEB)
+    (tmp_path / ".env.local").unlink()
+    (tmp_path / ".env.local").symlink_to(".env.local")  # ELOOP: as good as a disk that fails
+    found, [problem] = declarations(tmp_path, WEB, before=before)
+    assert found == before
+    assert str(tmp_path / ".env.local") in problem.message
+    assert "what it said before counts" in problem.hint
+    assert [each.port for each in declarations(tmp_path, WEB)[0]] == [3000]
+
+
+def test_a_file_that_is_in_many_worktrees_is_parsed_once(tmp_path: Path) -> None:
+    text = "A=\n" * 20_000
+    places = [tmp_path / str(number) for number in range(20)]
+    for place in places:
+        place.mkdir()
+        (place / ".env").write_text(f"PORT=3000\n{text}")
+    began = time.process_time()
+    assert {declarations(place, WEB)[0][0].port for place in places} == {3000}
+    assert time.process_time() - began < 3  # each takes some 0.3 s

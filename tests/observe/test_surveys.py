@@ -289,6 +289,21 @@ def test_a_router_that_starts_meets_nuls_in_a_gitdir(shop: Path, surveys: Survey
     assert str(admin(shop, "a")) in found.problems[0].message
 
 
+def test_something_else_in_the_place_of_the_list_of_worktrees_is_the_repositorys_problem(
+    shop: Path, surveys: Surveys
+) -> None:
+    added(shop, "a")
+    before = settle(surveys, shop).repositories
+    aside = (shop / ".git" / "worktrees").rename(shop / "aside")
+    (shop / ".git" / "worktrees").write_text("")
+    [found] = settle(surveys, shop).repositories
+    assert found.worktrees == before[0].worktrees
+    assert (kinds(found), found.answered) == (["unreadable-file"], False)
+    (shop / ".git" / "worktrees").unlink()
+    aside.rename(shop / ".git" / "worktrees")
+    assert settle(surveys, shop).repositories == before
+
+
 def test_a_disk_that_fails_is_not_gone(shop: Path, surveys: Surveys, monkeypatch: pytest.MonkeyPatch) -> None:
     before = settle(surveys, shop).repositories
     loop = shop.rename(shop.parent / "aside")

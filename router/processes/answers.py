@@ -79,7 +79,10 @@ def around(process: Process) -> Tree:
     """Return the worktree that git has around a process. NobodyKnowsError where that is in none, or not to be seen."""
     who = f"process {process.pid} ({process.program}) of {user(process.uid)}"
     if process.cwd and not process.removed:
-        return elsewhere(process.cwd)
+        try:
+            return elsewhere(process.cwd)
+        except NobodyKnowsError as exc:
+            raise NobodyKnowsError(f"{who}: {exc.message}", hint=exc.hint) from exc
     if process.cwd:
         raise NobodyKnowsError(
             f"{who} works in {shown(process.cwd)}, which was deleted",

@@ -1,5 +1,6 @@
 """Containers of the Compose projects inside worktrees: which run, what memory they have, and how they are stopped."""
 
+import logging
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -7,10 +8,13 @@ from dataclasses import dataclass
 
 from router import proc
 from router.errors import RouterError
+from router.naming import shown
 from router.observe import containers as engines
 from router.paths import deepest_root
 
 _PATIENCE = 120.0  # seconds: Docker gives each container ten to end by itself
+log = logging.getLogger(__name__)
+
 _PREFIX = "com.docker.compose"
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
@@ -70,6 +74,7 @@ def stop(containers: Sequence[Container]) -> None:
             f"docker compose --project-name={first.project} stop: {said}",
             hint=f"fix that, or run `docker stop {' '.join(each.name for each in containers)}`",
         )
+    log.info("stopped %s in %s", ", ".join(each.name for each in containers), shown(first.directory))
 
 
 def _container(engine: str, entry: object) -> Container | None:

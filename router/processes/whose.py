@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from router import proc
 from router.errors import NobodyKnowsError
 from router.model import GoneWorktree, Memory
 from router.naming import shown
@@ -65,18 +66,24 @@ def whose(what: str, known: Sources) -> Answer:
 
 
 def _of_number(number: int, known: Sources) -> Answer:
-    """Return whose a port is, if somebody listens there or a worktree has it; else whose a process is."""
-    try:
-        return _of_port(number, known)
-    except _NoSuchPortError:
+    """Return whose a port is if somebody listens there, else whose a process is, else whose an idle port is."""
+    if answer := _listening(number, known):
+        return answer
+    if proc.identify(number):
         return _of_process(number, known)
-
-
-class _NoSuchPortError(NobodyKnowsError):
-    """Nothing listens on a port, and no worktree has it."""
+    if answer := _declared(number, known):
+        return answer
+    raise NobodyKnowsError(f"nothing listens on port {number}, and no process has that pid", hint=_SEE_STATUS)
 
 
 def _of_port(port: int, known: Sources) -> Answer:
+    if answer := _listening(port, known) or _declared(port, known):
+        return answer
+    raise NobodyKnowsError(f"nothing listens on port {port}, and no worktree has it", hint=_SEE_STATUS)
+
+
+def _listening(port: int, known: Sources) -> Answer | None:
+    """Return whose server listens on a port, None where none does; NobodyKnowsError where it cannot be seen."""
     if port == known.own:
         raise NobodyKnowsError(f"port {port} is the router's own", hint="name a worktree's host, <label>.localhost")
     found = Listeners().scan([tree["path"] for tree in known.living.values()])
@@ -89,11 +96,16 @@ def _of_port(port: int, known: Sources) -> Answer:
         return replace(_of_container(container, known), port=port)
     if listeners:
         raise answers.unseen(listeners[0])
+    return None
+
+
+def _declared(port: int, known: Sources) -> Answer | None:
+    """Return whose a port is on which nothing listens: that of a service which is down."""
     for tree in known.living.values():
         for name, service in tree["services"].items():
             if service["port"] == port:
                 return Answer(answers.routed(tree), "declared", service=name, port=port)
-    raise _NoSuchPortError(f"nothing listens on port {port}, and no worktree has it", hint=_SEE_STATUS)
+    return None
 
 
 def _of_process(pid: int, known: Sources, *, routed: str | None = None) -> Answer:
@@ -101,7 +113,7 @@ def _of_process(pid: int, known: Sources, *, routed: str | None = None) -> Answe
     seen = scene(look(), living=known.living, gone=known.gone)
     process = next((each for each in seen.processes if each.pid == pid), None)
     if process is None:
-        raise NobodyKnowsError(f"nothing listens on port {pid}, and no process has that pid", hint=_SEE_STATUS)
+        raise NobodyKnowsError(f"process {pid} has just ended", hint=_SEE_STATUS)
     place = seen.where.get(pid) or (Place(os.path.realpath(routed)) if routed else None)
     starters = tuple(each.program or "?" for each in _starters(process, seen))
     if place is None:

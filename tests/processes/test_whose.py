@@ -126,6 +126,12 @@ def test_a_declared_port_is_known_though_nothing_listens(tree: Path) -> None:
     assert (answer.tree.name, answer.service, answer.known_by, answer.process) == ("x", "web", "declared", None)
 
 
+def test_a_number_is_a_port_where_somebody_listens_else_a_pid_else_an_idle_port(tree: Path, real: Started) -> None:
+    pid = real.idle(tree)
+    assert whose.whose(str(pid), known(tree, api=pid)).known_by == "working directory"
+    assert whose.whose(f":{pid}", known(tree, api=pid)).known_by == "declared"
+
+
 def test_a_path_and_a_label_are_of_their_worktree(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tree / "src").mkdir()
     for what in (str(tree / "src"), str(tree / "not-there/yet"), "x", "shop-x"):
@@ -188,6 +194,13 @@ def test_what_nobody_knows_is_said_with_what_to_do(tree: Path, what: str, why: s
     with pytest.raises(NobodyKnowsError, match=why) as caught:
         whose.whose(what, known(tree))
     assert caught.value.hint
+
+
+def test_a_process_of_no_worktree_is_named_all_the_same(tree: Path, tmp_path: Path, real: Started) -> None:
+    (tmp_path / "plain").mkdir()
+    pid, port = real.server(tmp_path / "plain")
+    with pytest.raises(NobodyKnowsError, match=rf"process {pid} \(.+\) of .+: {tmp_path}/plain is in no worktree"):
+        whose.whose(str(port), known(tree))
 
 
 def test_what_cannot_be_seen_is_said_with_the_command_that_shows_it() -> None:

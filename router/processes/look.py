@@ -8,15 +8,16 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from router import proc
-from router.observe.patient_files import PatientFiles
+from router.observe.lanes import Lanes
 from router.observe.programs import program
 from router.proc import ProcessId
 from router.processes.roles import Role, role
 
+_PATIENCE = 1.0  # seconds for the disks that scripts are on
 _DELETED = " (deleted)"  # proc(5), /proc/pid/cwd
 
 
@@ -47,13 +48,63 @@ class Process:
         return self.id.pid
 
 
-def look() -> tuple[Process, ...]:
-    """Return every process that can be seen, zombies excepted, sorted by pid. Raises nothing."""
-    found = from_proc() if sys.platform == "linux" else from_psutil()
-    return tuple(sorted(found, key=lambda each: each.pid))
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A process with its command line, which holds secrets and goes no further than this module."""
+
+    id: ProcessId
+    parent: int
+    group: int
+    session: int
+    uid: int
+    cwd: str
+    removed: str
+    argv: tuple[str, ...]
+    name: str
+    leads_terminal: bool
+    started: float
 
 
-def from_proc() -> Iterator[Process]:
+def look(source: Callable[[], Iterable[Raw]] | None = None) -> tuple[Process, ...]:
+    """Return every process that can be seen, zombies excepted, sorted by pid. Raises nothing.
+
+    `source` yields what the system shows: `from_proc` on Linux, `from_psutil` elsewhere.
+    """
+    source = source or (from_proc if sys.platform == "linux" else from_psutil)
+    found = sorted(source(), key=lambda raw: raw.id.pid)
+    return tuple(map(_process, found, _programs(found)))
+
+
+def _process(raw: Raw, called: str | None) -> Process:
+    return Process(
+        raw.id, raw.parent, raw.group, raw.session, raw.uid, raw.cwd, raw.removed, called,
+        role(raw.argv, name=raw.name, program=called, leads_terminal=raw.leads_terminal), raw.started,
+    )  # fmt: skip
+
+
+def _programs(found: Sequence[Raw]) -> Sequence[str | None]:
+    """Return the names to show; where a disk hangs that a script is on, those of the interpreters."""
+    this = object()  # another one each time: a late answer is about another look
+    named = _lanes().run({this: functools.partial(_named, found, os.path.isfile)}, patience=_PATIENCE)
+    return named[this] if this in named else _named(found, lambda _: False)
+
+
+def _named(found: Sequence[Raw], is_file: Callable[[str], bool]) -> Sequence[str | None]:
+    """Return the names to show; a login shell is called by a `-` and its name."""
+    argvs = (raw.argv or (raw.name,) for raw in found)
+    return [
+        program([argv[0].removeprefix("-"), *argv[1:]], cwd=raw.cwd, is_file=is_file)
+        for argv, raw in zip(argvs, found, strict=True)
+    ]
+
+
+@functools.cache
+def _lanes() -> Lanes[object, Sequence[str | None]]:
+    """Return where scripts are looked for: in one thread, so that no more than that is ever stuck."""
+    return Lanes(threads=1)
+
+
+def from_proc() -> Iterator[Raw]:
     """Yield the processes as Linux shows them in /proc."""
     me = proc.identify(os.getpid())
     boot = me.boot if me else ""
@@ -64,7 +115,7 @@ def from_proc() -> Iterator[Process]:
                 yield process
 
 
-def _read(pid: str, boot: str, booted: float, tick: float) -> Process | None:
+def _read(pid: str, boot: str, booted: float, tick: float) -> Raw | None:
     """Return the process of a pid from its `stat`, `cmdline` and `cwd` (proc(5)); None for a zombie."""
     place = f"/proc/{pid}"
     name, stat = _stat(place)
@@ -72,10 +123,7 @@ def _read(pid: str, boot: str, booted: float, tick: float) -> Process | None:
         return None
     parent, group, session, terminal, ticks = (int(stat[field]) for field in (1, 2, 3, 4, 19))
     cwd, removed = _directory(f"{place}/cwd")
-    argv = _argv(place)
-    called = _program(argv or [name], cwd)
-    leads = session == int(pid) and terminal != 0
-    return Process(
+    return Raw(
         id=ProcessId(int(pid), ticks, boot),
         parent=parent,
         group=group,
@@ -83,21 +131,11 @@ def _read(pid: str, boot: str, booted: float, tick: float) -> Process | None:
         uid=os.stat(place).st_uid,  # noqa: PTH116 - whom it acts for by now: linux, fs/proc/base.c, task_dump_owner
         cwd=cwd,
         removed=removed,
-        program=called,
-        role=role(argv, name=name, program=called, leads_terminal=leads),
+        argv=tuple(_argv(place)),
+        name=name,
+        leads_terminal=session == int(pid) and terminal != 0,
         started=booted + ticks * tick,
     )
-
-
-def _program(argv: Sequence[str], cwd: str) -> str | None:
-    """Return the name to show; a login shell is called by a `-` and its name."""
-    return program([argv[0].removeprefix("-"), *argv[1:]], cwd=cwd, is_file=_files().is_file)
-
-
-@functools.cache
-def _files() -> PatientFiles:
-    """Return what asks for scripts: one whose disk hangs keeps no look waiting."""
-    return PatientFiles()
 
 
 def _stat(place: str) -> tuple[str, list[str]]:
@@ -144,29 +182,27 @@ def _content(path: str) -> bytes:
         os.close(descriptor)
 
 
-def from_psutil() -> Iterator[Process]:
+def from_psutil() -> Iterator[Raw]:
     """Yield the processes as psutil shows them: another user's only where the system lets it look."""
     import psutil
 
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError), process.oneshot():
-            if process.status() == psutil.STATUS_ZOMBIE:
+            identity, cwd = proc.identify(process.pid), _or_empty(process.cwd)
+            if identity is None:
                 continue
-            argv, name, cwd = process.cmdline(), process.name(), _or_empty(process.cwd)
-            called = _program(argv or [name], cwd)
-            leads = os.getsid(process.pid) == process.pid and process.terminal() is not None
-            if (identity := proc.identify(process.pid)) is None:
-                continue
-            yield Process(
+            session = os.getsid(process.pid)
+            yield Raw(
                 id=identity,
                 parent=process.ppid(),
                 group=os.getpgid(process.pid),
-                session=os.getsid(process.pid),
+                session=session,
                 uid=process.uids().effective,
                 cwd=cwd,
                 removed=_missing(cwd),
-                program=called,
-                role=role(argv, name=name, program=called, leads_terminal=leads),
+                argv=tuple(process.cmdline()),
+                name=process.name(),
+                leads_terminal=session == process.pid and process.terminal() is not None,
                 started=process.create_time(),
             )
 

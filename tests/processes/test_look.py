@@ -58,14 +58,14 @@ def test_psutil_shows_the_same_where_there_is_no_proc(tmp_path: Path, real: Star
     (tmp_path / "work").mkdir()
     agent, server = real.idle(tmp_path / "work", name="claude"), real.server(tmp_path / "work")[0]
     shell = real.shell(tmp_path / "work")
-    portable = {each.pid: each for each in from_psutil()}
+    portable = {each.pid: each for each in look(from_psutil)}
     for pid in (agent, server, shell):
         assert abs(portable[pid].started - seen(pid).started) < 2
         assert replace(portable[pid], started=0.0) == replace(seen(pid), started=0.0)
     (tmp_path / "gone").mkdir()
     left = real.idle(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    [found] = [each for each in from_psutil() if each.pid == left]
+    [found] = [each for each in look(from_psutil) if each.pid == left]
     assert (found.cwd, found.removed) == (str(tmp_path / "gone"), str(tmp_path / "gone"))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from router.model import COPY, Problem, Worktree, WorktreeId
 from router.naming import shown
+from router.observe.directories import inode
 
 MOST = 500
 """Copies of one repository that are looked at."""
@@ -32,7 +33,7 @@ def copies(
     cannot be read, what was found in `before` stands.
     """
     earlier = {each.id.admin: each for each in before if each.copy}
-    taken = set(filter(None, map(_inode, (each.path for each in worktrees))))
+    taken = set(filter(None, map(inode, (each.path for each in worktrees))))
     name = pattern.removeprefix("../")
     try:
         with os.scandir(main.parent) as entries:
@@ -62,14 +63,6 @@ def _folders(
             continue
         if is_folder and (status.st_dev, status.st_ino) not in taken:
             yield Worktree(WorktreeId(str(common), admin, status.st_ino), entry.path, None)
-
-
-def _inode(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)  # noqa: PTH116 - as text: there are hundreds
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _unreadable(directory: Path, exc: OSError) -> Problem:

@@ -1,8 +1,6 @@
 """The worktrees of a repository: what git lists, completed and checked by git's own files."""
 
-import errno
 import os
-import stat
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,13 +11,13 @@ from router.errors import FileError, GitError, SlowGitError, UnknownFormatError
 from router.model import Problem, Worktree, WorktreeId
 from router.naming import shown
 from router.observe import git, git_files
+from router.observe.directories import is_directory, may_be_there
 from router.observe.git_files import Admin, ListedWorktree
 from router.observe.owners import with_owners
 
 MOST = 2000
 """Linked worktrees of one repository that are looked at."""
 _SETTLED = 5.0  # seconds after which git counts as done with what it had begun, or as gone
-_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +172,7 @@ def _is_being_added(record: ListedWorktree, admin: Admin, now: float) -> bool:
 def _as_it_was(look: _Look, admin: Admin, reason: str) -> Worktree | None:
     """Return a worktree whose files are of no use as it was before; None for one that comes or goes at this moment."""
     directory, before = look.directory(admin), look.before.get(admin.name)
-    if admin.fault == git_files.MISSING and (before is None or not _may_be_there(before.path)):
+    if admin.fault == git_files.MISSING and (before is None or not may_be_there(before.path)):
         return None
     if before is None and _is_young(directory, look.now):
         return None
@@ -184,27 +182,10 @@ def _as_it_was(look: _Look, admin: Admin, reason: str) -> Worktree | None:
         "restore the file, or run `git worktree repair` or `git worktree prune`",
     )
     if before:
-        return replace(before, present=before.present and _may_be_there(before.path), problems=(problem,))
+        return replace(before, present=before.present and may_be_there(before.path), problems=(problem,))
     identity = WorktreeId(str(look.common), admin.name, admin.created)
     path = admin.path or str(directory)
     return Worktree(identity, path, None, main=not admin.name, present=False, made=False, problems=(problem,))
-
-
-def is_directory(path: str) -> bool:
-    """Tell whether a directory is there. OSError where nobody can say: its disk fails, or its parent is closed."""
-    try:
-        return stat.S_ISDIR(os.stat(path).st_mode)  # noqa: PTH116 - as text: there are hundreds
-    except OSError as exc:
-        if exc.errno in _ABSENT:
-            return False
-        raise
-
-
-def _may_be_there(path: str) -> bool:
-    try:
-        return is_directory(path)
-    except OSError:
-        return True
 
 
 def _is_young(directory: Path, now: float) -> bool:

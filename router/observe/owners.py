@@ -9,6 +9,7 @@ from pathlib import Path
 from router.errors import FileError
 from router.model import Worktree
 from router.observe import git_files
+from router.observe.directories import inode
 
 
 def with_owners(worktrees: Iterable[Worktree]) -> tuple[Worktree, ...]:
@@ -20,8 +21,8 @@ def with_owners(worktrees: Iterable[Worktree]) -> tuple[Worktree, ...]:
     found = tuple(replace(each, same_as=owner) if (owner := _owner(each)) else each for each in worktrees)
     directories: dict[tuple[int, int], list[Worktree]] = defaultdict(list)
     for each in found:
-        if each.present and not each.same_as and (inode := _inode(each.path)):
-            directories[inode].append(each)
+        if each.present and not each.same_as and (place := inode(each.path)):
+            directories[place].append(each)
     shared = (sorted(each, key=_age) for each in directories.values() if len(each) > 1)
     later = {rival.id: oldest.path for oldest, *rivals in shared for rival in rivals}
     return tuple(replace(each, same_as=later.get(each.id, each.same_as)) for each in found) if later else found
@@ -60,14 +61,6 @@ def _path(directory: str) -> str | None:
         return os.path.dirname(directory)  # noqa: PTH120
     pointer = git_files.read(Path(directory, "gitdir"))
     return git_files.worktree_path(directory, pointer) if pointer else None
-
-
-def _inode(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _age(worktree: Worktree) -> tuple[bool, int, str]:

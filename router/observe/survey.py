@@ -10,6 +10,7 @@ from itertools import chain
 
 from router.model import COPY, Container, Listener, Memory, Observed, Repository, WorktreeId
 from router.observe import watched
+from router.observe.directories import may_be_there
 from router.observe.lanes import Lanes
 from router.observe.surveys import SLOW, THREADS, Surveys
 from router.routes.memory import without
@@ -76,10 +77,4 @@ def _gone(worktrees: Iterable[WorktreeId]) -> set[WorktreeId]:
 def _is_gone(worktree: WorktreeId) -> bool:
     common, admin = worktree.common_dir, worktree.admin
     place = f"{common}/worktrees/{admin}" if admin and not admin.startswith(COPY) else common
-    try:
-        os.stat(place)  # noqa: PTH116 - as text: there are thousands
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return True
-    except OSError:
-        pass
-    return False
+    return not may_be_there(place)

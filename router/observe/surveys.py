@@ -13,7 +13,7 @@ from router.errors import RouterError, SlowGitError
 from router.model import Problem, Repository
 from router.naming import shown
 from router.observe import git, git_files
-from router.observe.git_worktrees import is_directory
+from router.observe.directories import may_be_there
 from router.observe.lanes import Lanes
 from router.observe.repository import repository
 from router.observe.watched import Signature, Watched, directories, roots, signature, watched
@@ -130,7 +130,7 @@ class Surveys:
         now = signature(before.watched.files) if before else None
         if before and before.signature == now and not whole and time.monotonic() - before.when < AGE:
             return before
-        if not _may_be_there(common):
+        if not may_be_there(common):
             return None
         found = self._survey_or_keep(common, before.repository if before else None)
         watch = watched(found)
@@ -156,15 +156,6 @@ class Surveys:
                 log.exception("a bug in router, at %s", shown(common))
             hint = "see `router logs`, and report it"
             return _unanswered(common, before, "unreadable-file", f"a bug in router: {type(exc).__name__}", hint)
-
-
-def _may_be_there(common: str) -> bool:
-    try:
-        return is_directory(common)
-    except OSError:
-        return True  # a disk that fails is not gone
-    except ValueError:
-        return False
 
 
 def _unanswered(common: str, before: Repository | None, kind: str, message: str, hint: str) -> Repository:

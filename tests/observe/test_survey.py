@@ -1,7 +1,6 @@
 """What one look at repositories on disk finds."""
 
 import os
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,17 +11,13 @@ from router.observe import survey, watched
 from router.routes.plan import plan
 from router.store import joined
 from tests.fakes import listener, worktree
-
-
-def run(place: Path, *args: str | Path) -> None:
-    subprocess.run(["git", *args], cwd=place, capture_output=True, check=True)
+from tests.hangs import hung_disk
+from tests.observe.shops import added, make, run
 
 
 def made(path: Path) -> Path:
-    path.mkdir()
-    run(path, "init", "-q")
-    run(path, "commit", "-q", "--allow-empty", "-m", "first")
-    run(path, "worktree", "add", "-q", "-b", "feature/x", path.parent / f"{path.name}.x")
+    """Make a repository with one worktree beside it; return its path."""
+    added(make(path), "feature/x", f"{path.name}.x")
     return path
 
 
@@ -241,3 +236,35 @@ def test_what_is_gone_from_the_disk_is_no_longer_remembered(shop: Path) -> None:
     living = survey.living(Memory((), (*there, *gone)), now=5.0)
     assert living.worktrees == tuple(there)
     assert {(each.id, each.names, each.since) for each in living.gone} == {(k.id, (k.label,), 5.0) for k in gone}
+
+
+def remembered(shop: Path, *admins: str) -> Memory:
+    return Memory((), tuple(RememberedWorktree(WorktreeId(f"{shop}/.git", a, 1), "x", "x", "x") for a in admins))
+
+
+def test_what_a_failing_disk_does_not_say_is_not_gone(shop: Path) -> None:
+    memory = remembered(shop, "", "shop.x")
+    aside = shop.rename(shop.parent / "aside")
+    shop.symlink_to(shop.name)  # ELOOP at every call
+    assert survey.living(memory).worktrees == memory.worktrees
+    shop.unlink()
+    aside.rename(shop)
+
+
+def test_what_does_not_answer_is_not_gone_and_keeps_a_command_waiting_for_a_moment_only(shop: Path) -> None:
+    memory = remembered(shop, "", "shop.x", "gone")
+    with hung_disk(shop):
+        began = time.monotonic()
+        assert survey.living(memory).worktrees == memory.worktrees
+        assert time.monotonic() - began < 5
+
+
+def test_a_command_looks_at_a_repository_that_does_not_answer_for_some_seconds_at_most(shop: Path) -> None:
+    blog = made(shop.parent / "blog")
+    with hung_disk(shop):
+        began = time.monotonic()
+        found = survey.repositories([f"{shop}/.git", f"{blog}/.git"])
+        assert time.monotonic() - began < survey.ONCE + 2
+    assert [(each.name, len(each.worktrees), [p.kind for p in each.problems]) for each in found] == [
+        ("shop", 0, ["slow-repository"]), ("blog", 2, []),
+    ]  # fmt: skip

@@ -40,7 +40,7 @@ def hung_disk(directory: Path) -> Iterator[None]:
 def failing_calls(directory: Path) -> Path:
     """Build the library that lets system calls fail in a program that it is preloaded into; return its path.
 
-    `failing_calls.c` says how it is told which ones. Skips the test where there is no compiler, or no Linux.
+    `failing_calls.c` says how to choose them. Skips the test where there is no compiler, or no Linux.
     """
     compiler = shutil.which("cc")
     if compiler is None or sys.platform != "linux":

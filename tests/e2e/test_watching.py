@@ -184,7 +184,7 @@ def test_a_server_started_anywhere_in_the_worktree_is_found(shared: Router) -> N
     assert shared.page(branch) == "found"
 
 
-def test_two_worktrees_that_declare_one_port_are_told_and_the_first_keeps_it(shared: Router) -> None:
+def test_two_worktrees_that_declare_one_port_are_reported_and_the_first_keeps_it(shared: Router) -> None:
     with Upstream("first") as app:
         first, second = fresh("first"), fresh("second")
         path = shared.add(first, port=app.port)
@@ -308,7 +308,7 @@ def _loop(path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [_directory, _toml, _fifo, _bytes, _loop])
-def test_a_file_that_cannot_be_read_is_told_and_takes_nobody_down(shared: Router, spoil) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_that_cannot_be_read_is_reported_and_takes_nobody_down(shared: Router, spoil) -> None:  # type: ignore[no-untyped-def]
     with Upstream("neighbour") as app:
         good, bad = fresh("good"), fresh("bad")
         shared.add(good, port=app.port)
@@ -322,7 +322,7 @@ def test_a_file_that_cannot_be_read_is_told_and_takes_nobody_down(shared: Router
 
 
 @pytest.mark.parametrize("value", ["80", "99999", "8080x", "{{ get_env(name='X') }}", "$(touch pwned)", "2019"])
-def test_a_value_that_is_no_port_is_told_and_never_run(shared: Router, value: str) -> None:
+def test_a_value_that_is_no_port_is_reported_and_never_run(shared: Router, value: str) -> None:
     path = shared.add(fresh("value"))
     shared.declare(path, value)
     wait_until(lambda: "bad-port" in shared.kinds(path), what="bad-port")
@@ -330,7 +330,7 @@ def test_a_value_that_is_no_port_is_told_and_never_run(shared: Router, value: st
     assert not (path / "pwned").exists()
 
 
-def test_a_router_toml_with_a_wrong_type_is_told_and_keeps_the_routes(running: Router) -> None:
+def test_a_router_toml_with_a_wrong_type_is_reported_and_keeps_the_routes(running: Router) -> None:
     settings = running.repository / "router.toml"
     for text, said in (("[services.docs]\nenv = 5\n", "services.docs.env"), ("[services", "not TOML")):
         settings.write_text(text)

@@ -213,14 +213,14 @@ from router.observe.surveys import Surveys
 
 directories, commons = json.loads(sys.argv[1])
 whole = Surveys().look(commons, whole=True).repositories
-told, wrong, known = 0, [], [(w.id.admin, w.path, w.branch, w.present, w.made) for w in whole[0].worktrees]
+reported, wrong, known = 0, [], [(w.id.admin, w.path, w.branch, w.present, w.made) for w in whole[0].worktrees]
 for number, calls, below in itertools.product(json.loads(sys.argv[2]), json.loads(sys.argv[3]), directories):
     surveys, began = Surveys(before=whole), time.monotonic()
     os.environ.update(FAIL_BELOW=below, FAIL_CALLS=calls, FAIL_ERRNO=str(number))
     found = surveys.look(commons, whole=True).repositories
     os.environ.update(FAIL_BELOW="")
     problems = [p.message for r in found for w in (r, *r.worktrees) for p in w.problems]
-    told += bool(problems)
+    reported += bool(problems)
     case, took = f"{os.strerror(number)} at {calls} below {below}", time.monotonic() - began
     if took > 2 or found[1:] != whole[1:]:
         wrong.append(f"{case}: the other repository is not seen whole, after {took:.1f} s")
@@ -228,7 +228,7 @@ for number, calls, below in itertools.product(json.loads(sys.argv[2]), json.load
         wrong.append(f"{case}: what was seen last does not stand: {found[0]}")
     if any("a bug in router" in message for message in problems):
         wrong.append(f"{case}: {problems}")
-print(json.dumps([told, wrong]))
+print(json.dumps([reported, wrong]))
 """
 FAILURES = ["EIO", "EACCES", "EPERM", "ELOOP", "ESTALE", "ENOTCONN", "ETIMEDOUT", "EMFILE", "ENFILE", "ENOMEM"]
 CALLS = ["open", "stat", "link", "list", "read", "open stat link list read"]
@@ -246,6 +246,6 @@ def test_whatever_error_the_disk_of_a_repository_gives_another_is_seen_whole_and
         env={**os.environ, "LD_PRELOAD": str(failing_calls(tmp_path))}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told, wrong = json.loads(done.stdout)
+    reported, wrong = json.loads(done.stdout)
     assert not wrong
-    assert told > len(directories) * len(numbers) * len(CALLS) / 3  # where the call is one that a look makes
+    assert reported > len(directories) * len(numbers) * len(CALLS) / 3  # where the call is one that a look makes

@@ -1,4 +1,4 @@
-"""The end of a server, and the next one at its port: both are told at once, without anybody looking."""
+"""The end of a server, and the next one at its port: both call at once, without anybody looking."""
 
 import os
 import queue
@@ -21,32 +21,32 @@ pytestmark = LINUX
 LONG = 20.0  # seconds: a failing test ends, a passing one never waits for them
 
 
-class Told:
-    """Counts what it is told, and waits for the next word."""
+class Calls:
+    """Collects the calls, and waits for the next one."""
 
     def __init__(self) -> None:
-        self._words: queue.SimpleQueue[float] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[float] = queue.SimpleQueue()
 
     def __call__(self) -> None:
-        self._words.put(time.monotonic())
+        self._calls.put(time.monotonic())
 
     def next(self) -> float:
-        """Return when the next word came."""
-        return self._words.get(timeout=LONG)
+        """Return when the next call came."""
+        return self._calls.get(timeout=LONG)
 
     @property
     def empty(self) -> bool:
-        return self._words.empty()
+        return self._calls.empty()
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def calls() -> Calls:
+    return Calls()
 
 
 @pytest.fixture
-def endings(told: Told) -> Iterator[Endings]:
-    endings = Endings(told)
+def endings(calls: Calls) -> Iterator[Endings]:
+    endings = Endings(calls)
     endings.start()
     yield endings
     endings.close()
@@ -56,38 +56,38 @@ def of(port: int, worktree: str | None = "/w") -> Listener:
     return Listener(port, "127.0.0.1", worktree=worktree)
 
 
-def test_the_end_of_a_server_is_told(endings: Endings, told: Told, tmp_path: Path) -> None:
+def test_the_end_of_a_server_is_reported(endings: Endings, calls: Calls, tmp_path: Path) -> None:
     with served(tmp_path) as server:
         endings.follow([of(server.port)])
-        assert told.empty
+        assert calls.empty
         os.kill(server.process.pid, signal.SIGKILL)
-        told.next()
+        calls.next()
 
 
-def test_a_process_that_closes_its_socket_and_lives_on_is_told(endings: Endings, told: Told) -> None:
+def test_a_process_that_closes_its_socket_and_lives_on_is_reported(endings: Endings, calls: Calls) -> None:
     with bound("127.0.0.1") as port:
         endings.follow([of(port)])
-    told.next()
+    calls.next()
 
 
-def test_who_takes_the_port_is_told(endings: Endings, told: Told) -> None:
+def test_who_takes_the_port_is_reported(endings: Endings, calls: Calls) -> None:
     with bound("127.0.0.1") as port:
         endings.follow([of(port)])
-    told.next()
+    calls.next()
     with bound("127.0.0.1", port=port):
-        told.next()
+        calls.next()
 
 
-def test_a_port_that_a_look_found_free_is_followed_until_it_is_taken(endings: Endings, told: Told) -> None:
+def test_a_port_that_a_look_found_free_is_followed_until_it_is_taken(endings: Endings, calls: Calls) -> None:
     with bound("127.0.0.1") as port:
         pass
     endings.follow([of(port)])  # as a look that was taken before the end
     endings.follow([])
     with bound("127.0.0.1", port=port):
-        told.next()
+        calls.next()
 
 
-def test_strangers_and_connections_are_not_told(endings: Endings, told: Told) -> None:
+def test_strangers_and_connections_are_not_reported(endings: Endings, calls: Calls) -> None:
     with bound("127.0.0.1") as port, bound("127.0.0.1") as theirs:
         endings.follow([of(port), of(theirs, worktree=None)])
         for _ in range(20):
@@ -95,13 +95,13 @@ def test_strangers_and_connections_are_not_told(endings: Endings, told: Told) ->
                 pass
             with bound("127.0.0.1"):
                 pass
-    told.next()  # the one that is followed; words come in the order of what happened
-    assert told.empty
+    calls.next()  # the one that is followed; calls come in the order of what happened
+    assert calls.empty
 
 
-def test_a_port_is_looked_at_less_and_less_often_and_no_more_in_the_end(told: Told) -> None:
+def test_a_port_is_looked_at_less_and_less_often_and_no_more_in_the_end(calls: Calls) -> None:
     now = [1000.0]
-    endings = Endings(told, clock=lambda: now[0])
+    endings = Endings(calls, clock=lambda: now[0])
     assert endings._pause() is None
     endings.follow([of(4000)])
     assert endings._pause() is None
@@ -113,8 +113,8 @@ def test_a_port_is_looked_at_less_and_less_often_and_no_more_in_the_end(told: To
     assert pauses == [PACE[0][1], PACE[0][1], PACE[1][1], PACE[2][1], None]
 
 
-def test_a_port_that_is_served_again_is_not_looked_at(told: Told) -> None:
-    endings = Endings(told)
+def test_a_port_that_is_served_again_is_not_looked_at(calls: Calls) -> None:
+    endings = Endings(calls)
     endings.follow([of(4000)])
     endings.follow([])
     assert endings._pause() is not None
@@ -122,29 +122,29 @@ def test_a_port_that_is_served_again_is_not_looked_at(told: Told) -> None:
     assert endings._pause() is None
 
 
-def test_a_table_that_cannot_be_read_says_nothing(told: Told) -> None:
+def test_a_table_that_cannot_be_read_says_nothing(calls: Calls) -> None:
     def listening() -> Iterator[tuple[int, Bound]]:
         raise OSError(24, "too many open files")
 
-    endings = Endings(told, listening=listening)
+    endings = Endings(calls, listening=listening)
     endings.follow([of(4000)])
     endings.follow([])
     assert not endings._is_taken()
 
 
-def test_where_the_kernel_gives_no_word_nothing_is_started(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_kernel_gives_no_word_nothing_is_started(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(socket, "AF_NETLINK")  # as on macOS
     before = threading.active_count()
-    with closing(Endings(told)) as endings:
+    with closing(Endings(calls)) as endings:
         endings.start()
         endings.follow([of(4000)])
         endings.follow([])
         assert threading.active_count() == before
 
 
-def test_nothing_is_left_behind(told: Told) -> None:
+def test_nothing_is_left_behind(calls: Calls) -> None:
     before = set(Path("/dev/fd").iterdir())
-    endings = Endings(told)
+    endings = Endings(calls)
     endings.start()
     endings.close()
     assert set(Path("/dev/fd").iterdir()) == before

@@ -193,27 +193,27 @@ def test_a_locked_worktree_is_one_like_any_other(shop: Path) -> None:
     assert found(shop)["x"].present
 
 
-def test_a_worktree_that_git_is_making_is_not_made_yet(shop: Path) -> None:
+def test_a_worktree_that_git_is_still_adding_is_not_there_yet(shop: Path) -> None:
     added(shop, "x")
     (admin(shop, "x") / "locked").write_text("initializing")
     assert [name for name, worktree in found(shop).items() if worktree.made] == ["shop"]
 
 
-def test_it_is_not_made_yet_in_every_language(shop: Path) -> None:
+def test_it_is_not_there_yet_in_every_language(shop: Path) -> None:
     run(added(shop, "x"), "switch", "-q", "--detach")
     (admin(shop, "x") / "locked").write_text("wird initialisiert")
     (admin(shop, "x") / "HEAD").write_text("0" * 40 + "\n")
     assert [name for name, worktree in found(shop).items() if worktree.made] == ["shop"]
 
 
-def test_it_is_not_made_yet_before_git_has_written_where_it_belongs(shop: Path) -> None:
+def test_it_is_not_there_yet_before_git_has_written_where_it_belongs(shop: Path) -> None:
     added(shop, "x")
     (admin(shop, "x") / "locked").write_text("initializing")
     (admin(shop, "x") / "commondir").unlink()
     assert [name for name, worktree in found(shop).items() if worktree.made] == ["shop"]
 
 
-def test_what_a_killed_git_left_locked_counts_as_made_after_some_seconds(shop: Path) -> None:
+def test_what_a_killed_git_left_locked_counts_as_there_after_some_seconds(shop: Path) -> None:
     added(shop, "x")
     (admin(shop, "x") / "locked").write_text("initializing")
     assert made(shop, now=after(shop, "x", 6)) == ["shop", "x"]
@@ -314,7 +314,7 @@ def test_relative_paths_are_understood_in_a_bare_repository(bare: Path) -> None:
     assert list(found(bare)) == ["x"]
 
 
-def test_without_git_s_help_detached_locked_and_half_made_worktrees_are_told_apart(relative: Path) -> None:
+def test_without_git_s_help_detached_locked_and_half_added_worktrees_are_told_apart(relative: Path) -> None:
     (admin(relative, "x") / "HEAD").write_text("0" * 40 + "\n")
     assert found(relative)["x"].detached
     (admin(relative, "x") / "locked").write_text("initializing")

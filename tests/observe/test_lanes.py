@@ -1,4 +1,4 @@
-"""Jobs side by side: what is stuck keeps nobody else waiting, and is never begun twice."""
+"""Jobs side by side: what is stuck keeps nobody else waiting, and is never started twice."""
 
 import logging
 import threading
@@ -51,13 +51,13 @@ def test_one_that_is_stuck_keeps_nobody_else_waiting(lanes: Lanes[str, int], rel
 
 
 def test_a_key_has_one_job_at_a_time(lanes: Lanes[str, int], release: threading.Event) -> None:
-    begun = []
+    started = []
     for number in range(3):
-        lanes.run({"a": lambda n=number: begun.append(n) or stuck(release)()}, patience=0)  # type: ignore[misc]
+        lanes.run({"a": lambda n=number: started.append(n) or stuck(release)()}, patience=0)  # type: ignore[misc]
     release.set()
     while lanes.seconds("a"):
         pass
-    assert begun == [0]
+    assert started == [0]
 
 
 def test_a_late_result_is_returned_in_the_place_of_a_new_job(release: threading.Event) -> None:
@@ -111,7 +111,7 @@ def test_there_are_no_more_threads_than_asked_for(release: threading.Event) -> N
         assert len(lanes.run({number: stuck(release) for number in range(100, 120)}, patience=LONG)) == 20
 
 
-def test_a_job_that_raises_is_logged_and_may_be_begun_again(
+def test_a_job_that_raises_is_logged_and_may_be_started_again(
     lanes: Lanes[str, int], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR):

@@ -1,4 +1,4 @@
-"""Two worktrees with one real directory: its true owner keeps it, and the other is told whose it is."""
+"""Two worktrees with one real directory: its true owner keeps it, and the other names it."""
 
 import os
 import shutil

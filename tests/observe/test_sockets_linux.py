@@ -95,7 +95,7 @@ class TestUsers:
     """Whose a socket is."""
 
     @needs(root=True)
-    def test_the_user_who_made_a_socket_is_told(self) -> None:
+    def test_the_user_who_created_a_socket_is_reported(self) -> None:
         os.seteuid(NOBODY)
         try:
             server = socket.create_server(("127.0.0.1", 0))
@@ -147,21 +147,21 @@ class TestClosings:
 
     @staticmethod
     def after(closings: Closings) -> set[int]:
-        """Return what is told within a second."""
+        """Return what is reported within a second."""
         end = time.monotonic() + 1
         while not (ports := closings.ports()) and time.monotonic() < end:
             time.sleep(0.001)
         return ports
 
     @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::1", "::"])
-    def test_a_socket_that_listened_is_told_by_its_port(self, address: str) -> None:
+    def test_a_socket_that_listened_is_reported_by_its_port(self, address: str) -> None:
         closings = Closings.open()
         with bound(address) as port:
             assert port not in closings.ports()
         assert port in self.after(closings)
         closings.close()
 
-    def test_connections_are_not_told(self) -> None:
+    def test_connections_are_not_reported(self) -> None:
         closings = Closings.open()
         with socket.create_server(("127.0.0.1", 0)) as server:
             with socket.create_connection(server.getsockname()) as client, server.accept()[0]:

@@ -128,7 +128,7 @@ def test_in_a_bare_repository_the_default_branch_s_worktree_has_the_router_toml(
 
 
 @pytest.mark.parametrize("content", ["a = = 1", "services = 3", "[" * 9000, "a\x00", "\x1b[31m = 1"])
-def test_a_router_toml_that_cannot_be_used_is_told_and_leaves_the_defaults(shop: Path, content: str) -> None:
+def test_a_router_toml_that_cannot_be_used_is_reported_and_leaves_the_defaults(shop: Path, content: str) -> None:
     (shop / "router.toml").write_text(content)
     found = one(shop)
     [problem] = found.problems
@@ -149,7 +149,7 @@ def test_of_too_many_services_the_first_count_and_the_look_stays_fast(shop: Path
     assert problem.message.endswith("router.toml: services has 3900 entries, of which the first 100 count")
 
 
-def test_a_directory_called_router_toml_is_told(shop: Path) -> None:
+def test_a_directory_called_router_toml_is_reported(shop: Path) -> None:
     (shop / "router.toml").mkdir()
     assert "not a regular file" in one(shop).problems[0].message
 
@@ -165,7 +165,7 @@ def test_a_repository_that_does_not_answer_stays_as_it_was(shop: Path) -> None:
     assert one(shop, found) == before
 
 
-def test_the_last_reason_why_it_does_not_answer_is_the_one_that_is_told(
+def test_the_last_reason_why_it_does_not_answer_is_the_one_that_is_reported(
     shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = one(shop)

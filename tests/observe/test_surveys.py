@@ -177,17 +177,17 @@ def test_a_repository_that_was_never_seen_and_does_not_answer_is_reported(
 
 def test_a_repository_is_asked_once_at_a_time(shop: Path, surveys: Surveys) -> None:
     before = settle(surveys, shop).repositories
-    release, begun = threading.Event(), []
+    release, started = threading.Event(), []
 
     def survey(common: Path, *, before: Repository | None) -> Repository:
-        begun.append(common)
+        started.append(common)
         release.wait(LONG)
         return repository.repository(common, before=before)
 
     with closing(Surveys(before=before, survey=survey)) as hurried:
         for _ in range(4):
             hurried.look(commons(shop), whole=True)
-        assert len(begun) == 1
+        assert len(started) == 1
         release.set()
         until(lambda: hurried.look(commons(shop)), lambda each: each.count > 0)
 

@@ -45,7 +45,7 @@ def test_with_a_slash_a_directory_counts_by_its_entries(tmp_path: Path) -> None:
     assert signature([f"{tmp_path}/"]) != before
 
 
-def test_a_directory_that_was_made_anew_is_another(tmp_path: Path) -> None:
+def test_a_directory_that_was_created_again_is_another(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     before = signature([str(tmp_path / "a")])
     (tmp_path / "a").rename(tmp_path / "b")

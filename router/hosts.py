@@ -11,6 +11,7 @@ from typing import Any
 
 from router import blocks, files
 from router.errors import FileError, HostsError
+from router.naming import host_forms
 
 FILE = Path("/etc/hosts")
 MAKER = "router hosts sync"
@@ -63,11 +64,7 @@ def backup(path: Path) -> Path:
 
 def _hosts(worktree: Mapping[str, Any]) -> Iterator[str]:
     for name in (worktree["name"], *worktree["aliases"]):
-        yield f"{name}.localhost"
-        for service in worktree["services"]:
-            if service != "web":
-                yield f"{service}.{name}.localhost"
-                yield f"{name}--{service}.localhost"
+        yield from (form.host_of(name) for service in worktree["services"] for form in host_forms(service))
 
 
 def _lines(hosts: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 MAX_LABEL = 63  # RFC 1035 section 2.3.4
@@ -88,11 +88,12 @@ class HostForm:
 def host_forms(service: str) -> tuple[HostForm, ...]:
     """Return every form of a service's host, its own first.
 
-    `web` has the worktree's host; any other service has one on the same site as the page, so that cookies are
-    shared, and one of a single label, which may have other names (tenants) in front of it.
+    `web` has the worktree's host, which a tag may also call by the service; any other service has one on the same site
+    as the page, so that cookies are shared, and one of a single label, which may have other names (tenants) in front.
     """
     if service == "web":
-        return (HostForm("web", "{name}.localhost", "{name}"),)
+        own = HostForm("web", "{name}.localhost", "{name}")
+        return (own, replace(own, tag="{name}--web"))
     return (
         HostForm(service, f"{service}.{{name}}.localhost", f"{{name}}--{service}",
                  rf"^{service}\.([a-z0-9-]+)\.localhost$"),

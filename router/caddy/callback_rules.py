@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from router.caddy.tag import LABEL, TEXT, split
 from router.model import Route, RouteTable
-from router.naming import PATH_SEGMENT, check_callback_path, host_forms, origin
+from router.naming import PATH_SEGMENT, check_callback_path, host_forms, origin, service_host
 
 BAD_REQUEST = 400
 MAX_STATE = 4096
@@ -92,7 +92,7 @@ def home(route: Route, *, port: int, target: str) -> str:
     """Return the origin that a state which names a worktree leads to."""
     web = route.services[0]
     at_host = target == "host" or web.blocked  # at its port somebody else would get the code
-    return origin(f"{route.name}.localhost", port) if at_host else f"http://localhost:{web.port}"
+    return origin(service_host(route.name, "web"), port) if at_host else f"http://localhost:{web.port}"
 
 
 def _destinations(route: Route, port: int, target: str) -> Iterator[tuple[str, Destination]]:
@@ -101,7 +101,6 @@ def _destinations(route: Route, port: int, target: str) -> Iterator[tuple[str, D
     for name in route.names:
         for form in (form for service in route.services for form in host_forms(service.name)):
             yield form.tag_of(name), Destination(route.name, origin(form.host_of(name), port), there)
-        yield f"{name}--web", Destination(route.name, origin(f"{name}.localhost", port), there)
 
 
 def decide(request: Request, *, paths: Iterable[str], live: Mapping[str, Destination]) -> Decision | None:

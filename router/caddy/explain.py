@@ -72,7 +72,7 @@ def _own_host(path: str, table: RouteTable, port: int) -> Explanation:
     first = path.removeprefix("/").partition("/")[0]
     if _route(first, table) is None:
         return Explanation((f"404: no worktree is called {shown(first)!r}",), routed=False)
-    there = origin(f"{first}.localhost", port)
+    there = origin(service_host(first, "web"), port)
     return Explanation((f"307 to {there}", "rule: localhost/<label>/… leads to the worktree's own host"), routed=True)
 
 

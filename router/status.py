@@ -72,7 +72,7 @@ def document(table: RouteTable, frame: Frame) -> dict[str, Any]:
         "oauth": {"redirect_uris": _redirect_uris(table, frame)},
         "repositories": [{"path": _text(r.path), "git_dir": _text(r.common_dir)} for r in frame.repositories],
         "worktrees": [_worktree(route, frame.port) for route in table.routes],
-        "problems": [_problem(problem) for problem in (*frame.problems, *table.problems)],
+        "problems": [problem_values(problem) for problem in (*frame.problems, *table.problems)],
         **({} if frame.orphans is None else {"orphans": list(frame.orphans)}),
     }
 
@@ -95,7 +95,7 @@ def _worktree(route: Route, port: int) -> dict[str, Any]:
         "aliases": list(route.aliases),
         "oauth_state": route.name,
         "services": {service.name: _service(route, service, port) for service in route.services},
-        "problems": [_problem(problem) for problem in route.problems],
+        "problems": [problem_values(problem) for problem in route.problems],
     }
 
 
@@ -111,7 +111,8 @@ def _service(route: Route, service: Service, port: int) -> dict[str, Any]:
     }
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def problem_values(problem: Problem) -> dict[str, Any]:
+    """Return a problem as it stands in the document."""
     return {
         "kind": problem.kind,
         "severity": problem.severity,

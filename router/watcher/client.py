@@ -8,7 +8,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from router.model import Problem
 from router.naming import shown
 from router.paths import deepest_root
 from router.settings import Settings
-from router.status import Document
+from router.status import Document, problem_values
 from router.store import RunningWatcher, Store, joined
 from router.watcher import heartbeat
 from router.watcher.patience import Patience
@@ -165,7 +164,7 @@ def published(store: Store, pid: int) -> dict[str, Any] | None:
 def _with_problem(document: dict[str, Any], problem: Problem | None) -> Document:
     if problem is None:
         return document
-    return {**document, "problems": [*document["problems"], {**asdict(problem), "severity": problem.severity}]}
+    return {**document, "problems": [*document["problems"], problem_values(problem)]}
 
 
 def _name_at(document: Document, cwd: Path) -> str | None:

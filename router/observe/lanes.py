@@ -41,7 +41,9 @@ class Lanes(Generic[K, V]):
         with self._finished:
             fresh = {key for key in jobs if key not in self._started and key not in self._results}
             for key in fresh:
-                self._start(key, jobs[key])
+                self._started[key] = begin
+                self._queue.put((key, jobs[key]))
+            self._add_threads()
             while waiting := fresh & self._started.keys():
                 limit = max(patience, for_the_first) if waiting == fresh else patience
                 if (left := begin + limit - time.monotonic()) <= 0:
@@ -68,12 +70,14 @@ class Lanes(Generic[K, V]):
             for _ in range(self._threads):
                 self._queue.put(None)
 
-    def _start(self, key: K, job: Callable[[], V]) -> None:
-        self._started[key] = time.monotonic()
-        self._queue.put((key, job))
-        if self._threads < min(len(self._started), self._most):
+    def _add_threads(self) -> None:
+        """Have a thread for each job that is under way, as far as the bound and the system allow."""
+        while self._threads < min(len(self._started), self._most):
+            try:
+                threading.Thread(target=self._work, daemon=True, name="lane").start()
+            except RuntimeError:  # the system has no room for one more now: the next call tries again
+                return
             self._threads += 1
-            threading.Thread(target=self._work, daemon=True, name="lane").start()
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:

@@ -21,7 +21,8 @@ from router.observe.watched import Signature, Watched, directories, roots, signa
 PATIENCE = 0.25  # seconds that a look waits for repositories that were seen before,
 FIRST = 1.0  # for one that was not, where another has answered,
 ALONE = 10.0  # and where none has: nobody is kept waiting
-SLOW = 1.5  # seconds after which a repository that has not answered is reported
+SLOW = 1.5  # seconds after which a repository that has not answered is reported,
+USUAL = 3  # and after so many times what it needed before: a large one on a busy machine is no problem
 AGE = 25.0  # seconds after which a repository is surveyed though nothing in it seems to have changed
 THREADS = 32  # repositories that are looked at at once; one that hangs keeps its thread
 
@@ -53,7 +54,7 @@ class _Seen:
     """What was last seen of one repository.
 
     `signature` is that of the watched files before they were read, None where the next look must survey again.
-    `when` is on the monotonic clock.
+    `when` is on the monotonic clock, `took` the seconds that the survey needed.
     """
 
     repository: Repository
@@ -61,6 +62,7 @@ class _Seen:
     signature: Signature | None = None
     real: Mapping[str, str] = field(default_factory=dict)
     when: float = 0.0
+    took: float = 0.0
 
 
 class Surveys:
@@ -110,11 +112,11 @@ class Surveys:
 
     def _surveyed(self, commons: Iterable[str]) -> Surveyed:
         waiting = {common: seconds for common in commons if (seconds := self._lanes.seconds(common))}
-        slow = {common for common, seconds in waiting.items() if seconds > SLOW}
         repositories = []
         for common in commons:
             seen = self._seen.get(common)
-            if common in slow:
+            usual = min(USUAL * seen.took, ALONE) if seen else 0
+            if waiting.get(common, 0) > max(SLOW, usual):
                 repositories.append(_slow(common, seen.repository if seen else None))
             elif seen:
                 repositories.append(seen.repository)
@@ -127,8 +129,9 @@ class Surveys:
 
     def _look(self, common: str, *, before: _Seen | None, whole: bool) -> _Seen | None:
         """Return what is to be seen of one repository, None where it is gone. Runs in a thread that may get stuck."""
+        started = time.monotonic()
         now = signature(before.watched.files) if before else None
-        if before and before.signature == now and not whole and time.monotonic() - before.when < AGE:
+        if before and before.signature == now and not whole and started - before.when < AGE:
             return before
         if not may_be_there(common):
             return None
@@ -139,7 +142,8 @@ class Surveys:
             watched=watch,
             signature=now if before and before.watched.files == watch.files else None,  # watch, then scan
             real={path: os.path.realpath(path) for path in roots(found)},
-            when=time.monotonic(),
+            when=started,
+            took=time.monotonic() - started,
         )
 
     def _survey_or_keep(self, common: str, before: Repository | None) -> Repository:

@@ -120,6 +120,21 @@ def test_a_job_that_raises_is_logged_and_may_be_started_again(
     assert lanes.run({"a": lambda: 1}, patience=LONG) == {"a": 1}
 
 
+def test_without_room_for_a_thread_a_job_waits_for_the_next_call(
+    lanes: Lanes[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", full)  # a limit of the whole machine cannot be reached safely
+        assert lanes.run({"a": lambda: 1}, patience=0) == {}
+    assert lanes.run({"b": lambda: 2}, patience=LONG) == {"b": 2}
+    while lanes.seconds("a"):
+        pass
+    assert lanes.run({"a": lambda: 3}, patience=LONG)["a"] in {1, 3}  # it is not stuck for ever
+
+
 def test_the_threads_end_with_the_lanes() -> None:
     before = set(threading.enumerate())
     lanes: Lanes[int, int] = Lanes(threads=4)

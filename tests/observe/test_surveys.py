@@ -192,6 +192,30 @@ def test_a_repository_is_asked_once_at_a_time(shop: Path, surveys: Surveys) -> N
         until(lambda: hurried.look(commons(shop)), lambda each: each.count > 0)
 
 
+def test_what_usually_takes_long_is_no_problem(shop: Path, surveys: Surveys, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = settle(surveys, shop).repositories
+    begin, release = threading.Event(), threading.Event()
+
+    def survey(common: Path, *, before: Repository | None) -> Repository:
+        begin.set()
+        release.wait(LONG)
+        return repository.repository(common, before=before)
+
+    with closing(Surveys(before=before, survey=survey, patience=0.01)) as hurried:
+        monkeypatch.setattr("router.observe.surveys.SLOW", 0.05)  # a slow machine would make the test take minutes
+        hurried.look(commons(shop))
+        time.sleep(0.2)
+        assert kinds(hurried.look(commons(shop)).repositories[0]) == ["slow-repository"]
+        release.set()
+        until(lambda: hurried.look(commons(shop)), lambda each: not kinds(each.repositories[0]))
+        release.clear()
+        began = time.monotonic()
+        while time.monotonic() - began < 0.3:  # three times what it took
+            assert not kinds(hurried.look(commons(shop), whole=True).repositories[0])
+        until(lambda: hurried.look(commons(shop)), lambda each: kinds(each.repositories[0]) == ["slow-repository"])
+        release.set()
+
+
 def test_a_late_answer_is_taken_and_what_changed_meanwhile_is_seen(shop: Path, surveys: Surveys) -> None:
     answered, release, first = threading.Event(), threading.Event(), threading.Event()
 

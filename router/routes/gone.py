@@ -52,13 +52,12 @@ def unavailable(gone: Iterable[GoneWorktree], *, now: float) -> dict[str, GoneWo
 
 
 def inherits(worktree: Worktree, gone: GoneWorktree) -> bool:
-    """Tell whether a worktree may have a gone one's names at once: of the same repository and branch, or itself again.
+    """Tell whether a worktree may have a gone one's names at once: one of the same repository and branch may.
 
-    Without a branch, only one at the same place is the same.
+    Without a branch, only one at the same place may.
     """
     same_place = worktree.branch is not None or worktree.path == gone.path
-    same = worktree.id.common_dir == gone.id.common_dir and worktree.branch == gone.branch and same_place
-    return same or worktree.id == gone.id
+    return worktree.id.common_dir == gone.id.common_dir and worktree.branch == gone.branch and same_place
 
 
 def departed(known: RememberedWorktree, now: float) -> GoneWorktree:

@@ -1,5 +1,6 @@
 """The environment of real worktrees: decided, remembered, written, guarded."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from router.errors import (
     TemplateValueError,
     UsageError,
 )
+from router.model import Memory
 from router.ports import service_port
 from router.settings import Settings
 from router.store import Store, joined
@@ -97,6 +99,25 @@ def test_it_is_remembered_and_the_repository_is_not_joined(shop: Shop) -> None:
     before = shop.store.memory_file.stat().st_mtime_ns
     shop.env(shop.tree)
     assert shop.store.memory_file.stat().st_mtime_ns == before
+
+
+def test_a_worktree_that_another_command_creates_meanwhile_keeps_what_it_was_assigned(shop: Shop) -> None:
+    class Overtaken(Store):
+        """A store that another command has changed by the time it is locked."""
+
+        @contextlib.contextmanager
+        def changing(self) -> Iterator[Memory]:
+            other = shop.env(shop.add("late"))
+            assigned.append(other["PORT"])
+            with super().changing() as memory:
+                yield memory
+
+    assigned: list[str] = []
+    (shop.main / "router.toml").write_text('[services.web]\nports = "index"\nbase = 28000')
+    shop.env(shop.tree)
+    worktree_env.resolve(shop.settings, Overtaken(shop.store.directory), cwd=shop.tree)
+    assert "late" in {each.branch for each in shop.store.memory().worktrees}
+    assert [shop.env(shop.main.parent / "shop.late")["PORT"]] == assigned
 
 
 def test_outside_of_every_worktree_it_says_so(shop: Shop, tmp_path: Path) -> None:

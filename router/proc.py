@@ -42,9 +42,7 @@ class ProcessId:
     boot: str
 
 
-def run(
-    args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0, memory: int | None = None
-) -> Completed:
+def run(args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0, memory: int | None = None) -> Completed:
     """Run a program to its end, without input; return what it said.
 
     `memory` is how many bytes of its own it may have (Linux). RouterError where it cannot run, SlowProgramError where

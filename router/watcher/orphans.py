@@ -40,6 +40,7 @@ class Orphans:
         self._recent = recent
         self._find = find
         self._memory = Memory()
+        self._repositories: tuple[Repository, ...] = ()
         self._lost: frozenset[WorktreeId] = frozenset()
         self._last_loss = float("-inf")
         self._seen: dict[str, float] = {}
@@ -55,8 +56,14 @@ class Orphans:
         self._closed = True
         self._due.set()
 
-    def about(self, memory: Memory, repositories: Iterable[Repository]) -> None:
-        """Take over what is remembered and observed by now; a worktree that has gone since is reason to look."""
+    def about(self, memory: Memory, repositories: tuple[Repository, ...]) -> None:
+        """Take over what is remembered and observed by now; a worktree that has gone since is reason to look.
+
+        Costs nothing where both are the very values of the last time, as they are at rest.
+        """
+        if memory is self._memory and repositories is self._repositories:
+            return
+        self._repositories = repositories
         trees = (tree for repository in repositories for tree in repository.worktrees)
         lost = {each.id: time.time() - each.since for each in memory.gone}
         lost |= {tree.id: 0.0 for tree in trees if not tree.present}

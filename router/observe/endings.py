@@ -11,7 +11,7 @@ from router.model import Listener
 from router.observe import sock_diag
 from router.observe.sock_diag import Closings
 
-PACE = ((10.0, 10), (60.0, 30), (600.0, 100))
+PACE = ((2.0, 5), (10.0, 10), (60.0, 30), (600.0, 100))
 """Until how many seconds after its server's end a port is looked at, and after how many milliseconds again."""
 
 

@@ -9,6 +9,7 @@ from router import proc
 from router.errors import GitError, NotARepositoryError, RouterError, SlowGitError, SlowProgramError, UnknownFormatError
 from router.naming import EXPECT
 from router.observe import git_files
+from router.observe.directories import is_directory
 from router.observe.git_files import ListedWorktree
 
 MINIMUM = (2, 36)  # `worktree list -z`
@@ -32,7 +33,11 @@ def common_dir(path: Path) -> Path:
 
     Raises NotARepositoryError where there is none, GitError where git is missing, too old or refuses.
     """
-    if not path.is_dir():
+    try:
+        there = is_directory(str(path))
+    except OSError as exc:
+        raise GitError(f"{path} cannot be read: {exc.strerror}", hint="fix its permissions, or its disk") from exc
+    if not there:
         raise NotARepositoryError(f"{path} is not a directory", hint="name a directory inside a git repository")
     try:
         outer = _ask(path, "rev-parse", "--show-superproject-working-tree").removesuffix(b"\n")

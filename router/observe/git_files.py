@@ -11,6 +11,7 @@ from pathlib import Path
 
 from router import files
 from router.errors import FileError, NotARepositoryError, RouterError
+from router.observe.directories import may_be_there
 
 MISSING = "it has no gitdir"
 """The fault of an administrative directory that `git worktree add` has only begun, or `remove` is about to end."""
@@ -141,12 +142,12 @@ def common_dir(path: Path) -> Path:
     """
     for directory in (path, *path.parents):
         dot = directory / ".git"
-        if dot.is_dir():
+        if may_be_there(str(dot)):
             return dot
         if pointer := _text(dot).removeprefix("gitdir: "):
             own = directory / pointer
             return own / (_text(own / "commondir") or ".")
-        if (directory / "objects").is_dir() and (directory / "HEAD").is_file():
+        if may_be_there(f"{directory}/objects") and _text(directory / "HEAD"):
             return directory / (_text(directory / "commondir") or ".")
     raise NotARepositoryError(f"{path} is not inside a git repository", hint="run this in one, or name one")
 

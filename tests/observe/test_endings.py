@@ -110,7 +110,7 @@ def test_a_port_is_looked_at_less_and_less_often_and_no_more_in_the_end(calls: C
     for after in (0.0, 5.0, 30.0, 300.0, 700.0):
         now[0] = 1000.0 + after
         pauses.append(endings._pause())
-    assert pauses == [PACE[0][1], PACE[0][1], PACE[1][1], PACE[2][1], None]
+    assert pauses == [*(pause for _, pause in PACE), None]
 
 
 def test_a_port_that_is_served_again_is_not_looked_at(calls: Calls) -> None:

@@ -86,6 +86,12 @@ def test_a_path_that_is_no_directory_is_no_repository(tmp_path: Path) -> None:
         git.common_dir(tmp_path / "nothing")
 
 
+def test_a_path_that_cannot_be_asked_is_named(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(GitError, match="loop cannot be read"):
+        git.common_dir(tmp_path / "loop")
+
+
 def test_a_common_directory_that_is_none_any_more_is_named(shop: Path) -> None:
     (shop / ".git" / "HEAD").unlink()
     with pytest.raises(NotARepositoryError, match=str(shop)):

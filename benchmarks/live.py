@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from benchmarks.measure import Goal, Result, Row, percentiles, progress
 from benchmarks.worktrees import free_ports, routed
 from router.caddy import assets, caddyfile
-from router.model import Memory
 from router.naming import label
 from router.observe import survey
 from router.observe.listeners import Listeners
+from router.remembered import Memory
 from router.routes.plan import plan
 from router.watcher.events import Watch
 from tests.e2e.routers import Router, Upstream, wait_until

@@ -5,7 +5,7 @@ import psutil
 from benchmarks.measure import Goal, Result, progress
 from benchmarks.scan import cost, running
 from router.processes import memory
-from router.processes.belonging import scene
+from router.processes.belonging import process_map
 from router.processes.ending import Bounds, plan_of_ending
 from router.processes.look import look
 from router.processes.servers import place_of, servers
@@ -33,16 +33,16 @@ def measured(roots: list[str], *, times: int) -> dict[str, float]:
     places = [place_of(root) for root in roots]
 
     def belonging() -> None:
-        scene(look(), living=[place.root for place in places])
+        process_map(look(), living=[place.root for place in places])
 
     def with_memory() -> None:
-        for pid in scene(look(), living=[place.root for place in places]).where:
+        for pid in process_map(look(), living=[place.root for place in places]).where:
             memory.of(pid)
 
     def planned() -> None:
         found = servers(roots)
         for place in places:
-            plan_of_ending(found.of(place), found.scene, Bounds(place, 0))
+            plan_of_ending(found.of(place), found.mapped, Bounds(place, 0))
 
     def naive() -> None:
         for process in psutil.process_iter(["ppid", "cwd", "cmdline", "create_time", "uids"]):

@@ -1,4 +1,4 @@
-"""What is lost when the configuration is loaded anew: websockets, event streams, requests."""
+"""What is lost when the configuration is reloaded: websockets, event streams, requests."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,11 +16,11 @@ from tests.e2e.routers import Stream, Upstream, wait_until
 WEBSOCKETS, STREAMS, ASKERS = 20, 5, 4
 
 Reached = tuple[Callable[[], object], int, str]
-"""What loads a Caddy anew, its port, and the label of the worktree whose clients are counted."""
+"""What reloads a Caddy, its port, and the label of the worktree whose clients are counted."""
 
 
 def run(*, smoke: bool) -> Result:
-    """Load each of them anew, in turn, under clients of both."""
+    """Reload each of them in turn, under clients of both."""
     reloads, worktrees = (5, 2) if smoke else (100, 20)
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))

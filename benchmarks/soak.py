@@ -16,7 +16,7 @@ old answer and the new one are right, from before it is made until the status do
   connection that has ended while nothing was asked is replaced first, as every client does. A load may cut what is
   being read at that moment, on a new connection too (golang/go#75591). While a killed Caddy is not back, failures count
   apart: `caddy_killed`, where the watcher holds the sockets, so that what is asked again is answered by the next one,
-  and `nobody_there`, where both were killed, or a Caddy that a later watcher had adopted: that refuses by nature.
+  and `nobody_there`, where both were killed, or a Caddy that a later watcher had adopted: that has to refuse.
 * **wrong_worktree**: a host answered with another worktree's page, at any moment.
 * **blinks**: a 404 or 502 of a host that is served before and after, where git itself shows one: `git worktree move`
   has a moment in which the directory is nowhere, a file that is written in place one in which it is empty.

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from router import from_json
-from router.model import Memory, RememberedWorktree
 from router.naming import is_label
 from router.ports import HIGHEST
+from router.remembered import Memory, RememberedWorktree
 
 SCHEMA = 2
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -54,6 +55,14 @@ CallbackPath = Annotated[str, Field(max_length=_LONGEST_PATH), AfterValidator(ch
 Size = Annotated[int, BeforeValidator(_size), Field(strict=True, ge=1)]
 
 
+class Mode(StrEnum):
+    """How Caddy runs: started by the router, by somebody else, or in the container of docker-compose.yml."""
+
+    EMBEDDED = "embedded"
+    EXTERNAL = "external"
+    COMPOSE = "compose"
+
+
 class Settings(BaseSettings):
     """Settings of this machine, resolved once.
 
@@ -65,7 +74,7 @@ class Settings(BaseSettings):
 
     port: Annotated[int, Field(ge=1, le=HIGHEST)] = 8080
     state_dir: Annotated[Path, AfterValidator(_absolute)] = Path(platformdirs.user_state_dir(APP, appauthor=False))
-    caddy: Literal["embedded", "external", "compose"] = "embedded"
+    caddy: Mode = Mode.EMBEDDED
     admin: Annotated[str, AfterValidator(_admin_address)] | None = None
     upstream_host: Annotated[str, AfterValidator(_host)] | None = None
     access_log: bool = False
@@ -97,12 +106,12 @@ class Settings(BaseSettings):
     @property
     def upstream(self) -> str:
         """Return the host by which Caddy reaches this machine's servers."""
-        return self.upstream_host or ("127.0.0.1" if self.caddy == "embedded" else "host.docker.internal")
+        return self.upstream_host or ("127.0.0.1" if self.caddy == Mode.EMBEDDED else "host.docker.internal")
 
     @property
     def contained(self) -> bool:
         """Tell whether Caddy runs in a container with its own network, and reaches this machine by another name."""
-        return self.caddy != "embedded" and self.upstream not in {"127.0.0.1", "::1", "localhost"}
+        return self.caddy != Mode.EMBEDDED and self.upstream not in {"127.0.0.1", "::1", "localhost"}
 
     @property
     def redirect_uris(self) -> tuple[str, ...]:

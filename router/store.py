@@ -12,7 +12,7 @@ from pathlib import Path
 
 from router import files, from_json, memory_text
 from router.errors import FileError, StoreError
-from router.model import Memory
+from router.remembered import Memory
 
 _LOCK_TRIES = 10
 _POLL = 0.01  # seconds

@@ -61,7 +61,9 @@ settings.load_profile("router")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--rewrite-golden", action="store_true", help="write tests/golden/ anew from what is rendered now")
+    parser.addoption(
+        "--rewrite-golden", action="store_true", help="rewrite tests/caddy/golden/ from what is rendered now"
+    )
 
 
 def pytest_unconfigure() -> None:

@@ -29,7 +29,8 @@ CORE = {
     "blocks", "caddy.caddyfile", "caddy.callback_rules", "caddy.explain", "doctor.findings", "doctor.frameworks",
     "doctor.redirect_uris", "env.formats", "env.leaks", "env.templates", "env.values", "env.worktrunk_filters",
     "errors", "from_json", "memory_text", "model", "naming", "paths", "ports", "processes.asked", "processes.belonging",
-    "processes.ending", "processes.roles", "processes.words", "status", "toml_reader", "tools.compose_collisions",
+    "processes.ending", "processes.roles", "processes.words", "remembered", "status", "toml_reader",
+    "tools.compose_collisions",
     "tools.edits", "tools.json_edit", "tools.texts", "tools.toml_edit", "watcher.changes",
 }  # fmt: skip
 INPUT_AND_OUTPUT = {

@@ -16,7 +16,7 @@ from typer.main import get_command
 from router import repository_settings, settings
 from router.cli.app import app
 from router.env.values import base_environment
-from router.model import RememberedService, RememberedWorktree
+from router.remembered import RememberedService, RememberedWorktree
 from router.status import CaddyStatus, Frame, WatcherStatus, document, source_text
 from tests import documents
 from tests.documents import DOCS, PAGES, README, ROOT

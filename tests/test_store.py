@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from router.errors import StoreError
 from router.memory_text import SCHEMA
-from router.model import GoneWorktree, Memory, RememberedService, RememberedWorktree, WorktreeId
+from router.model import WorktreeId
 from router.naming import label
+from router.remembered import GoneWorktree, Memory, RememberedService, RememberedWorktree
 from router.store import RunningWatcher, Store, check_private
 from tests.disks import fill, small_disk
 from tests.fuzz import SLOW
@@ -313,7 +314,9 @@ def test_what_a_later_version_added_is_ignored(store: Store) -> None:
 
 def other(store: Store, code: str) -> subprocess.Popen[str]:
     """Run some lines in another process that has the same store and says `ready`."""
-    lines = f"import sys; from pathlib import Path; from router.store import *; from router.model import *\n{code}"
+    modules = ("router.store", "router.model", "router.remembered")
+    imports = "; ".join(f"from {module} import *" for module in modules)
+    lines = f"import sys; from pathlib import Path; {imports}\n{code}"
     process = subprocess.Popen(
         [sys.executable, "-c", f"{lines}", str(store.directory)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

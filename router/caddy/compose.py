@@ -42,4 +42,4 @@ class Compose:
 
 def _failed(verb: str, answer: proc.Completed) -> CaddyError:
     said = answer.err.splitlines()[-1] if answer.err else f"exit status {answer.code}"
-    return CaddyError(f"docker compose {verb}: {said}", hint="mend that, or see `docker compose logs caddy`")
+    return CaddyError(f"docker compose {verb}: {said}", hint="fix that, or see `docker compose logs caddy`")

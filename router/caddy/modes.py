@@ -16,7 +16,7 @@ from router.caddy.embedded import Embedded
 from router.caddy.external import External
 from router.caddy.supervisor import Caddy, Supervisor
 from router.errors import SettingsError, UsageError
-from router.settings import Settings
+from router.settings import Mode, Settings
 from router.store import Store
 
 _INSIDE = Path("/srv/worktree-router")  # where docker-compose.yml mounts pages and status.json
@@ -26,7 +26,7 @@ _START_IT = "start it with `docker compose up -d caddy`, or name another admin a
 def admin(settings: Settings, store: Store) -> Admin:
     """Return a client of the admin API of the Caddy in question."""
     address = admin_address(settings, store)
-    return Admin(address) if settings.caddy == "embedded" else Admin(address, guarded=True, hint=_START_IT)
+    return Admin(address) if settings.caddy == Mode.EMBEDDED else Admin(address, guarded=True, hint=_START_IT)
 
 
 def admin_address(settings: Settings, store: Store) -> str:
@@ -34,9 +34,9 @@ def admin_address(settings: Settings, store: Store) -> str:
 
     Docker Desktop hands no unix socket of a container to its host: there, and for an external Caddy, it is a port.
     """
-    if settings.caddy == "embedded":
+    if settings.caddy == Mode.EMBEDDED:
         return f"unix/{store.socket}"
-    if settings.caddy == "compose" and not settings.admin and sys.platform == "linux":
+    if settings.caddy == Mode.COMPOSE and not settings.admin and sys.platform == "linux":
         return f"unix/{store.run / 'caddy.sock'}"
     return settings.admin or "127.0.0.1:2019"
 
@@ -51,7 +51,7 @@ def caddy(
     say: Callable[[str], None], wait: Callable[[float], bool], take_over: bool,
 ) -> Caddy:  # fmt: skip
     """Return the Caddy of a watcher."""
-    if settings.caddy == "embedded":
+    if settings.caddy == Mode.EMBEDDED:
         if take_over:
             raise UsageError(
                 "--take-over is for a Caddy that somebody else runs", hint="use it with `--caddy external`"
@@ -73,13 +73,13 @@ def caddy(
         say=say,
         wait=wait,
         taken_over=store.directory / f"taken-over-{moment}.json" if take_over else None,
-        compose=compose(settings, store) if settings.caddy == "compose" else None,
+        compose=compose(settings, store) if settings.caddy == Mode.COMPOSE else None,
     )
 
 
 def end_left(settings: Settings, store: Store) -> bool:
     """End the Caddy that a watcher which was killed has left, where it was the router's own; False where none ran."""
-    if settings.caddy == "compose":
+    if settings.caddy == Mode.COMPOSE:
         with closing(admin(settings, store)) as client:
             runs = client.answers()
         if runs:
@@ -90,7 +90,7 @@ def end_left(settings: Settings, store: Store) -> bool:
 
 def site(settings: Settings, store: Store, endpoint: Endpoint) -> Site:
     """Return the site as a Caddy on this machine serves it, or one in the container of docker-compose.yml."""
-    own = settings.caddy == "embedded"
+    own = settings.caddy == Mode.EMBEDDED
     plain = Site(
         port=settings.port,
         bind=("127.0.0.1", "::1"),

@@ -20,7 +20,7 @@ from router.caddy import listening, record
 from router.demo import shop_app
 from router.errors import RouterError
 from router.naming import label, origin
-from router.settings import DEFAULT_CALLBACK, load
+from router.settings import DEFAULT_CALLBACK, Mode, load
 from router.status import Document
 from router.store import Store
 from router.watcher import client, shutdown
@@ -62,7 +62,7 @@ class Demo:
         self.store = Store(self.directory / "state")
         self.store.prepare()
         self.settings = load(
-            port=self.port, state_dir=self.store.directory, caddy="embedded",
+            port=self.port, state_dir=self.store.directory, caddy=Mode.EMBEDDED,
             callback_paths=(DEFAULT_CALLBACK,), callback_target="host",
         )  # fmt: skip
         values = self.settings.model_dump(mode="json", exclude_none=True).items()

@@ -28,7 +28,7 @@ from router.doctor.checks import (
 from router.doctor.findings import Finding
 from router.doctor.installation import Installation
 from router.errors import NotARepositoryError, RouterError
-from router.settings import Settings
+from router.settings import Mode, Settings
 from router.store import Store
 from router.watcher import client
 
@@ -60,7 +60,7 @@ def examine(
         store = Store(settings.state_dir)
         store.prepare()
     except RouterError as exc:
-        return (Finding("fail", "settings", exc.message, exc.hint), *run(machine("embedded", ())))
+        return (Finding("fail", "settings", exc.message, exc.hint), *run(machine(Mode.EMBEDDED, ())))
     installation, failures = _with_status(Installation(settings, store, watcher=store.running_watcher()), cwd)
     checks = (
         *_router_checks(installation),

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router.errors import UsageError
-from router.model import Memory, RememberedWorktree, Repository, Worktree, WorktreeId
+from router.model import Repository, Worktree, WorktreeId
 from router.observe import git, survey
 from router.observe.listeners import Listeners
 from router.paths import deepest_root
+from router.remembered import Memory, RememberedWorktree
 from router.routes.memory import with_assignments
 from router.routes.plan import plan
 from router.settings import Settings

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from router.errors import TemplateValueError
-from router.model import RememberedWorktree, Repository, Worktree
+from router.model import Repository, Worktree
 from router.naming import origin, service_host, shown
 from router.ports import hash_port
+from router.remembered import RememberedWorktree
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from router.env.current import CurrentWorktree, current_worktree
 from router.env.leaks import Assignment, Leak
 from router.env.values import Environment, base_environment, with_templates
 from router.errors import HiddenError, RouterError, SettingsError, TemplateValueError, UsageError
-from router.model import RememberedWorktree, Repository, Worktree
+from router.model import Repository, Worktree
 from router.naming import EXPECT, shown
 from router.observe import envfiles, git, survey
+from router.remembered import RememberedWorktree
 from router.routes.routable import hidden
 from router.settings import Settings
 from router.store import Store

@@ -8,11 +8,12 @@ from contextlib import closing
 from functools import partial
 from itertools import chain
 
-from router.model import COPY, Container, Listener, Memory, Observed, Repository, WorktreeId
+from router.model import COPY, Container, Listener, Observed, Repository, WorktreeId
 from router.observe import watched
 from router.observe.directories import may_be_there
 from router.observe.lanes import Lanes
 from router.observe.surveys import SLOW, THREADS, Surveys
+from router.remembered import Memory
 from router.routes.memory import without
 
 ONCE = 5.0  # seconds that a command waits for a repository: it looks but once

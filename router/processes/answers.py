@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from router.errors import GitError, NobodyKnowsError
-from router.model import GoneWorktree, Listener
+from router.model import Listener
 from router.naming import shown
 from router.observe import git
 from router.processes.look import Process
 from router.processes.words import duration
+from router.remembered import GoneWorktree
 from router.status import Document
 
 _KNOWN_BY = {

@@ -8,30 +8,30 @@ from router.processes.look import Process
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorktreeRoot:
     """A worktree as processes see it: the path of its root, links resolved, and whether that directory is gone."""
 
     root: str
     gone: bool = False
 
 
-Belonging = Mapping[int, Place]
+Belonging = Mapping[int, WorktreeRoot]
 """The place of each process, by pid; processes of no worktree are left out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class ProcessMap:
     """What one look found: every process, and where it belongs."""
 
     processes: tuple[Process, ...]
     where: Belonging
 
-    def of(self, place: Place) -> tuple[Process, ...]:
+    def of(self, place: WorktreeRoot) -> tuple[Process, ...]:
         """Return the processes of a place."""
         return tuple(process for process in self.processes if self.where.get(process.pid) == place)
 
 
-def scene(processes: Sequence[Process], *, living: Iterable[str], gone: Iterable[str] = ()) -> Scene:
+def process_map(processes: Sequence[Process], *, living: Iterable[str], gone: Iterable[str] = ()) -> ProcessMap:
     """Return processes with where each belongs. `living` and `gone` are roots of worktrees, links resolved.
 
     A process belongs to the deepest worktree around its working directory, and only to one that is gone if that very
@@ -42,7 +42,7 @@ def scene(processes: Sequence[Process], *, living: Iterable[str], gone: Iterable
     alive, left = frozenset(living), frozenset(gone)
     own = {pid: place for pid, each in known.items() if (place := _own(each, alive, left))}
     where = {pid: place for pid, each in known.items() if (place := own.get(pid) or _begun(each, known, own))}
-    return Scene(tuple(processes), where)
+    return ProcessMap(tuple(processes), where)
 
 
 def descendants(of: Process, processes: Iterable[Process]) -> tuple[Process, ...]:
@@ -67,16 +67,16 @@ def ancestors(of: Process, known: Mapping[int, Process]) -> Iterator[Process]:
         of = parent
 
 
-def _own(process: Process, living: frozenset[str], gone: frozenset[str]) -> Place | None:
+def _own(process: Process, living: frozenset[str], gone: frozenset[str]) -> WorktreeRoot | None:
     if not process.removed:
         root = deepest_root(process.cwd, living)
-        return Place(root) if root else None
+        return WorktreeRoot(root) if root else None
     root = deepest_root(process.cwd, gone)
     lost = root is not None and f"{root}/".startswith(f"{process.removed}/")
-    return Place(root, gone=True) if root and lost else None
+    return WorktreeRoot(root, gone=True) if root and lost else None
 
 
-def _begun(process: Process, known: Mapping[int, Process], own: Belonging) -> Place | None:
+def _begun(process: Process, known: Mapping[int, Process], own: Belonging) -> WorktreeRoot | None:
     """Return the place of the job that a process is part of, None where its own directory says that it is elsewhere."""
     if process.removed or not process.cwd:
         return None

@@ -7,7 +7,7 @@ Otherwise only the server and what descends from it: an agent's tool often share
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from router.processes.belonging import Place, Scene, ancestors, descendants
+from router.processes.belonging import ProcessMap, WorktreeRoot, ancestors, descendants
 from router.processes.look import Process
 
 
@@ -35,11 +35,11 @@ class Ending:
 class Bounds:
     """What may be ended: processes of one place and one user, but for those `spared`, by pid with the reason."""
 
-    place: Place
+    place: WorktreeRoot
     uid: int
     spared: Mapping[int, str] = field(default_factory=dict)
 
-    def objection(self, process: Process, scene: Scene) -> str | None:
+    def objection(self, process: Process, mapped: ProcessMap) -> str | None:
         """Return why a process is not to be ended, None where it may be."""
         if why := self.spared.get(process.pid):
             return why
@@ -47,38 +47,38 @@ class Bounds:
             return process.role.phrase
         if process.uid != self.uid:
             return "of another user"
-        return None if scene.where.get(process.pid) == self.place else "not of this worktree"
+        return None if mapped.where.get(process.pid) == self.place else "not of this worktree"
 
 
-def plan_of_ending(servers: Iterable[Process], scene: Scene, bounds: Bounds) -> Ending:
-    """Return how servers are ended, all of them in the scene that one look found."""
+def plan_of_ending(servers: Iterable[Process], mapped: ProcessMap, bounds: Bounds) -> Ending:
+    """Return how servers are ended, all of them in the mapped that one look found."""
     chosen: dict[int, Process] = {}
     groups, left = set(), []
     for server in servers:
-        if why := bounds.objection(server, scene):
+        if why := bounds.objection(server, mapped):
             left.append(Left(server, why))
             continue
-        if _whole(server.group, scene, bounds):
+        if _whole(server.group, mapped, bounds):
             groups.add(server.group)
-            chosen |= {each.pid: each for each in scene.processes if each.group == server.group}
-        chosen |= {each.pid: each for each in (server, *_own_descendants(server, scene, bounds))}
-    return Ending(_parents_first(chosen.values(), scene), frozenset(groups), tuple(left))
+            chosen |= {each.pid: each for each in mapped.processes if each.group == server.group}
+        chosen |= {each.pid: each for each in (server, *_own_descendants(server, mapped, bounds))}
+    return Ending(_parents_first(chosen.values(), mapped), frozenset(groups), tuple(left))
 
 
-def stragglers(begun: Ending, scene: Scene, bounds: Bounds) -> Ending:
+def stragglers(begun: Ending, mapped: ProcessMap, bounds: Bounds) -> Ending:
     """Return what a later look still finds of an ending that was begun: who lives on, and who joined in meanwhile.
 
     Who was of the place still is, though the ancestor that told so may have ended.
     """
     known = {process.id for process in begun.processes}
-    rest = [each for each in scene.processes if each.id in known or each.group in begun.groups]
-    still = {each.pid: bounds.place for each in scene.processes if each.id in known}
-    return plan_of_ending(rest, replace(scene, where={**scene.where, **still}), bounds)
+    rest = [each for each in mapped.processes if each.id in known or each.group in begun.groups]
+    still = {each.pid: bounds.place for each in mapped.processes if each.id in known}
+    return plan_of_ending(rest, replace(mapped, where={**mapped.where, **still}), bounds)
 
 
-def spared(scene: Scene, *, caller: int, routers: Collection[int]) -> dict[int, str]:
+def spared(mapped: ProcessMap, *, caller: int, routers: Collection[int]) -> dict[int, str]:
     """Return why the router, whoever calls it and what those hang on stay. `routers` are the watcher and its Caddy."""
-    known = {process.pid: process for process in scene.processes}
+    known = {process.pid: process for process in mapped.processes}
     above = ancestors(known[caller], known) if caller in known else ()
     return {
         **{process.pid: "it runs this command" for process in above},
@@ -87,21 +87,21 @@ def spared(scene: Scene, *, caller: int, routers: Collection[int]) -> dict[int, 
     }
 
 
-def _whole(group: int, scene: Scene, bounds: Bounds) -> bool:
+def _whole(group: int, mapped: ProcessMap, bounds: Bounds) -> bool:
     """Tell whether a group is ended whole: 0 is no group, but whatever another pid namespace has."""
-    return group > 0 and not any(bounds.objection(each, scene) for each in scene.processes if each.group == group)
+    return group > 0 and not any(bounds.objection(each, mapped) for each in mapped.processes if each.group == group)
 
 
-def _own_descendants(server: Process, scene: Scene, bounds: Bounds) -> list[Process]:
+def _own_descendants(server: Process, mapped: ProcessMap, bounds: Bounds) -> list[Process]:
     """Return what descends from a server, without those that stay and what descends from them."""
     kept, found = {server.pid}, []
-    for each in descendants(server, scene.processes):
-        if each.parent in kept and not bounds.objection(each, scene):
+    for each in descendants(server, mapped.processes):
+        if each.parent in kept and not bounds.objection(each, mapped):
             kept.add(each.pid)
             found.append(each)
     return found
 
 
-def _parents_first(chosen: Iterable[Process], scene: Scene) -> tuple[Process, ...]:
-    known = {process.pid: process for process in scene.processes}
+def _parents_first(chosen: Iterable[Process], mapped: ProcessMap) -> tuple[Process, ...]:
+    known = {process.pid: process for process in mapped.processes}
     return tuple(sorted(chosen, key=lambda each: (sum(1 for _ in ancestors(each, known)), each.pid)))

@@ -6,8 +6,9 @@ Nothing counts as gone because git did not answer: a repository that cannot be r
 import functools
 import os
 
-from router.model import COPY, GoneWorktree, Memory, RememberedWorktree, WorktreeId
+from router.model import COPY, WorktreeId
 from router.observe.lanes import Lanes
+from router.remembered import GoneWorktree, Memory, RememberedWorktree
 
 _PATIENCE = 2.0  # seconds for the disks to answer
 

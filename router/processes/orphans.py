@@ -6,15 +6,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from router import model
-from router.model import GoneWorktree, Problem
+from router.model import Problem
 from router.naming import shown
 from router.processes import gone, memory, sockets
-from router.processes.belonging import Place, Scene, scene
+from router.processes.belonging import ProcessMap, WorktreeRoot, process_map
 from router.processes.end import PATIENCE, Ended, end
 from router.processes.ending import Bounds, Ending, plan_of_ending, spared, stragglers
 from router.processes.look import Process, look
 from router.processes.words import duration, size
+from router.remembered import GoneWorktree, Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Orphan:
         return self.worktree.names[0] if self.worktree.names else os.path.basename(self.worktree.path)  # noqa: PTH119
 
 
-def find(remembered: model.Memory, *, least: int) -> tuple[Orphan, ...]:
+def find(remembered: Memory, *, least: int) -> tuple[Orphan, ...]:
     """Return the orphans of this user: they listen, or have more than `least` bytes of memory. Raises nothing.
 
     Looks at no process where nothing that is remembered is gone.
@@ -42,7 +42,7 @@ def find(remembered: model.Memory, *, least: int) -> tuple[Orphan, ...]:
 
 
 def reap(
-    orphans: Iterable[Orphan], remembered: model.Memory, *, routers: Collection[int], patience: float = PATIENCE
+    orphans: Iterable[Orphan], remembered: Memory, *, routers: Collection[int], patience: float = PATIENCE
 ) -> Ended:
     """End orphans, each as `stop` ends a server: those with a role stay. `routers` are the watcher and its Caddy."""
     wanted = {orphan.process.id: orphan for orphan in orphans}
@@ -92,9 +92,9 @@ def _problem(orphan: Orphan, now: float) -> Problem:
     )
 
 
-def _scene(remembered: model.Memory, lost: Iterable[GoneWorktree]) -> Scene:
+def _scene(remembered: Memory, lost: Iterable[GoneWorktree]) -> ProcessMap:
     living = (os.path.realpath(each.path) for each in remembered.worktrees if os.path.isdir(each.path))  # noqa: PTH112
-    return scene(look(), living=living, gone=_by_root(lost))
+    return process_map(look(), living=living, gone=_by_root(lost))
 
 
 def _by_root(lost: Iterable[GoneWorktree]) -> dict[str, GoneWorktree]:
@@ -102,7 +102,7 @@ def _by_root(lost: Iterable[GoneWorktree]) -> dict[str, GoneWorktree]:
     return {os.path.realpath(each.path): each for each in sorted(lost, key=lambda each: each.since)}
 
 
-def _among(seen: Scene, lost: Mapping[str, GoneWorktree], *, least: int) -> tuple[Orphan, ...]:
+def _among(seen: ProcessMap, lost: Mapping[str, GoneWorktree], *, least: int) -> tuple[Orphan, ...]:
     left = [each for each in seen.processes if each.uid == os.getuid() and _is_left(seen.where.get(each.pid))]
     ports = sockets.held(each.pid for each in left)
     found = (
@@ -111,14 +111,14 @@ def _among(seen: Scene, lost: Mapping[str, GoneWorktree], *, least: int) -> tupl
     return tuple(orphan for orphan in found if orphan.ports or orphan.memory.bytes > least)
 
 
-def _is_left(place: Place | None) -> bool:
+def _is_left(place: WorktreeRoot | None) -> bool:
     return place is not None and place.gone
 
 
-def _bounds(seen: Scene, lost: Iterable[GoneWorktree], routers: Collection[int]) -> list[Bounds]:
+def _bounds(seen: ProcessMap, lost: Iterable[GoneWorktree], routers: Collection[int]) -> list[Bounds]:
     stay = spared(seen, caller=os.getpid(), routers=routers)
-    return [Bounds(Place(root, gone=True), os.getuid(), stay) for root in _by_root(lost)]
+    return [Bounds(WorktreeRoot(root, gone=True), os.getuid(), stay) for root in _by_root(lost)]
 
 
-def _chosen(seen: Scene, bounds: Bounds, wanted: Collection[object]) -> Sequence[Process]:
+def _chosen(seen: ProcessMap, bounds: Bounds, wanted: Collection[object]) -> Sequence[Process]:
     return [process for process in seen.of(bounds.place) if process.id in wanted]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from router.observe.listeners import Listeners
 from router.processes import sockets
-from router.processes.belonging import Place, Scene, scene
+from router.processes.belonging import ProcessMap, WorktreeRoot, process_map
 from router.processes.ending import Bounds, spared
 from router.processes.look import Process, look
 from router.processes.sockets import Ports
@@ -16,22 +16,22 @@ from router.processes.sockets import Ports
 class Servers:
     """Every process that one look found, and the ports of those that belong to a worktree and listen."""
 
-    scene: Scene
+    mapped: ProcessMap
     ports: Ports
 
-    def of(self, place: Place, ports: Collection[int] | None = None) -> tuple[Process, ...]:
+    def of(self, place: WorktreeRoot, ports: Collection[int] | None = None) -> tuple[Process, ...]:
         """Return the servers of a worktree, or those of them that listen on one of these ports."""
-        listening = (each for each in self.scene.of(place) if each.pid in self.ports)
+        listening = (each for each in self.mapped.of(place) if each.pid in self.ports)
         return tuple(p for p in listening if ports is None or not set(ports).isdisjoint(self.ports[p.pid]))
 
-    def bounds(self, place: Place, *, routers: Collection[int]) -> Bounds:
+    def bounds(self, place: WorktreeRoot, *, routers: Collection[int]) -> Bounds:
         """Return what this process may end of a worktree. `routers` are the pids of the watcher and its Caddy."""
-        return Bounds(place, os.getuid(), spared(self.scene, caller=os.getpid(), routers=routers))
+        return Bounds(place, os.getuid(), spared(self.mapped, caller=os.getpid(), routers=routers))
 
 
-def place_of(path: str) -> Place:
+def place_of(path: str) -> WorktreeRoot:
     """Return the worktree at a path as processes see it."""
-    return Place(os.path.realpath(path))
+    return WorktreeRoot(os.path.realpath(path))
 
 
 def servers(roots: Iterable[str], *, listeners: Listeners | None = None) -> Servers:
@@ -41,7 +41,7 @@ def servers(roots: Iterable[str], *, listeners: Listeners | None = None) -> Serv
     `listeners` finds them, which whoever asks often keeps.
     """
     paths, listeners = tuple(roots), listeners or Listeners()
-    seen = scene(look(), living=[place_of(path).root for path in paths])
+    seen = process_map(look(), living=[place_of(path).root for path in paths])
     routed = {each.pid: place_of(each.worktree) for each in listeners.scan(paths) if each.worktree and each.pid}
     seen = replace(seen, where={**routed, **seen.where})
     return Servers(seen, sockets.held(seen.where))

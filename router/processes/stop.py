@@ -43,16 +43,16 @@ def stop(
     """
     place, found = place_of(path), servers(roots)
     bounds = found.bounds(place, routers=routers)
-    begun = plan_of_ending(found.of(place, ports), found.scene, bounds)
+    begun = plan_of_ending(found.of(place, ports), found.mapped, bounds)
 
     def again() -> Ending:
-        return stragglers(begun, servers(roots).scene, bounds)
+        return stragglers(begun, servers(roots).mapped, bounds)
 
     ended = end(begun, again=again, patience=patience)
     told = {each.pid for each in (*ended.processes, *(left.process for left in ended.left))} | {os.getpid()}
-    others = (each for each in found.scene.of(place) if each.pid not in told)
+    others = (each for each in found.mapped.of(place) if each.pid not in told)
     server = ("does not listen", "another server")
-    left = tuple(Left(each, bounds.objection(each, found.scene) or server[each.pid in found.ports]) for each in others)
+    left = tuple(Left(each, bounds.objection(each, found.mapped) or server[each.pid in found.ports]) for each in others)
     stopped = Stopped(found.ports, ended, left)
     return _with_containers(stopped, composed(), place.root, roots=roots, ports=ports)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from router.observe.listeners import Listeners
 from router.processes import containers, memory
-from router.processes.belonging import Place
+from router.processes.belonging import WorktreeRoot
 from router.processes.containers import Container
 from router.processes.ending import Ending, plan_of_ending
 from router.processes.look import Process
@@ -27,10 +27,10 @@ class Measured:
     roots: frozenset[str]
     routers: Collection[int]
 
-    def ending(self, place: Place, ports: Collection[int] | None = None) -> Ending:
+    def ending(self, place: WorktreeRoot, ports: Collection[int] | None = None) -> Ending:
         """Return what stopping a worktree would end, or the servers on some of its ports."""
         bounds = self.servers.bounds(place, routers=self.routers)
-        return plan_of_ending(self.servers.of(place, ports), self.servers.scene, bounds)
+        return plan_of_ending(self.servers.of(place, ports), self.servers.mapped, bounds)
 
     def used_by(self, processes: Iterable[Process]) -> Memory:
         """Return the memory of some processes together."""
@@ -54,7 +54,7 @@ def with_memory(
     running = composed()
     inside = [each for root in roots for each in containers.within(running, root, roots=roots)]
     measured = Measured(
-        found, {pid: memory.of(pid) for pid in found.scene.where}, {each: containers.memory(each) for each in inside},
+        found, {pid: memory.of(pid) for pid in found.mapped.where}, {each: containers.memory(each) for each in inside},
         roots, routers,
     )  # fmt: skip
     trees = [_tree(tree, measured) for tree in status["worktrees"]]
@@ -64,7 +64,7 @@ def with_memory(
 def _tree(tree: Document, measured: Measured) -> dict[str, Any]:
     place = place_of(tree["path"])
     boxes = containers.within(measured.containers, place.root, roots=measured.roots)
-    processes = [each for each in measured.servers.scene.of(place) if each.pid != os.getpid()]
+    processes = [each for each in measured.servers.mapped.of(place) if each.pid != os.getpid()]
     ended = measured.ending(place).processes
     boxed = sum(measured.containers[each] for each in boxes)
     rest: Counter[str] = Counter()
@@ -84,7 +84,9 @@ def _tree(tree: Document, measured: Measured) -> dict[str, Any]:
     return {**tree, "memory": whole, "services": services}
 
 
-def _service(service: Document, place: Place, boxes: Collection[Container], measured: Measured) -> dict[str, Any]:
+def _service(
+    service: Document, place: WorktreeRoot, boxes: Collection[Container], measured: Measured
+) -> dict[str, Any]:
     """Return a service with its memory, where it runs: of what stopping it would end, and of its container."""
     if not service["up"]:
         return dict(service)

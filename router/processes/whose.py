@@ -7,17 +7,17 @@ from urllib.parse import urlsplit
 
 from router import proc
 from router.errors import NobodyKnowsError
-from router.model import GoneWorktree, Memory
 from router.naming import shown
 from router.observe.listeners import Listeners
 from router.paths import deepest_root
 from router.processes import answers, containers, gone, sockets
 from router.processes.answers import Answer
 from router.processes.asked import Directory, Host, Number, Port, Word, asked
-from router.processes.belonging import Place, Scene, ancestors, descendants, scene
+from router.processes.belonging import ProcessMap, WorktreeRoot, ancestors, descendants, process_map
 from router.processes.containers import Container
 from router.processes.look import Process, look
 from router.processes.roles import Role
+from router.remembered import GoneWorktree, Memory
 from router.status import Document
 
 _STARTERS = frozenset({Role.AGENT, Role.EDITOR, Role.MULTIPLEXER, Role.TERMINAL})
@@ -110,11 +110,11 @@ def _declared(port: int, known: Sources) -> Answer | None:
 
 def _of_process(pid: int, known: Sources, *, routed: str | None = None) -> Answer:
     """Return whose a process is; `routed` is the worktree that its socket was found to belong to."""
-    seen = scene(look(), living=known.living, gone=known.gone)
+    seen = process_map(look(), living=known.living, gone=known.gone)
     process = next((each for each in seen.processes if each.pid == pid), None)
     if process is None:
         raise NobodyKnowsError(f"process {pid} has just ended", hint=_SEE_STATUS)
-    place = seen.where.get(pid) or (Place(os.path.realpath(routed)) if routed else None)
+    place = seen.where.get(pid) or (WorktreeRoot(os.path.realpath(routed)) if routed else None)
     starters = tuple(each.program or "?" for each in _starters(process, seen))
     if place is None:
         return Answer(answers.around(process), "working directory", process=process, started_by=starters)
@@ -170,11 +170,11 @@ def _of_container(container: Container, known: Sources) -> Answer:
     return Answer(answers.routed(tree), "container", service=service, container=container.name)
 
 
-def _tree(place: Place, known: Sources) -> answers.Tree:
+def _tree(place: WorktreeRoot, known: Sources) -> answers.Tree:
     return answers.lost(known.gone[place.root]) if place.gone else answers.routed(known.living[place.root])
 
 
-def _service(process: Process, tree: Document, seen: Scene) -> str | None:
+def _service(process: Process, tree: Document, seen: ProcessMap) -> str | None:
     """Return the service that a process answers, or that something it started does."""
     started = (process, *descendants(process, seen.processes))
     ports = {port for held in sockets.held(each.pid for each in started).values() for port in held}
@@ -188,7 +188,7 @@ def _mounted(tree: Document, path: str) -> str:
     return paths.get(max(inside, key=len, default=""), "web")
 
 
-def _starters(process: Process, seen: Scene) -> Iterator[Process]:
+def _starters(process: Process, seen: ProcessMap) -> Iterator[Process]:
     """Yield what started a process, up to an agent, an editor, a terminal, or a shell that none of these started."""
     known = {each.pid: each for each in seen.processes}
     shell = False

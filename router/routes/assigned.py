@@ -6,8 +6,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import chain
 
-from router.model import Container, RememberedService, ServiceSpec, Worktree
+from router.model import Container, ServiceSpec, Worktree
 from router.ports import HIGHEST, LOWEST, NOT_DEV_PORTS
+from router.remembered import RememberedService
 from router.routes.claims import Candidate, published
 from router.routes.declared import Key
 from router.routes.sockets import Sockets

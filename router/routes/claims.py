@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from router.model import Problem, RememberedService, ServiceSpec, Worktree
+from router.model import Problem, ServiceSpec, Worktree
 from router.ports import HIGHEST, LOWEST, STRATEGIES
+from router.remembered import RememberedService
 from router.routes.sockets import Sockets
 
 

@@ -3,19 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from router.model import (
-    Container,
-    GoneWorktree,
-    Memory,
-    Observed,
-    RememberedService,
-    RememberedWorktree,
-    Repository,
-    ServiceSpec,
-    Worktree,
-    WorktreeId,
-)
+from router.model import Container, Observed, Repository, ServiceSpec, Worktree, WorktreeId
 from router.ports import service_port
+from router.remembered import GoneWorktree, Memory, RememberedService, RememberedWorktree
 from router.routes import labels
 from router.routes.assigned import PortRequest, assign
 from router.routes.claims import published

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
-from router.model import GoneWorktree, Memory, Observed, RememberedWorktree, Worktree, WorktreeId
+from router.model import Observed, Worktree, WorktreeId
+from router.remembered import GoneWorktree, Memory, RememberedWorktree
 
 RESERVED = 15 * 60.0
 """Seconds for which a name goes to nobody else once its worktree is gone: a sign-in may be under way."""

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 
-from router.model import RememberedWorktree, Worktree, WorktreeId
+from router.model import Worktree, WorktreeId
 from router.naming import hash3, label
+from router.remembered import RememberedWorktree
 from router.routes.labels import Names, directory_label, wanted
 from router.routes.repositories import number, row
 from router.routes.routable import Routable

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import PurePath
 
-from router.model import Problem, RememberedWorktree, Repository, Worktree, WorktreeId
+from router.model import Problem, Repository, Worktree, WorktreeId
 from router.naming import hash3, label, shown, suffixed
+from router.remembered import RememberedWorktree
 from router.routes.gone import names_of
 from router.routes.reserved import ReservedNames
 from router.routes.routable import Routable, override

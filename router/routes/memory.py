@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 
-from router.model import GoneWorktree, Memory, RememberedService, RememberedWorktree, Route, Service, WorktreeId
+from router.model import Route, Service, WorktreeId
+from router.remembered import GoneWorktree, Memory, RememberedService, RememberedWorktree
 from router.routes import labels
 from router.routes.claims import Grant
 from router.routes.context import PlanContext

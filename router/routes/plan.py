@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from router.model import Memory, Observed, Problem, Repository, Route, RouteTable, WorktreeId
+from router.model import Observed, Problem, Repository, Route, RouteTable, WorktreeId
+from router.remembered import Memory
 from router.routes import labels
 from router.routes.claims import Grant, settle
 from router.routes.conflicts import PortOwners, port_owners, problems

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterable
 from itertools import count
 
-from router.model import RememberedWorktree, Repository
+from router.model import Repository
+from router.remembered import RememberedWorktree
 
 _NUMBERED = re.compile(r"(.*[^/][-_])([0-9]{1,3})", re.DOTALL)
 

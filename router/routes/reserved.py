@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from router.model import GoneWorktree, RememberedWorktree, Repository, Worktree, WorktreeId
+from router.model import Repository, Worktree, WorktreeId
 from router.naming import label
+from router.remembered import GoneWorktree, RememberedWorktree
 from router.routes.gone import inherits, names_of, unavailable
 from router.routes.repositories import row
 from router.routes.routable import Routable, override

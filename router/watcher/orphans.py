@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Collection, Iterable
 
 from router import proc
-from router.model import Memory, Repository, WorktreeId
+from router.model import Repository, WorktreeId
 from router.processes import orphans
 from router.processes.orphans import Orphan
+from router.remembered import Memory
 
 INTERVAL = 30.0  # seconds between two looks, while there is reason for one
 CHECK = 2.0  # seconds between two glances whether what was found still runs

@@ -14,7 +14,7 @@ from router.observe import git, survey
 from router.observe.listeners import Listeners
 from router.processes import orphans
 from router.routes.plan import Plan, plan
-from router.settings import Settings
+from router.settings import Mode, Settings
 from router.status import CaddyStatus, Frame, WatcherStatus
 from router.store import Store
 
@@ -63,7 +63,7 @@ def rendered(settings: Settings, store: Store, *, cwd: Path, sites: bool = False
 
 def _caddy(settings: Settings, store: Store) -> CaddyStatus:
     address = modes.admin_address(settings, store)
-    if settings.caddy == "embedded":
+    if settings.caddy == Mode.EMBEDDED:
         left = recorded(store.directory)
         if left is None:
             return CaddyStatus(running=False, mode=settings.caddy, admin=address)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from router import files
 from router.errors import FileError, StoreError
-from router.model import Memory, RouteTable
+from router.model import RouteTable
+from router.remembered import Memory
 from router.status import Document
 from router.store import Store
 from router.watcher import heartbeat

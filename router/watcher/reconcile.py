@@ -7,7 +7,8 @@ from router.caddy import assets, caddyfile
 from router.caddy.admin import Admin
 from router.caddy.caddyfile import Site
 from router.errors import CaddyError, ForeignCaddyError, LoadRefusedError, RouterError
-from router.model import Memory, Observed, Problem, RouteTable
+from router.model import Observed, Problem, RouteTable
+from router.remembered import Memory
 from router.routes.plan import plan
 from router.routes.reachability import from_container
 

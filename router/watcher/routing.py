@@ -8,7 +8,8 @@ from router.caddy.admin import Admin
 from router.caddy.caddyfile import MARK
 from router.caddy.supervisor import Caddy
 from router.errors import CaddyError, StoreError
-from router.model import Memory, Problem
+from router.model import Problem
+from router.remembered import Memory
 from router.routes.memory import merged
 from router.store import Store
 from router.watcher.observer import Look, Observer

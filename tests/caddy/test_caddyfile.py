@@ -21,7 +21,8 @@ from router.caddy import assets, caddyfile
 from router.caddy.caddyfile import MARK, Endpoint, Site
 from router.caddy.embedded import binary
 from router.errors import SettingsError
-from router.model import Container, Memory, Override, RouteTable, Worktree
+from router.model import Container, Override, RouteTable, Worktree
+from router.remembered import Memory
 from router.routes.plan import plan
 from tests.fakes import SITE, declared, listener, observed, repository, route, service, table, worktree
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from router.model import RememberedWorktree, WorktreeId
+from router.model import WorktreeId
+from router.remembered import RememberedWorktree
 from router.store import Store
 from tests.cli.conftest import Said, Workplace
 from tests.processes.scenes import Started, gone, started

@@ -1,4 +1,4 @@
-"""How each program resolves names below localhost, and what mends it on which system."""
+"""How each program resolves names below localhost, and what fixes it on which system."""
 
 import os
 from pathlib import Path

@@ -545,7 +545,7 @@ def test_r15_an_unhandled_error_on_a_callback_leaves_no_secret_in_the_log(setup:
     with running(setup.table, tmp_path, callback_paths=PATHS) as caddy:
         whole = caddyfile.render(setup.table, caddy.site, templates=assets.templates())
         bare, handlers = re.subn(r"(?ms)^\thandle_errors .*?^\t\}\n", "", whole)
-        assert handlers == 3
+        assert handlers == 4
         loaded = caddy.load_text(bare)
         assert loaded.status_code == 200, loaded.text
         for method, body in (("GET", b""), ("POST", SECRET_QUERY.encode())):

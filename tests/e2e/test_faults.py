@@ -79,7 +79,7 @@ def test_routes_outlive_the_watcher_and_the_next_one_adopts_caddy_without_a_lost
     router: Router, app: str
 ) -> None:
     pid = router.detach()["caddy"]["pid"]
-    with Client(router, app, keep=True) as kept, Client(router, app) as anew:
+    with Client(router, app, keep=True) as kept, Client(router, app) as new:
         kill(router.watcher_pid)
         kept.more()
         assert not router.status()["watcher"]["running"]
@@ -89,13 +89,13 @@ def test_routes_outlive_the_watcher_and_the_next_one_adopts_caddy_without_a_lost
         caddy = router.detach()["caddy"]
         assert (caddy["pid"], caddy["adopted"], caddy["in_sync"]) == (pid, True, True)
         kept.more()
-        anew.more()
-        assert not kept.failures + anew.failures
+        new.more()
+        assert not kept.failures + new.failures
         branch = fresh("later")
         router.add(branch)
         wait_until(lambda: router.page(branch).startswith(branch), what="a new route")
-    assert max(len(kept.failures), len(anew.failures)) <= 1  # a load of Caddy's may cut one, which a browser asks again
-    assert set(kept.answers) | set(anew.answers) == {200}
+    assert max(len(kept.failures), len(new.failures)) <= 1  # a load of Caddy's may cut one, which a browser asks again
+    assert set(kept.answers) | set(new.answers) == {200}
 
 
 def test_an_adopted_caddy_that_is_killed_is_back(router: Router, app: str) -> None:

@@ -33,11 +33,11 @@ def test_no_host_ever_showed_another_worktrees_page(figures: dict[str, Any]) -> 
 
 def test_what_is_asked_again_is_answered_unless_nobody_can_be_there(figures: dict[str, Any]) -> None:
     failed = figures["requests"]["failed_after_retry"]
-    by_nature = {"nobody_there": failed["nobody_there"]}
+    expected = {"nobody_there": failed["nobody_there"]}
     assert failed["cut"] + failed["caddy_killed"] <= CUT_TWICE, figures
     assert failed == {
         **dict.fromkeys(failed, 0),
-        **by_nature,
+        **expected,
         "cut": failed["cut"],
         "caddy_killed": failed["caddy_killed"],
     }, figures

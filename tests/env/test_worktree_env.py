@@ -19,8 +19,8 @@ from router.errors import (
     TemplateValueError,
     UsageError,
 )
-from router.model import Memory
 from router.ports import service_port
+from router.remembered import Memory
 from router.settings import Settings
 from router.store import Store, joined
 

@@ -17,11 +17,12 @@ from router import repository_settings
 from router.caddy import record
 from router.errors import SettingsError
 from router.memory_text import SCHEMA
-from router.model import DEFAULT_SERVICES, Memory, RememberedService, RememberedWorktree, WorktreeId
+from router.model import DEFAULT_SERVICES, WorktreeId
 from router.naming import check_callback_path, is_label
 from router.observe.envfiles import declarations
 from router.observe.git import ListedWorktree, parse
 from router.ports import parse_port
+from router.remembered import Memory, RememberedService, RememberedWorktree
 from router.routes.plan import plan
 from router.store import RunningWatcher, Store
 from tests.fakes import observed, worktree

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from router.model import Memory, Override, RememberedWorktree, Repository, WorktreeId
+from router.model import Override, Repository, WorktreeId
 from router.observe import survey, watched
+from router.remembered import Memory, RememberedWorktree
 from router.routes.plan import plan
 from router.store import joined
 from tests.fakes import listener, worktree

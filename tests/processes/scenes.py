@@ -13,13 +13,13 @@ from typing import TypeVar
 
 from router import proc
 from router.proc import ProcessId
-from router.processes.belonging import Place, Scene
+from router.processes.belonging import ProcessMap, WorktreeRoot
 from router.processes.look import Process
 from router.processes.roles import Role
 
 Seen = TypeVar("Seen")
 ME = 1000
-HERE = Place("/w/here")
+HERE = WorktreeRoot("/w/here")
 LISTEN = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)\n"
 WAIT = "import time; time.sleep(120)\n"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -32,9 +32,9 @@ def process(pid: int, parent: int = 1, *, group: int = 0, session: int = 0, uid:
     return Process(identity, parent, group or pid, session or group or pid, uid, cwd, removed, program, role, 0.0)
 
 
-def scene_at(*processes: Process, place: Place = HERE) -> Scene:
-    """Return a scene in which a process belongs to a place if it works in its root."""
-    return Scene(processes, {each.pid: place for each in processes if each.cwd == place.root})
+def scene_at(*processes: Process, place: WorktreeRoot = HERE) -> ProcessMap:
+    """Return a mapped in which a process belongs to a place if it works in its root."""
+    return ProcessMap(processes, {each.pid: place for each in processes if each.cwd == place.root})
 
 
 def wait_until(look: Callable[[], Seen], *, what: str = "", limit: float = 20.0) -> Seen:

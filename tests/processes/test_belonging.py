@@ -5,15 +5,15 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.processes.belonging import Place, Scene, ancestors, descendants, scene
+from router.processes.belonging import ProcessMap, WorktreeRoot, ancestors, descendants, process_map
 from router.processes.roles import Role
 from tests.processes.scenes import process
 
 MAIN, NESTED, LOST = "/w/shop", "/w/shop/.claude/worktrees/x", "/w/shop.lost"
 
 
-def places(*processes: object) -> dict[int, Place]:
-    seen = scene(processes, living=[MAIN, NESTED], gone=[LOST])  # type: ignore[arg-type]
+def places(*processes: object) -> dict[int, WorktreeRoot]:
+    seen = process_map(processes, living=[MAIN, NESTED], gone=[LOST])  # type: ignore[arg-type]
     return dict(seen.where)
 
 
@@ -22,7 +22,7 @@ def test_a_process_belongs_to_the_deepest_worktree_around_its_directory() -> Non
         process(1, cwd=MAIN), process(2, cwd=f"{MAIN}/src"), process(3, cwd=f"{NESTED}/web"),
         process(4, cwd="/w"), process(5, cwd="/w/shop2"), process(6, cwd=""),
     )  # fmt: skip
-    assert found == {1: Place(MAIN), 2: Place(MAIN), 3: Place(NESTED)}
+    assert found == {1: WorktreeRoot(MAIN), 2: WorktreeRoot(MAIN), 3: WorktreeRoot(NESTED)}
 
 
 def test_a_directory_deleted_with_its_worktree_is_of_the_one_that_is_gone() -> None:
@@ -31,7 +31,7 @@ def test_a_directory_deleted_with_its_worktree_is_of_the_one_that_is_gone() -> N
         process(2, cwd=f"{LOST}/web", removed=LOST),
         process(3, cwd=f"{LOST}/web", removed="/w"),
     )
-    assert found == dict.fromkeys((1, 2, 3), Place(LOST, gone=True))
+    assert found == dict.fromkeys((1, 2, 3), WorktreeRoot(LOST, gone=True))
 
 
 def test_a_directory_deleted_inside_a_worktree_makes_nobody_an_orphan() -> None:
@@ -42,8 +42,8 @@ def test_a_directory_deleted_inside_a_worktree_makes_nobody_an_orphan() -> None:
 
 
 def test_a_directory_that_is_there_again_is_not_the_one_that_is_gone() -> None:
-    seen = scene([process(1, cwd=LOST), process(2, cwd=LOST, removed=LOST)], living=[LOST], gone=[LOST])
-    assert seen.where == {1: Place(LOST), 2: Place(LOST, gone=True)}
+    seen = process_map([process(1, cwd=LOST), process(2, cwd=LOST, removed=LOST)], living=[LOST], gone=[LOST])
+    assert seen.where == {1: WorktreeRoot(LOST), 2: WorktreeRoot(LOST, gone=True)}
 
 
 def test_a_deleted_directory_of_no_remembered_worktree_is_nobodys() -> None:
@@ -53,29 +53,29 @@ def test_a_deleted_directory_of_no_remembered_worktree_is_nobodys() -> None:
 def test_who_went_elsewhere_belongs_where_the_job_began() -> None:
     npm, shell = process(10, cwd=MAIN, group=10), process(11, 10, cwd=MAIN, group=10)
     node = process(12, 11, cwd="/tmp/build", group=10)
-    assert places(npm, shell, node)[12] == Place(MAIN)
+    assert places(npm, shell, node)[12] == WorktreeRoot(MAIN)
 
 
 def test_who_was_started_elsewhere_by_a_shell_that_works_here_is_elsewhere() -> None:
     shell = process(10, cwd=MAIN, role=Role.SHELL)
     other_job = process(11, 10, cwd="/tmp/build", session=10)
     same_group = process(12, 10, cwd="/tmp/build", group=10)
-    assert places(shell, other_job, same_group) == {10: Place(MAIN)}
+    assert places(shell, other_job, same_group) == {10: WorktreeRoot(MAIN)}
 
 
 def test_who_went_to_the_root_directory_belongs_where_the_session_does() -> None:
     shell = process(10, cwd=MAIN, role=Role.SHELL)
     server, daemon = process(11, 10, cwd="/", session=10), process(12, 1, cwd="/")
-    assert places(shell, server, daemon) == {10: Place(MAIN), 11: Place(MAIN)}
+    assert places(shell, server, daemon) == {10: WorktreeRoot(MAIN), 11: WorktreeRoot(MAIN)}
 
 
 def test_who_works_in_another_worktree_is_of_that_one_whoever_started_it() -> None:
-    assert places(process(10, cwd=MAIN), process(11, 10, cwd=NESTED, group=10))[11] == Place(NESTED)
+    assert places(process(10, cwd=MAIN), process(11, 10, cwd=NESTED, group=10))[11] == WorktreeRoot(NESTED)
 
 
 def test_what_another_namespace_has_is_no_job_of_ours() -> None:
     outer, inner = (replace(each, group=0, session=0) for each in (process(20, cwd=MAIN), process(21, 20, cwd="/srv")))
-    assert scene([outer, inner], living=[MAIN]).where == {20: Place(MAIN)}
+    assert process_map([outer, inner], living=[MAIN]).where == {20: WorktreeRoot(MAIN)}
 
 
 @given(st.lists(st.tuples(st.integers(1, 12), st.integers(0, 12)), max_size=12, unique_by=lambda pair: pair[0]))
@@ -88,4 +88,4 @@ def test_no_chain_of_parents_is_followed_for_ever(pairs: list[tuple[int, int]]) 
         assert each.pid not in above
         below = [one.pid for one in descendants(each, every)]
         assert len(below) == len(set(below))
-    assert isinstance(scene(every, living=[MAIN]), Scene)
+    assert isinstance(process_map(every, living=[MAIN]), ProcessMap)

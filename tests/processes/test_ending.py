@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.processes.belonging import Scene
+from router.processes.belonging import ProcessMap
 from router.processes.ending import Bounds, Ending, plan_of_ending, spared, stragglers
 from router.processes.look import Process
 from router.processes.roles import Role
@@ -73,18 +73,18 @@ def test_what_is_no_server_is_left_and_said_why() -> None:
 def test_neither_the_caller_nor_what_runs_it_nor_the_router_is_ended() -> None:
     caller, above = process(12, 11, group=10), process(11, 10, group=10)
     router, server = process(50, group=10), process(60, group=10)
-    scene = scene_at(caller, above, router, server, process(10, group=10))
-    bounds = replace(BOUNDS, spared=spared(scene, caller=12, routers=[50]))
-    ending = plan_of_ending([caller, above, router, server], scene, bounds)
+    mapped = scene_at(caller, above, router, server, process(10, group=10))
+    bounds = replace(BOUNDS, spared=spared(mapped, caller=12, routers=[50]))
+    ending = plan_of_ending([caller, above, router, server], mapped, bounds)
     assert pids(ending) == [60]
     assert reasons(ending) == {12: "this command itself", 11: "it runs this command", 50: "the router itself"}
 
 
 def test_a_server_that_runs_the_caller_is_left() -> None:
     server, agent, caller = process(10), process(11, 10, role=Role.AGENT), process(12, 11)
-    scene = scene_at(server, agent, caller)
-    bounds = replace(BOUNDS, spared=spared(scene, caller=12, routers=()))
-    assert reasons(plan_of_ending([server], scene, bounds)) == {10: "it runs this command"}
+    mapped = scene_at(server, agent, caller)
+    bounds = replace(BOUNDS, spared=spared(mapped, caller=12, routers=()))
+    assert reasons(plan_of_ending([server], mapped, bounds)) == {10: "it runs this command"}
 
 
 def test_group_0_is_no_group() -> None:
@@ -107,9 +107,9 @@ def test_a_pid_that_another_process_has_by_now_is_left_alone() -> None:
 
 def test_who_lives_on_is_still_of_the_worktree_when_its_parent_has_ended() -> None:
     moved = process(12, 11, group=10, cwd="/tmp")
-    scene = Scene((NPM, SH, moved), {10: HERE, 11: HERE, 12: HERE})
-    begun = plan_of_ending([moved], scene, BOUNDS)
-    assert pids(stragglers(begun, Scene((replace(moved, parent=1),), {}), BOUNDS)) == [12]
+    mapped = ProcessMap((NPM, SH, moved), {10: HERE, 11: HERE, 12: HERE})
+    begun = plan_of_ending([moved], mapped, BOUNDS)
+    assert pids(stragglers(begun, ProcessMap((replace(moved, parent=1),), {}), BOUNDS)) == [12]
 
 
 def test_who_became_a_shell_meanwhile_stays() -> None:
@@ -131,10 +131,10 @@ _MEMBERS = st.builds(
 
 @given(st.lists(_MEMBERS, max_size=20, unique_by=lambda each: each.pid), st.sets(st.integers(2, 30), max_size=4))
 def test_no_ending_reaches_what_it_may_not(every: list[Process], routers: set[int]) -> None:
-    scene = scene_at(*every)
-    bounds = replace(BOUNDS, spared=spared(scene, caller=2, routers=routers))
-    ending = plan_of_ending(every, scene, bounds)
-    assert all(bounds.objection(each, scene) is None for each in ending.processes)
+    mapped = scene_at(*every)
+    bounds = replace(BOUNDS, spared=spared(mapped, caller=2, routers=routers))
+    ending = plan_of_ending(every, mapped, bounds)
+    assert all(bounds.objection(each, mapped) is None for each in ending.processes)
     ended = {each.pid for each in ending.processes}
     assert {each.pid for each in every} == ended | {left.process.pid for left in ending.left}
     for group in ending.groups:

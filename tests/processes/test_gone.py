@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from router.model import GoneWorktree, Memory, RememberedWorktree, WorktreeId
+from router.model import WorktreeId
 from router.processes.gone import gone
+from router.remembered import GoneWorktree, Memory, RememberedWorktree
 
 NOW = 1000.0
 

@@ -107,7 +107,7 @@ def test_a_directory_that_was_moved_is_followed(tmp_path: Path, real: Started) -
 
 @LINUX
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-def test_a_process_acts_for_the_user_it_became_without_starting_anew(tmp_path: Path, real: Started) -> None:
+def test_a_process_acts_for_the_user_it_became_without_starting_again(tmp_path: Path, real: Started) -> None:
     nobody = pwd.getpwnam("nobody").pw_uid
     changed = real.idle(tmp_path, code=f"import os; os.setgroups([]); os.setuid({nobody})\n")
     assert seen(changed).uid == nobody

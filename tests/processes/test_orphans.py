@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from router import proc
-from router.model import GoneWorktree, Memory, RememberedWorktree, WorktreeId
+from router.model import WorktreeId
 from router.processes import orphans
 from router.processes.memory import Kind, of
 from router.processes.orphans import Orphan
+from router.remembered import GoneWorktree, Memory, RememberedWorktree
 from tests.processes.scenes import Started, gone, wait_until
 from tests.processes.servers import KINDS, beside_an_agent
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from router.errors import NobodyKnowsError
-from router.model import GoneWorktree, Listener, Memory, WorktreeId
+from router.model import Listener, WorktreeId
 from router.processes import answers, whose
 from router.processes.answers import Answer
 from router.processes.containers import Container
 from router.processes.whose import Sources
+from router.remembered import GoneWorktree, Memory
 from tests.processes.scenes import WAIT, Started, first_line, process
 from tests.processes.servers import SERVE, beside_an_agent
 

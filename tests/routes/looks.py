@@ -8,11 +8,9 @@ from hypothesis import strategies as st
 from router.model import (
     Container,
     Listener,
-    Memory,
     Observed,
     Override,
     Problem,
-    RememberedWorktree,
     Repository,
     Route,
     ServiceSpec,
@@ -20,6 +18,7 @@ from router.model import (
     WorktreeId,
 )
 from router.ports import service_port
+from router.remembered import Memory, RememberedWorktree
 from router.routes.plan import plan
 from tests.fakes import ME, declared, listener, observed, repository, worktree
 

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from router.model import Container, Listener, Memory, Observed, Route, ServiceSpec
+from router.model import Container, Listener, Observed, Route, ServiceSpec
 from router.ports import service_port
+from router.remembered import Memory
 from router.routes.discovered import MOST
 from router.routes.plan import plan
 from tests.fakes import declared, listener, observed, repository, worktree

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from router.model import Memory, Observed, Override
+from router.model import Observed, Override
 from router.naming import hash3
+from router.remembered import Memory
 from router.routes.gone import KEPT, MOST, RESERVED
 from router.routes.memory import without
 from router.routes.plan import plan

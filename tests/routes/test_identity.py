@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from router.model import Memory, RememberedWorktree, Repository, Worktree
+from router.model import Repository, Worktree
+from router.remembered import Memory, RememberedWorktree
 from router.routes.plan import plan
 from tests.fakes import observed, repository, worktree
 

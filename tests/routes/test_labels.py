@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from router.model import Memory, Observed, Override, Problem
+from router.model import Observed, Override, Problem
 from router.naming import hash3
+from router.remembered import Memory
 from router.routes.plan import plan
 from tests.fakes import observed, repository, worktree
 from tests.routes.looks import NOTHING, after, names, routes

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from router.model import Memory, RememberedWorktree, ServiceSpec
+from router.model import ServiceSpec
+from router.remembered import Memory, RememberedWorktree
 from router.routes.memory import merged, with_assignments
 from router.routes.plan import plan
 from tests.fakes import listener, observed, repository, worktree

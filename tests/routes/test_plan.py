@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from router.model import Listener, Memory, Observed, Override, Problem, RouteTable, Worktree
+from router.model import Listener, Observed, Override, Problem, RouteTable, Worktree
 from router.ports import hash_port, service_port
+from router.remembered import Memory
 from router.routes.plan import plan
 from tests.fakes import declared, listener, observed, repository, worktree
 from tests.routes.looks import API, COLLIDING, WEB, after, kinds, problems, web

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from router.model import Memory
+from router.remembered import Memory
 from router.routes.plan import plan
 from tests.fakes import declared, listener, observed, repository, worktree
 from tests.routes.looks import NOTHING, after, kept

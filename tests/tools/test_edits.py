@@ -1,4 +1,4 @@
-"""Texts in, texts out: what a tool's file has of its own stays, byte for byte, and twice is once."""
+"""Texts in, texts out: what a tool's file has of its own stays, byte for byte, and an edit is safe to repeat."""
 
 import json
 import tomllib

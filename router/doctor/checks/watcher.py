@@ -6,7 +6,7 @@ from router import __version__
 from router.caddy import record
 from router.doctor.findings import Finding
 from router.doctor.installation import Installation
-from router.settings import Settings
+from router.settings import Mode, Settings
 from router.store import RunningWatcher
 from router.watcher import heartbeat
 
@@ -32,7 +32,7 @@ def check(installation: Installation) -> Iterator[Finding]:
 
 
 def _missing(installation: Installation) -> Finding:
-    left = record.recorded(installation.store.directory) if installation.mode == "embedded" else None
+    left = record.recorded(installation.store.directory) if installation.mode == Mode.EMBEDDED else None
     if left:
         message = f"the watcher was killed; its Caddy (pid {left.process.pid}) still serves the routes it had"
     else:

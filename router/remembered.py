@@ -1,0 +1,73 @@
+"""What is remembered between passes and restarts: names and ports that were given out, and worktrees that are gone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from router.model import WorktreeId
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedService:
+    """What is remembered of one service of a worktree.
+
+    `port` is where it was last routed, by `source`; `address` and `tls` are those of the last server seen there.
+    `declared` is the port its files named then: another one there means that the memory is out of date. `assigned` is
+    the port that its strategy once gave it, by `rule`; `env_port` the one that the worktree's environment has.
+    """
+
+    port: int
+    source: str
+    address: str = "127.0.0.1"
+    tls: bool = False
+    program: str | None = None
+    declared: int | None = None
+    assigned: int | None = None
+    rule: str = "hash"
+    env_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedWorktree:
+    """What is remembered of one worktree: its label, for which branch, and its services.
+
+    `wanted` is the label that its branch asked for, empty where another worktree has been given the label since.
+    `repository` is its repository's name as it was when `project` and `scope` were given out; `path` and `aliases`
+    are those of the last pass that routed it.
+    """
+
+    id: WorktreeId
+    label: str
+    branch: str | None
+    wanted: str
+    services: Mapping[str, RememberedService] = field(default_factory=dict)
+    repository: str = ""
+    index: int | None = None
+    project: str = ""
+    scope: str = ""
+    path: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GoneWorktree:
+    """What is remembered of a worktree that is gone: whose processes may be left, and whose names are not free yet.
+
+    `path` is where it was (empty in what 0.1.0 remembered), `names` are its label and aliases, without those that
+    another worktree has been given since. `since` is when it was first seen to be gone, in seconds since the epoch.
+    """
+
+    id: WorktreeId
+    path: str
+    repository: str
+    branch: str | None
+    names: tuple[str, ...]
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What must survive between passes and restarts."""
+
+    repositories: tuple[str, ...] = ()
+    worktrees: tuple[RememberedWorktree, ...] = ()
+    gone: tuple[GoneWorktree, ...] = ()

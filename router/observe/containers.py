@@ -86,19 +86,19 @@ def engines(sockets: Sequence[str] | None = None) -> tuple[str, ...]:
     return tuple(sorted({os.path.realpath(path) for path in places if _accepts(path)}))
 
 
-def composed(engine: str) -> Sequence[object]:
+def composed(engine: str, *, timeout: float = TIMEOUT) -> Sequence[object]:
     """Return what the engine at a socket lists of running containers of Compose; nothing where it gives no answer."""
-    answer = ask(engine, "/containers/json", **_QUERY)
+    answer = ask(engine, "/containers/json", timeout=timeout, **_QUERY)
     return cast("list[object]", answer) if isinstance(answer, list) else ()
 
 
-def ask(engine: str, target: str, **query: str) -> object:
-    """Return what an engine answers to a GET, read as JSON; None where it does not answer, or otherwise."""
+def ask(engine: str, target: str, *, timeout: float = TIMEOUT, **query: str) -> object:
+    """Return what an engine answers to a GET, read as JSON; None where it does not within `timeout` seconds."""
     import httpx  # here: 0.1 s, and most machines have no engine
 
     transport = httpx.HTTPTransport(uds=engine, verify=False)  # no TLS on a unix socket: no time for certificates
     try:
-        with httpx.Client(transport=transport, base_url="http://docker", timeout=TIMEOUT, trust_env=False) as client:
+        with httpx.Client(transport=transport, base_url="http://docker", timeout=timeout, trust_env=False) as client:
             return client.get(target, params=query).json()
     except (httpx.HTTPError, ValueError, RecursionError):  # the last two: not JSON, or nested without end
         return None

@@ -12,6 +12,7 @@ from router.naming import shown
 from router.observe import containers as engines
 from router.paths import deepest_root
 
+_SLOW = 10.0  # seconds for an engine to answer: a machine under load is slow
 _PATIENCE = 120.0  # seconds: Docker gives each container ten to end by itself
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,11 @@ class Container:
 
 def running(sockets: Sequence[str] | None = None) -> tuple[Container, ...]:
     """Return the running containers of Compose of this machine's engines, sorted by name. Raises nothing."""
-    found = (_container(engine, entry) for engine in engines.engines(sockets) for entry in engines.composed(engine))
+    found = (
+        _container(engine, entry)
+        for engine in engines.engines(sockets)
+        for entry in engines.composed(engine, timeout=_SLOW)
+    )
     return tuple(sorted((each for each in found if each), key=lambda each: (each.name, each.id)))
 
 
@@ -51,7 +56,7 @@ def memory(container: Container) -> int:
     https://docs.docker.com/reference/cli/docker/container/stats/#description
     """
     target = f"/containers/{container.id}/stats"
-    match engines.ask(container.engine, target, stream="false", **{"one-shot": "true"}):
+    match engines.ask(container.engine, target, timeout=_SLOW, stream="false", **{"one-shot": "true"}):
         case {"memory_stats": {"usage": int(used), **more}}:
             stats = more.get("stats")
             cache = stats.get("inactive_file", stats.get("total_inactive_file")) if isinstance(stats, dict) else 0

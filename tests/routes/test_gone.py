@@ -82,6 +82,11 @@ def test_router_toml_gives_its_name_to_whom_it_names_at_once() -> None:
     assert names(at(2, seen), gone()) == {"y": "a-b"}
 
 
+def test_router_toml_that_says_something_else_of_a_branch_gives_it_no_name() -> None:
+    seen = observed(repository(NEXT, overrides={"a-b": Override(ports={"web": 4000})}))
+    assert names(at(2, seen), gone()) == {"a-b": SUFFIXED}
+
+
 def test_a_name_that_another_has_by_now_is_no_longer_the_gone_ones() -> None:
     named = observed(repository(worktree("y"), overrides={"y": Override(name="a/b")}))
     memory = after(at(2, named), at(3, observed(worktree("main"))), memory=gone())

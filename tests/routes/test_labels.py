@@ -66,13 +66,21 @@ def test_a_label_stays_after_a_restart_though_an_older_worktree_wants_it_now() -
 def test_the_suffix_stays_after_the_owner_of_the_name_left() -> None:
     one, other = worktree("a/b", created=1), worktree("a-b", created=2, admin="y")
     memory = plan(observed(one, other), NOTHING).memory
-    assert names(observed(other), memory) == {"a-b": f"a-b-{hash3('a-b')}"}
+    for now in (0.0, 1e6):  # while the name is kept from others, and after that
+        assert names(observed(other, now=now), memory) == {"a-b": f"a-b-{hash3('a-b')}"}
 
 
 def test_a_switch_of_branch_gives_a_new_label() -> None:
     before = worktree("a", path="/w", admin="w")
     memory = plan(observed(before), NOTHING).memory
     assert names(observed(worktree("b", path="/w", admin="w")), memory) == {"b": "b"}
+
+
+def test_a_switch_to_another_branch_with_the_same_label_gives_the_suffix_of_that_branch() -> None:
+    owner, before = worktree("a_b", created=1), worktree("a/b", path="/w", admin="w", created=2)
+    memory = after(observed(owner, before))
+    now = worktree("a-b", path="/w", admin="w", created=2)
+    assert names(observed(owner, now), memory) == {"a_b": "a-b", "a-b": f"a-b-{hash3('a-b')}"}
 
 
 def test_a_collision_of_suffixes_is_numbered() -> None:

@@ -48,9 +48,9 @@ def naive(roots: list[str]) -> None:
     """Ask for every socket and for the working directory of every process that holds one."""
     for connection in psutil.net_connections("tcp"):
         if connection.status == psutil.CONN_LISTEN and connection.pid:
-            process = psutil.Process(connection.pid)
-            for each in (process, *process.parents()):
-                with suppress(psutil.Error):
+            with suppress(psutil.Error):  # it may have ended meanwhile
+                process = psutil.Process(connection.pid)
+                for each in (process, *process.parents()):
                     any(Path(each.cwd()).is_relative_to(root) for root in roots)
 
 

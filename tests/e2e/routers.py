@@ -7,6 +7,7 @@ import json
 import os
 import random
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -48,6 +49,13 @@ def wait_until(look: Callable[[], Seen], *, limit: float = LIMIT, what: str = ""
 _ports = list(range(20_000 + _WORKER, 32_000, _WORKERS))
 random.shuffle(_ports)
 _hash_ports: set[int] = set()
+
+
+def remove(directory: Path) -> None:
+    """Remove a directory as one step: a running watcher makes what is lost in it again."""
+    away = directory.with_name(f"{directory.name}.{secrets.token_hex(4)}")
+    directory.rename(away)
+    shutil.rmtree(away)
 
 
 def free_port() -> int:

@@ -28,7 +28,7 @@ ELSEWHERE = {
     r"router hosts (sync|clean)": "they write /etc/hosts; tests/test_hosts.py, on another file",
     r"python -m benchmarks|apt-get": "tests/e2e/test_benchmarks.py and test_soak.py run it, shortened",
 }
-READING = re.compile(r"curl |router (status|url|explain|hosts)\b")  # safe to repeat until the shown output comes
+READING = re.compile(r"curl |router (status|url|explain|hosts|whose)\b")  # safe to repeat until the shown output comes
 FAILING = re.compile(r"error:|4\d\d:")  # output that is shown of a command whose exit code is 1
 PORTS = ("8080", "3000", "3001")
 

@@ -11,7 +11,7 @@ import pytest
 
 from router.memory_text import SCHEMA
 from router.store import Store
-from tests.e2e.routers import Client, Router, Stream, free_port, fresh, listens, wait_until
+from tests.e2e.routers import Client, Router, Stream, free_port, fresh, listens, remove, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -246,7 +246,7 @@ def test_a_memory_spoiled_while_running_loses_no_route(router: Router, app: str)
 def test_routes_outlive_a_deleted_state_directory(router: Router, app: str) -> None:
     up = router.up()
     with Client(router, app) as client:
-        shutil.rmtree(router.state)
+        remove(router.state)
         branch = fresh("later")
         router.add(branch)
         wait_until(lambda: router.page(branch).startswith(branch), what="a new route")
@@ -261,7 +261,7 @@ def test_routes_outlive_a_deleted_state_directory(router: Router, app: str) -> N
 def test_caddy_killed_after_the_state_directory_was_deleted_is_back(router: Router, app: str) -> None:
     up = router.up()
     pid = router.caddy_pid
-    shutil.rmtree(router.state)
+    remove(router.state)
     kill(pid)
     wait_until(lambda: router.page(app) == "app", what="Caddy back")
     assert up.end() == 0

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pty
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ import psutil
 import pytest
 
 from router.store import Store
-from tests.e2e.routers import Router, Upstream, fresh, listens, wait_until
+from tests.e2e.routers import Router, Upstream, fresh, listens, remove, wait_until
 from tests.e2e.test_faults import caddy_is_back, kill
 from tests.needs import needs
 
@@ -27,9 +26,9 @@ LOSSES: dict[str, Callable[[Path], object]] = {
     "status.json": lambda state: (state / "site" / "status.json").unlink(),
     "heartbeat": lambda state: (state / "site" / "heartbeat").unlink(),
     "memory.json": lambda state: (state / "memory.json").unlink(),
-    "site": lambda state: shutil.rmtree(state / "site"),
-    "logs": lambda state: shutil.rmtree(state / "logs"),
-    "the state directory": shutil.rmtree,
+    "site": lambda state: remove(state / "site"),
+    "logs": lambda state: remove(state / "logs"),
+    "the state directory": remove,
 }
 FILES = ("caddy.json", "caddy.sock", "memory.json", "site/status.json", "site/heartbeat")
 

@@ -91,14 +91,13 @@ def test_strangers_and_connections_are_not_reported(calls: Calls) -> None:
     endings = Endings(calls, listening=lambda: ())  # another process of this machine may take the port
     endings.start()
     with bound("127.0.0.1") as port:
-        with bound("127.0.0.1") as last:
-            with bound("127.0.0.1") as theirs:
-                endings.follow([of(port), of(last), of(theirs, worktree=None)])
-                for _ in range(20):
-                    with socket.create_connection(("127.0.0.1", port)):
-                        pass
-                    with bound("127.0.0.1"):
-                        pass
+        with bound("127.0.0.1") as last, bound("127.0.0.1") as theirs:
+            endings.follow([of(port), of(last), of(theirs, worktree=None)])
+            for _ in range(20):
+                with socket.create_connection(("127.0.0.1", port)):
+                    pass
+                with bound("127.0.0.1"):
+                    pass
         calls.next()  # the last one's: calls come in the order of what happened
         assert calls.empty
     endings.close()

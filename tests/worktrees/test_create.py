@@ -95,6 +95,7 @@ def test_an_existing_branch_stays_as_it_is(shop: Shop) -> None:
     shop.commit(later="1")
     path = shop.create()
     assert not (path / "later").exists()
+    assert f"created {path} on branch worktree-x as it was" in shop.messages
     shop.remove(path)
     assert shop.left[0] == ["refs/heads/main", "refs/heads/worktree-x"]
 
@@ -138,12 +139,17 @@ def test_without_the_network_a_branch_begins_at_what_was_last_fetched(shop: Shop
     git(cloned.path, "remote", "set-url", "origin", "/gone")
     commit(cloned.path, {"mine": "1"})
     assert git(cloned.create(), "rev-parse", "HEAD") == git(cloned.path, "rev-parse", "origin/main")
-    assert any(line.startswith("could not fetch: ") for line in cloned.messages)
+    [line] = [line for line in cloned.messages if line.startswith("could not fetch: ")]
+    assert line.endswith("; the branch begins at origin's default branch as last fetched")
 
 
 def test_without_an_origin_it_begins_where_the_session_is(shop: Shop) -> None:
-    shop.commit(**{"router.toml": "[setup]\nfetch = true\n"})
-    assert git(shop.create(), "rev-parse", "HEAD") == git(shop.path, "rev-parse", "HEAD")
+    head = shop.commit(**{"router.toml": "[setup]\nfetch = true\n"})
+    path = shop.create()
+    assert git(path, "rev-parse", "HEAD") == head
+    assert f"created {path} on branch worktree-x at {head[:12]}" in shop.messages
+    [line] = [line for line in shop.messages if line.startswith("could not fetch: ")]
+    assert line.endswith("; the branch begins at this checkout's commit")
 
 
 # Failing

@@ -73,6 +73,15 @@ def test_work_that_is_nowhere_else_keeps_the_worktree(shop: Shop, work: str) -> 
     assert not path.exists()
 
 
+@pytest.mark.parametrize(("count", "rest"), [(5, ""), (6, " and 1 more"), (8, " and 3 more")])
+def test_of_many_files_the_first_five_are_named(shop: Shop, count: int, rest: str) -> None:
+    path = shop.create()
+    for number in range(count):
+        (path / f"f{number}").touch()
+    with pytest.raises(UnsavedWorkError, match=rf"not committed: f0, f1, f2, f3, f4{rest}$"):
+        shop.remove(path)
+
+
 def test_a_branch_with_commits_of_its_own_stays_even_with_force(shop: Shop) -> None:
     path = shop.create()
     commit(path, {"a": "1"})

@@ -20,6 +20,15 @@ def test_a_worktree_is_created_on_its_branch_with_its_env_block(shop: Shop) -> N
     assert git(path, "status", "--porcelain") == ""
 
 
+def test_a_directory_of_worktrees_that_git_would_commit_is_reported(shop: Shop) -> None:
+    warning = "git does not ignore .claude/worktrees/: see `router init claude`"
+    shop.create("ignored")
+    assert warning not in shop.messages
+    shop.commit(**{".gitignore": ".env*\n"})
+    shop.create("seen")
+    assert warning in shop.messages
+
+
 def test_it_begins_where_the_session_is(shop: Shop) -> None:
     first = shop.create("first")
     at = commit(first, {"new": "1"})

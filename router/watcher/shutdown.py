@@ -22,6 +22,8 @@ def stop(settings: Settings, store: Store, *, patience: Callable[[int], Patience
     watcher = store.running_watcher()
     if watcher:
         _end(store, watcher, patience)
+        if store.running_watcher():  # another `up` has followed meanwhile: its Caddy and repositories are its own
+            return True
     left = modes.end_left(settings, store)
     store.stop_serving()
     return watcher is not None or left

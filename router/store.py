@@ -6,7 +6,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -106,6 +106,14 @@ class Store:
                     self.memory_file.replace(self.memory_file.with_suffix(".json.old"))
             yield memory or Memory()
 
+    def start_serving(self, commons: Iterable[Path]) -> bool:
+        """Serve these repositories too, and tell whether any is new; those of a watcher that was killed stay."""
+        with self.changing() as memory:
+            wanted = replace(memory, repositories=tuple(dict.fromkeys((*memory.repositories, *map(str, commons)))))
+            if wanted != memory:
+                self.remember(wanted)
+        return wanted != memory
+
     def stop_serving(self, *commons: str) -> None:
         """Serve these repositories no more, all where none are named; what they were given is still remembered."""
         with self.changing() as memory:
@@ -140,7 +148,7 @@ class Store:
     def take_lock(self, owner: RunningWatcher) -> int | None:
         """Become the watcher: return the descriptor that holds the lock until it is closed, None where one runs."""
         descriptor = self._opened(self._lock)
-        for _ in range(_LOCK_TRIES):  # a reader in running_watcher() holds it for an instant
+        for _ in range(_LOCK_TRIES):  # a reader in running_watcher() holds it, most for an instant
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
@@ -153,7 +161,7 @@ class Store:
         return descriptor
 
     def holds(self, lock: int) -> bool:
-        """Tell whether a lock that `own` gave is still that of this directory: not where somebody removed it."""
+        """Tell whether a lock that `take_lock` gave is still that of this directory: not where somebody removed it."""
         try:
             return os.path.samestat(os.fstat(lock), self._lock.stat())
         except OSError:
@@ -161,17 +169,21 @@ class Store:
 
     def running_watcher(self) -> RunningWatcher | None:
         """Return the running watcher, None where none holds the lock."""
+        with self.no_watcher_begins() as running:
+            return running
+
+    @contextlib.contextmanager
+    def no_watcher_begins(self) -> Iterator[RunningWatcher | None]:
+        """Let no watcher begin during a block, which is given the one that runs already, None where none does."""
         try:
             descriptor = os.open(self._lock, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            return None
+            yield None
+            return
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _owner(os.pread(descriptor, 4096, 0))
+            yield _holder(descriptor)
         finally:
             os.close(descriptor)
-        return None
 
     @contextlib.contextmanager
     def _locked(self, path: Path) -> Iterator[None]:
@@ -220,11 +232,6 @@ class Store:
         )
 
 
-def joined(memory: Memory, common: Path) -> Memory:
-    """Return a memory with one more repository to serve."""
-    return replace(memory, repositories=tuple(dict.fromkeys((*memory.repositories, str(common)))))
-
-
 def check_private(directory: Path) -> None:
     """Raise StoreError where a directory is a link, somebody else's, or open to others (it is closed to them then)."""
     found = directory.lstat()
@@ -235,6 +242,15 @@ def check_private(directory: Path) -> None:
         )
     if found.st_mode & 0o077:
         directory.chmod(0o700)
+
+
+def _holder(descriptor: int) -> RunningWatcher | None:
+    """Share a lock until its descriptor is closed; where a watcher has it for itself, return that."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _owner(os.pread(descriptor, 4096, 0))
+    return None
 
 
 def _owner(content: bytes) -> RunningWatcher | None:

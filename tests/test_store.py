@@ -340,6 +340,27 @@ def test_one_watcher_owns_the_directory_until_it_ends(store: Store) -> None:
     os.close(lock)
 
 
+def test_no_watcher_begins_during_a_block_that_asks_for_it(store: Store) -> None:
+    with other(store, f"lock = Store(Path(sys.argv[1])).take_lock({OWNER!r}); print('ready', flush=True)") as process:
+        process.wait()
+    with store.no_watcher_begins() as running, store.no_watcher_begins():
+        assert running is None
+        assert store.take_lock(OWNER) is None
+    lock = store.take_lock(OWNER)
+    assert lock is not None
+    with store.no_watcher_begins() as running:
+        assert running == OWNER
+    os.close(lock)
+
+
+def test_a_repository_is_served_once_and_no_longer_when_asked(store: Store) -> None:
+    assert store.start_serving([Path("/r/.git"), Path("/s/.git"), Path("/r/.git")])
+    assert not store.start_serving([Path("/s/.git")])
+    assert store.memory().repositories == ("/r/.git", "/s/.git")
+    store.stop_serving("/r/.git")
+    assert store.memory().repositories == ("/s/.git",)
+
+
 def test_a_lock_whose_file_was_removed_is_no_longer_held(store: Store) -> None:
     lock = store.take_lock(OWNER)
     assert lock is not None

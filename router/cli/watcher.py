@@ -82,11 +82,10 @@ def logs(follow: Follow = False) -> Output | None:
 
 
 def _watch(settings: "Settings", store: "Store", commons: list[Path], *, take_over: bool) -> None:
-    from router.watcher import client, logs, loop
+    from router.watcher import logs, loop
 
     logs.log_to(store.watcher_log)
-    client.begin(store, commons)
-    loop.watch(settings, store, say=output.news, ready=_show_table, take_over=take_over)
+    loop.watch(settings, store, commons, say=output.news, ready=_show_table, take_over=take_over)
 
 
 def _show_table(document: "Document") -> None:

@@ -18,7 +18,7 @@ from router.naming import shown
 from router.paths import deepest_root
 from router.settings import Settings
 from router.status import Document, problem_values
-from router.store import RunningWatcher, Store, joined
+from router.store import RunningWatcher, Store
 from router.watcher import heartbeat
 from router.watcher.patience import Patience
 
@@ -112,20 +112,9 @@ def join(
                 f"a router (pid {watcher.pid}) runs with {what} {runs}, not {value}",
                 hint="run `router down` first, or use another ROUTER_STATE_DIR",
             )
-    new = begin(store, commons)
+    new = store.start_serving(commons)
     wanted = {shown(str(common)) for common in commons}
     return _answer(store, watcher, lambda d: {r["git_dir"] for r in d["repositories"]} >= wanted), new
-
-
-def begin(store: Store, commons: Sequence[Path]) -> bool:
-    """Note which repositories are to be served; those of a watcher that was killed stay. Tell whether any is new."""
-    with store.changing() as memory:
-        wanted = memory
-        for common in commons:
-            wanted = joined(wanted, common)
-        if wanted != memory:
-            store.remember(wanted)
-    return wanted != memory
 
 
 def leave(store: Store, commons: Sequence[Path]) -> None:

@@ -6,9 +6,10 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from router import __version__
 from router.caddy import modes
@@ -38,13 +39,14 @@ Say = Callable[[str], None]
 
 
 def watch(
-    settings: Settings, store: Store, *, say: Say, ready: Callable[[Document], None], take_over: bool = False
-) -> None:
+    settings: Settings, store: Store, commons: Sequence[Path], *, say: Say, ready: Callable[[Document], None],
+    take_over: bool = False,
+) -> None:  # fmt: skip
     """Be the watcher of a state directory until a signal says stop.
 
-    `say` takes each line for people; `ready` is called once, when the first configuration is loaded, with the
-    status document. LostRaceError where another watcher has the directory; PortTakenError, CaddyError or StoreError
-    where it cannot begin. Afterwards nothing runs that it started.
+    `commons` are the repositories that it is to serve; `say` takes each line for people; `ready` is called once, when
+    the first configuration is loaded, with the status document. LostRaceError where another watcher has the directory;
+    PortTakenError, CaddyError or StoreError where it cannot begin. Afterwards nothing runs that it started.
     """
     wake = Wake()
     signals, publisher = Signals(wake), Publisher(store)
@@ -61,7 +63,7 @@ def watch(
                       say=partial(_say_if_heard, say))  # fmt: skip
     try:
         with signals.handled():  # before the lock is taken: whoever sees it held may send one
-            watcher.run(ready=ready)
+            watcher.run(commons, ready=ready)
     finally:
         observer.close()
         orphans.close()
@@ -94,10 +96,11 @@ class Watcher:
         self._trouble = ""
         self._shown: tuple[object, ...] = ()
 
-    def run(self, *, ready: Callable[[Document], None]) -> None:
+    def run(self, commons: Sequence[Path], *, ready: Callable[[Document], None]) -> None:
         """Start up, look until a signal says stop, shut down. LostRaceError where another watcher runs."""
         self._take_lock()
         try:
+            self._store.start_serving(commons)  # a `down` before the lock was taken would have undone it
             self._start(ready)
             while not self._signals.stop:
                 self._pace.wait(until=lambda: self._signals.stop)

@@ -22,10 +22,11 @@ def stop(settings: Settings, store: Store, *, patience: Callable[[int], Patience
     watcher = store.running_watcher()
     if watcher:
         _end(store, watcher, patience)
-        if store.running_watcher():  # another `up` has followed meanwhile: its Caddy and repositories are its own
+    with store.no_watcher_begins() as follower:
+        if follower:  # its Caddy and its repositories are its own
             return True
-    left = modes.end_left(settings, store)
-    store.stop_serving()
+        left = modes.end_left(settings, store)
+        store.stop_serving()
     return watcher is not None or left
 
 

@@ -10,7 +10,6 @@ from router.model import Override, Repository, WorktreeId
 from router.observe import survey, watched
 from router.remembered import Memory, RememberedWorktree
 from router.routes.plan import plan
-from router.store import joined
 from tests.fakes import listener, worktree
 from tests.hangs import hung_disk
 from tests.observe.shops import added, make, run
@@ -210,11 +209,6 @@ def test_the_reftables_of_a_repository_are_watched(shop: Path) -> None:
         (place / "reftable").mkdir()
     found = watched.directories([watched.watched(one(shop))])
     assert {f"{shop}/.git/reftable", f"{shop}/.git/worktrees/shop.x/reftable"} < set(found)
-
-
-def test_a_repository_joins_once(tmp_path: Path) -> None:
-    memory = joined(joined(Memory(), tmp_path), tmp_path)
-    assert memory.repositories == (str(tmp_path),)
 
 
 def test_no_file_of_the_repository_is_written(shop: Path) -> None:

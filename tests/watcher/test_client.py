@@ -211,6 +211,23 @@ def test_one_that_does_not_end_is_killed(settings: Settings, store: Store, run: 
     assert process.wait(20) == -signal.SIGKILL
 
 
+def test_a_watcher_that_follows_the_one_that_is_ended_keeps_what_it_serves(
+    settings: Settings, store: Store, run: Run
+) -> None:
+    ended = run()
+    following: list[subprocess.Popen[bytes]] = []
+
+    def followed(pid: int) -> Patience:
+        ended.wait()
+        following.append(run())
+        store.start_serving([Path("/r/.git")])
+        return Patience(pid)
+
+    assert shutdown.stop(settings, store, patience=followed)
+    assert watcher(store).pid == following[0].pid
+    assert store.memory().repositories == ("/r/.git",)
+
+
 def test_what_could_not_be_started_apart_is_an_error_with_what_it_said(store: Store) -> None:
     with pytest.raises(RouterError, match="is not inside a git repository"):
         launch.detach(store, [str(store.directory)])

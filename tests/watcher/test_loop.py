@@ -73,8 +73,8 @@ class Stage:
             publisher=Publisher(self.store), say=self.said.append,
         )  # fmt: skip
 
-    def run(self) -> "Stage":
-        self.watcher.run(ready=self.documents.append)
+    def run(self, *commons: str) -> "Stage":
+        self.watcher.run([Path(common) for common in commons], ready=self.documents.append)
         return self
 
     @property
@@ -88,6 +88,19 @@ def see(what: Any) -> Step:
 
 def note(key: str, seen: dict[str, Any], look: Callable[[Stage], Any]) -> Step:
     return lambda stage: seen.setdefault(key, look(stage))
+
+
+def test_it_serves_what_it_is_to_serve_only_where_it_is_the_watcher(tmp_path: Path) -> None:
+    seen: dict[str, Any] = {}
+    stage = Stage(tmp_path, note("served", seen, lambda s: s.store.memory().repositories))
+    lock = stage.store.take_lock(RunningWatcher(4711, "2026-11-21T10:00:00Z", "0.1.0", 8080, "embedded"))
+    assert lock
+    with pytest.raises(LostRaceError):
+        stage.run("/r/.git")
+    assert stage.store.memory().repositories == ()
+    os.close(lock)
+    stage.run("/r/.git")
+    assert seen["served"] == ("/r/.git",)
 
 
 def test_it_begins_looks_and_ends_and_leaves_nothing_of_its_own(tmp_path: Path) -> None:

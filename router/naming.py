@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 MAX_LABEL = 63  # RFC 1035 section 2.3.4
-PATH_SEGMENT = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"  # of a callback path: never empty, never `.` or `..`
+PATH_SEGMENT = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"  # of a URL's path: never empty, never `.` or `..`
 EXPECT = "ROUTER_EXPECT"
 """The variable in which `router run` gives a command the label that it should find in the header `X-Worktree`."""
 

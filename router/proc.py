@@ -15,6 +15,7 @@ from router.errors import RouterError, SlowProgramError
 
 Child = subprocess.Popen[bytes]
 """A program that was started here."""
+_PATIENCE = 5.0  # seconds for a program to end when it is asked to
 _NO_PID = 1 << 31  # a pid is a C int
 CONTINUE = signals.SIGCONT
 """The signal that lets a stopped process go on."""
@@ -125,12 +126,12 @@ def _limit(process: subprocess.Popen[bytes], memory: int | None) -> None:
             resource.prlimit(process.pid, resource.RLIMIT_DATA, (memory, memory))
 
 
-def _end_group(process: subprocess.Popen[bytes], patience: float = 5.0) -> None:
+def _end_group(process: subprocess.Popen[bytes]) -> None:
     """End a program and all that it started; git clears away what it has half made when it is asked to end."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signals.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
+            process.wait(_PATIENCE)
         os.killpg(process.pid, signals.SIGKILL)
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:

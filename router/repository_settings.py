@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from router import files
 from router.errors import SettingsError
 from router.model import DEFAULT_SERVICES, ENV_TEMPLATE, Override, ServiceSpec
-from router.naming import is_label
+from router.naming import PATH_SEGMENT, is_label
 from router.ports import BASES, HIGHEST, LOWEST
 from router.settings import CallbackPath, plain_message
 from router.toml_reader import read_toml
@@ -43,7 +43,7 @@ def _service_name(name: str) -> str:
 
 
 def _url_path(path: str) -> str:
-    if not re.fullmatch(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", path):  # no `..`, and no /.router/
+    if not re.fullmatch(rf"(?:/{PATH_SEGMENT})+", path):  # no `..`, and no /.router/
         raise ValueError("a path is like /api/v1: letters, digits and . _ ~ - between slashes, no dot after a slash")
     return path
 

@@ -108,6 +108,7 @@ def _service(route: Route, service: Service, port: int) -> dict[str, Any]:
         "up": service.up,
         "pid": service.pid,
         "program": service.program,
+        "path": service.path,
     }
 
 

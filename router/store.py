@@ -90,8 +90,8 @@ class Store:
         return memory_text.read(self.read(self.memory_file) or "")
 
     def remember(self, memory: Memory) -> None:
-        """Write what is remembered."""
-        self.write(self.memory_file, memory_text.written(memory))
+        """Write what is remembered; a power loss leaves this or what was remembered before."""
+        self.write(self.memory_file, memory_text.written(memory), durable=True)
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[Memory]:

@@ -19,7 +19,7 @@ KINDS = json.loads((HERE / "contract" / "problems.json").read_text())["kinds"]
 X = route(
     "feature-x",
     service("web", 14315, source="mise:.mise.local.toml", pid=999, program="vite"),
-    service("api", 13315, up=False),
+    service("api", 13315, up=False, path="/api"),
     aliases=("shop-feature-x",),
     problems=(Problem("moved-port", "web moved", "do nothing", "web"),),
 )
@@ -77,11 +77,11 @@ def test_a_worktree_has_every_key_of_schema_1() -> None:
     }  # fmt: skip
     assert services["web"] == {
         "url": "http://feature-x.localhost:8080", "port": 14315, "address": "127.0.0.1",
-        "source": "mise:.mise.local.toml", "up": True, "pid": 999, "program": "vite",
+        "source": "mise:.mise.local.toml", "up": True, "pid": 999, "program": "vite", "path": None,
     }  # fmt: skip
     assert services["api"] == {
         "url": "http://api.feature-x.localhost:8080", "port": 13315, "address": "127.0.0.1", "source": "hash",
-        "up": False, "pid": None, "program": None,
+        "up": False, "pid": None, "program": None, "path": "/api",
     }  # fmt: skip
 
 

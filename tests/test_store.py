@@ -353,6 +353,13 @@ def test_no_watcher_begins_during_a_block_that_asks_for_it(store: Store) -> None
     os.close(lock)
 
 
+def test_what_is_remembered_is_on_the_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    store.remember(Memory())
+    assert len(synced) == 1
+
+
 def test_a_repository_is_served_once_and_no_longer_when_asked(store: Store) -> None:
     assert store.start_serving([Path("/r/.git"), Path("/s/.git"), Path("/r/.git")])
     assert not store.start_serving([Path("/s/.git")])

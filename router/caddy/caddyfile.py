@@ -90,9 +90,8 @@ class Mount:
 def render(table: RouteTable, site: Site, *, templates: Mapping[str, str], name: str = "Caddyfile.j2") -> str:
     """Return the Caddyfile of a route table, `caddy fmt`-clean, the same bytes for the same input.
 
-    `templates` maps file names to template text; `name` is the one of the whole: `Caddyfile.j2`, or `site.j2` for the
-    site alone. Raises SettingsError where a path of
-    `site` cannot be written into a Caddyfile.
+    `templates` maps file names to template text; `name` is the one of the whole: `Caddyfile.j2`, or `sites.j2` for the
+    sites alone. Raises SettingsError where a path of `site` cannot be written into a Caddyfile.
     """
     services = ["web", *sorted({s.name for r in table.routes for s in r.services if s.name != "web"})]
     paths = sorted({*site.callback_paths, *table.callback_paths})

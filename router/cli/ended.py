@@ -1,9 +1,7 @@
 """What `stop` and `reap` say of processes: which ended, which stay and why, as lines or as JSON."""
 
 import json
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from router.cli.output import Output
@@ -15,15 +13,6 @@ from router.processes.look import Process
 from router.processes.orphans import Orphan
 from router.processes.stop import Stopped
 from router.processes.words import duration, size
-
-
-def log_to(path: Path) -> None:
-    """Add what is ended from now on to a log, one line for each signal."""
-    log = logging.FileHandler(path, delay=True)
-    log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    router = logging.getLogger("router")
-    router.addHandler(log)
-    router.setLevel(logging.INFO)
 
 
 def stopped(done: Mapping[str, Stopped], *, asked: bool, as_json: bool) -> Output:

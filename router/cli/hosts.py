@@ -1,6 +1,5 @@
 """The commands of /etc/hosts: `hosts` prints the router's block, `hosts sync` writes it, `hosts clean` removes it."""
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -87,8 +86,7 @@ def _store(settings: "Settings") -> "Store":
 
 def _published(store: "Store") -> "Document | None":
     """Return the status document of the running watcher, None where none runs."""
-    try:
-        document = json.loads(store.read(store.status_file) or "null") if store.running_watcher() else None
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
+    from router.watcher import client
+
+    watcher = store.running_watcher()
+    return client.published(store, watcher.pid) if watcher else None

@@ -49,7 +49,7 @@ def stop(
     from router.processes import guard
     from router.processes.stop import stop
     from router.status import find_service
-    from router.watcher import client
+    from router.watcher import client, logs
 
     if sum((service is not None, port is not None, every)) > 1 or (name is not None and port is not None):
         raise UsageError("these options cannot be combined", hint="use one of --service, --port and --all")
@@ -62,7 +62,7 @@ def stop(
         guard.check(tree, own=own, cwd=cwd, other=other, what=f"port {port}" if port is not None else "")
     ports = [port] if port is not None else [find_service(targets[0], service)["port"]] if service else None
     roots = [tree["path"] for tree in document["worktrees"]]
-    ended.log_to(store.watcher_log)
+    logs.log_to(store.watcher_log, rolls=False)
     routers = guard.routers(store)
     return ended.stopped(
         {tree["name"]: stop(tree["path"], roots=roots, routers=routers, ports=ports) for tree in targets},
@@ -76,13 +76,14 @@ def reap(yes: Yes = False, as_json: AsJson = False) -> Output:
     """List what is left of worktrees that are gone. It is what still holds a port or much memory; or end it."""
     from router.cli import ended
     from router.processes import guard, orphans
+    from router.watcher import logs
 
     settings, store = opened()
     remembered = store.memory()
     found = orphans.find(remembered, least=settings.reap_memory)
     if not yes:
         return ended.orphans(found, now=time.time(), as_json=as_json)
-    ended.log_to(store.watcher_log)
+    logs.log_to(store.watcher_log, rolls=False)
     return ended.reaped(orphans.reap(found, remembered, routers=guard.routers(store)), as_json=as_json)
 
 

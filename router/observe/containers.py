@@ -66,18 +66,17 @@ def engine_sockets(environ: Mapping[str, str], home: str) -> tuple[str, ...]:
 def published(
     roots: Mapping[str, str],
     *,
-    excluded: Collection[int] = NOT_DEV_PORTS,
     sockets: Sequence[str] | None = None,
     real_path: Callable[[str], str] = os.path.realpath,
 ) -> tuple[Container, ...]:
     """Return the Compose services that run inside a worktree and can be reached over loopback, sorted.
 
-    `roots` are the real paths of worktrees by path, `excluded` ports that no dev server has (databases, brokers), as
-    seen inside the container; `real_path` says where a project's directory is. Takes at most about a second for each
-    socket that exists. Without Docker, or with an answer that cannot be understood, there are none; raises nothing.
+    `roots` are the real paths of worktrees by path; `real_path` says where a project's directory is. Ports that no dev
+    server has inside its container (databases, brokers) do not count. Takes at most about a second for each socket that
+    exists. Without Docker, or with an answer that cannot be understood, there are none; raises nothing.
     """
     entries = [entry for path in engines(sockets) for entry in composed(path)]
-    return services(entries, roots, excluded=excluded, real_path=real_path)
+    return services(entries, roots, excluded=NOT_DEV_PORTS, real_path=real_path)
 
 
 def engines(sockets: Sequence[str] | None = None) -> tuple[str, ...]:

@@ -24,10 +24,10 @@ class Reply:
     kind: Literal["html", "http"] | None = None
 
 
-def connects(address: str, port: int, timeout: float = 0.2) -> bool:
-    """Tell whether something accepts a TCP connection at a literal address, within `timeout` seconds."""
+def connects(address: str, port: int) -> bool:
+    """Tell whether something accepts a TCP connection at a literal address, within 0.2 s."""
     try:
-        with _dial(address, port, timeout):
+        with _dial(address, port, 0.2):
             return True
     except OSError:
         return False

@@ -41,7 +41,7 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Whose something is. `known_by` says how: `working directory`, `job`, `declared`, `container`, `host`, `path`.
+    """Whose something is; `known_by` is a key of `_KNOWN_BY`, and says how.
 
     `started_by` are the base names of what started the process, from its parent up to a shell, an agent or an editor.
     """

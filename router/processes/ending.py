@@ -51,7 +51,7 @@ class Bounds:
 
 
 def plan_of_ending(servers: Iterable[Process], mapped: ProcessMap, bounds: Bounds) -> Ending:
-    """Return how servers are ended, all of them in the mapped that one look found."""
+    """Return how servers are ended, all of them in the map of one look."""
     chosen: dict[int, Process] = {}
     groups, left = set(), []
     for server in servers:

@@ -8,7 +8,8 @@ import os
 
 from router.model import COPY, WorktreeId
 from router.observe.lanes import Lanes
-from router.remembered import GoneWorktree, Memory, RememberedWorktree
+from router.remembered import GoneWorktree, Memory
+from router.routes.gone import departed
 
 _PATIENCE = 2.0  # seconds for the disks to answer
 
@@ -31,13 +32,9 @@ def _lanes() -> Lanes[object, tuple[GoneWorktree, ...]]:
 
 
 def _gone(memory: Memory, now: float) -> tuple[GoneWorktree, ...]:
-    kept = (_as_gone(each, now) for each in memory.worktrees if not _may_stand(each.id, each.path))
+    kept = (departed(each, now) for each in memory.worktrees if not _may_stand(each.id, each.path))
     known = (each for each in memory.gone if not _stands(each.id, each.path))
     return tuple(each for each in (*known, *kept) if each.path)
-
-
-def _as_gone(kept: RememberedWorktree, now: float) -> GoneWorktree:
-    return GoneWorktree(kept.id, kept.path, kept.repository, kept.branch, (kept.label, *kept.aliases), now)
 
 
 def _may_stand(worktree: WorktreeId, path: str) -> bool:

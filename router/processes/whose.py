@@ -1,12 +1,13 @@
 """Whose is it: finds the worktree behind a port, a URL, a pid, a path or a container's name."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from router import proc
-from router.errors import NobodyKnowsError
+from router.errors import NobodyKnowsError, UnknownNameError
 from router.naming import shown
 from router.observe.listeners import Listeners
 from router.paths import deepest_root
@@ -18,7 +19,7 @@ from router.processes.containers import Container
 from router.processes.look import Process, look
 from router.processes.roles import Role
 from router.remembered import GoneWorktree, Memory
-from router.status import Document
+from router.status import Document, find
 
 _STARTERS = frozenset({Role.AGENT, Role.EDITOR, Role.MULTIPLEXER, Role.TERMINAL})
 _SEE_STATUS = "`router status` lists the worktrees and their ports"
@@ -150,9 +151,8 @@ def _of_path(path: str, known: Sources) -> Answer:
 def _of_word(text: str, known: Sources) -> Answer:
     if container := next((each for each in known.composed() if each.name == text), None):
         return _of_container(container, known)
-    for tree in known.living.values():
-        if text in (tree["name"], *tree["aliases"], tree["branch"]):
-            return Answer(answers.routed(tree), "label")
+    with contextlib.suppress(UnknownNameError):
+        return Answer(answers.routed(find({"worktrees": [*known.living.values()]}, text)), "label")
     if os.path.exists(text):  # noqa: PTH110 - Path's raises for odd text
         return _of_path(text, known)
     raise NobodyKnowsError(

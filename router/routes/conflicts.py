@@ -27,7 +27,7 @@ class PortOwners:
         """Return whose a port is, in words: a worktree's by its path, else the process's that listens there."""
         owner = self.owners.get(port)
         if owner is None:
-            return " and ".join(sorted({_process(each, self.sockets) for each in self.sockets.by_port.get(port, ())}))
+            return _processes(self.sockets.by_port.get(port, ()), self.sockets)
         return "its own other service" if owner == claim.worktree.path else shown(owner)
 
 
@@ -69,7 +69,7 @@ def _wrong_sockets(grant: Grant, sockets: Sockets) -> Iterator[Problem]:
 
 def _shared(grant: Grant, listening: Iterable[Listener], sockets: Sockets) -> Problem:
     name = grant.claim.service.name
-    owners = " and ".join(sorted({_process(each, sockets) for each in listening}))
+    owners = _processes(listening, sockets)
     return Problem(
         "shared-port",
         f"port {grant.port} ({_source(grant)}) has the sockets of two owners, {owners}: either may answer, "
@@ -89,6 +89,10 @@ def _stranger(grant: Grant, stranger: Listener, sockets: Sockets) -> Problem:
         message = f"{process} listens on {port}, and that is no process of {path}; {name} is routed to it all the same"
         hint = f"start {name} in {path}, and stop the other one if it is not meant to be there"
     return Problem("stranger-on-port", message, hint, name)
+
+
+def _processes(listening: Iterable[Listener], sockets: Sockets) -> str:
+    return " and ".join(sorted({_process(each, sockets) for each in listening}))
 
 
 def _process(listener: Listener, sockets: Sockets) -> str:

@@ -10,13 +10,13 @@ _LARGEST, _KEPT = 1_000_000, 2  # bytes of the watcher's log, and how many older
 _POLL = 0.3  # seconds
 
 
-def log_to(path: Path) -> None:
-    """Send the watcher's log to a file that is rolled over at 1 MB; what cannot be written is left out."""
-    import logging  # only the watcher logs
+def log_to(path: Path, *, rolls: bool = True) -> None:
+    """Add the router's log to a file, rolled over at 1 MB where it `rolls`; what cannot be written is left out."""
+    import logging  # few commands log
     from logging.handlers import RotatingFileHandler
 
     logging.raiseExceptions = False  # a full disk must not fill the terminal as well
-    rolling = RotatingFileHandler(path, maxBytes=_LARGEST, backupCount=_KEPT, delay=True)
+    rolling = RotatingFileHandler(path, maxBytes=_LARGEST if rolls else 0, backupCount=_KEPT, delay=True)
     rolling.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     root = logging.getLogger("router")
     root.addHandler(rolling)

@@ -62,10 +62,6 @@ class Timer:
         """Count the interval from now."""
         self._next = self._clock() + self._interval
 
-    def expire(self) -> None:
-        """Be due at once."""
-        self._next = self._clock()
-
 
 class Allowance:
     """How many loads may follow now: a file that changes many times a second must not keep Caddy loading."""

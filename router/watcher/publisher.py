@@ -14,29 +14,26 @@ from router.store import Store
 from router.watcher import heartbeat
 from router.watcher.pace import Timer
 
-_STATUS = "status.json"
-_HEARTBEAT = "heartbeat"
-
 
 class Publisher:
     """Writes the files of the dashboard and the starting page, each only when it changed or was lost."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._written: dict[str, str] = {}
+        self._written: dict[Path, str] = {}
         self._beat = Timer(heartbeat.INTERVAL)
 
     def publish(self, document: Document) -> None:
         """Make a document the one that the dashboard and `status` show. StoreError where it cannot be written."""
-        self._write(_STATUS, json.dumps(document, indent=1))
+        self._write(self._store.status_file, json.dumps(document, indent=1))
 
     def is_published(self) -> bool:
         """Tell whether the document that was last published is still there."""
-        return self._path(_STATUS).exists()
+        return self._store.status_file.exists()
 
     def beat(self) -> None:
         """Show that the watcher is alive, however little changes. StoreError where that cannot be written."""
-        path = self._path(_HEARTBEAT)
+        path = self._store.heartbeat
         if not self._beat.due() and path.exists():
             return
         try:
@@ -50,22 +47,18 @@ class Publisher:
     def show_programs(self, table: RouteTable, memory: Memory) -> None:
         """Show on each service's starting page which program was last seen there."""
         for key, program in _programs(table, memory):
-            self._write(f"services/{key}.json", json.dumps({"program": program}))
+            self._write(self._store.site / f"services/{key}.json", json.dumps({"program": program}))
 
     def withdraw(self) -> None:
         """Remove what only a running watcher can say."""
-        for name in (*self._written, _HEARTBEAT):
+        for path in (*self._written, self._store.heartbeat):
             with contextlib.suppress(OSError):
-                self._path(name).unlink()
+                path.unlink()
 
-    def _write(self, name: str, text: str) -> None:
-        path = self._path(name)
-        if self._written.get(name) != text or not path.exists():
+    def _write(self, path: Path, text: str) -> None:
+        if self._written.get(path) != text or not path.exists():
             self._store.write(path, text)
-            self._written[name] = text
-
-    def _path(self, name: str) -> Path:
-        return self._store.site / name
+            self._written[path] = text
 
 
 def _programs(table: RouteTable, memory: Memory) -> Iterator[tuple[str, str]]:

@@ -44,6 +44,17 @@ def test_whose_prints_lines_for_people_and_an_object_for_tools(command: Command,
     assert nobody.err.startswith("error: no container of Compose, worktree or file is called 'no-such-container'\n  → ")
 
 
+def test_what_cannot_be_logged_is_ended_all_the_same(
+    command: Command, linked: Path, workplace: Workplace, real: Started
+) -> None:
+    pid, _ = real.server(linked)
+    Store(workplace.state).watcher_log.mkdir(parents=True)
+    said = command("stop", "fix-auth")
+    assert (said.code, said.out) == (0, "")
+    assert [line.startswith("fix-auth: ended ") for line in said.err.splitlines()] == [True]
+    assert gone(pid)
+
+
 def test_stop_says_on_standard_error_what_ended_and_what_stays(
     command: Command, linked: Path, workplace: Workplace, real: Started
 ) -> None:

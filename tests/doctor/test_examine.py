@@ -1,25 +1,15 @@
 """The checks together: side by side, in a fixed order, whatever one of them does."""
 
-import socket
 import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
-
-import pytest
 
 from router.doctor.examine import Check, examine, run
 from router.doctor.findings import Finding
 from router.errors import GitError, SettingsError
 from router.settings import Settings, load
 from tests.doctor.documents import levels
-
-
-@pytest.fixture
-def free() -> int:
-    """A port that nobody uses."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 def test_findings_keep_the_order_of_their_checks() -> None:

@@ -82,6 +82,8 @@ def own(*options: str) -> Iterator[str]:
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGTERM)
+                netns = home / "exec/netns/default"  # it leaves that mounted
+                subprocess.run(["umount", netns], check=False, capture_output=True)
                 shutil.rmtree(home, ignore_errors=True)
 
 

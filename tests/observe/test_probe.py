@@ -140,7 +140,7 @@ def test_who_never_answers_costs_no_more_than_the_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         before = time.monotonic()
         assert serves("127.0.0.1", silent.getsockname()[1], timeout=0.2) == NOTHING
-        assert time.monotonic() - before < 1
+        assert time.monotonic() - before < 5
 
 
 def test_who_dribbles_for_ever_is_cut_off_by_the_clock() -> None:
@@ -151,7 +151,7 @@ def test_who_dribbles_for_ever_is_cut_off_by_the_clock() -> None:
 
     before = time.monotonic()
     assert asked(serve, timeout=0.2) == Reply(kind="http")
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < 5
 
 
 def test_who_streams_for_ever_is_cut_off_by_the_size() -> None:
@@ -224,13 +224,18 @@ def test_an_alert_is_a_tls_server_even_if_it_says_no_more(context: ssl.SSLContex
 
 
 def test_a_handshake_that_never_ends_costs_no_more_than_two_timeouts() -> None:
+    over = threading.Event()
+
     def serve(connection: socket.socket) -> None:
         if connection.recv(1, socket.MSG_PEEK) == b"\x16":
-            time.sleep(0.5)
+            over.wait(20)
 
-    before = time.monotonic()
-    assert asked(serve, timeout=0.2) == NOTHING
-    assert time.monotonic() - before < 1
+    with server(serve) as port:
+        before = time.monotonic()
+        assert serves("127.0.0.1", port, timeout=0.2) == NOTHING
+        took = time.monotonic() - before
+        over.set()
+    assert took < 10
 
 
 def test_nobody_there() -> None:

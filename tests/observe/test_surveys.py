@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,7 +137,8 @@ def a_waiting_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Path) 
                 descriptor = os.open(hold, os.O_WRONLY | os.O_NONBLOCK)
             except OSError:
                 break
-            os.write(descriptor, b"go\n")
+            with suppress(BrokenPipeError):  # it was killed meanwhile
+                os.write(descriptor, b"go\n")
             os.close(descriptor)
 
 

@@ -120,6 +120,11 @@ def named(folder: Path, name: str) -> str:
     return str(path)
 
 
+def git(place: Path, *arguments: str) -> None:
+    """Run git there."""
+    subprocess.run(["git", *arguments], cwd=place, check=True, capture_output=True)
+
+
 def gone(*pids: int) -> bool:
     """Tell whether none of these processes runs any more."""
     return not any(proc.identify(pid) for pid in pids)

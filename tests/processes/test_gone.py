@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,9 @@ import pytest
 from router.model import WorktreeId
 from router.processes.gone import gone
 from router.remembered import GoneWorktree, Memory, RememberedWorktree
+from tests.processes.scenes import git
 
 NOW = 1000.0
-
-
-def git(place: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=place, check=True, capture_output=True)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Inside a linked worktree a command acts on that one alone; real git."""
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +7,7 @@ import pytest
 
 from router.errors import OtherWorktreeError
 from router.processes import guard
-
-
-def git(place: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=place, check=True, capture_output=True)
+from tests.processes.scenes import git
 
 
 def tree(name: str, *, main: bool = False) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import socket
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,15 +16,11 @@ from router.processes import orphans
 from router.processes.memory import Kind, of
 from router.processes.orphans import Orphan
 from router.remembered import GoneWorktree, Memory, RememberedWorktree
-from tests.processes.scenes import Started, gone, wait_until
+from tests.processes.scenes import Started, git, gone, wait_until
 from tests.processes.servers import KINDS, beside_an_agent
 
 MUCH = 1 << 40
 WAYS = ("worktree remove --force", "rm", "rm and prune", "a killed removal", "seen by a watcher")
-
-
-def git(place: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=place, check=True, capture_output=True)
 
 
 class Shop:

@@ -141,6 +141,12 @@ def test_a_path_and_a_label_are_of_their_worktree(tree: Path, monkeypatch: pytes
     assert whose.whose("src", known(tree)).known_by == "path"
 
 
+def test_a_label_is_of_its_worktree_though_another_ones_branch_is_called_so(tree: Path, tmp_path: Path) -> None:
+    sources = known(tree)
+    other = {**entry(tmp_path, "y"), "aliases": [], "branch": "x"}
+    assert whose.whose("x", replace(sources, living={str(tmp_path): other, **sources.living})).tree.name == "x"
+
+
 def test_a_worktree_that_the_router_does_not_serve_is_known_by_git(tree: Path, tmp_path: Path, real: Started) -> None:
     other = tmp_path / "other"
     git(tmp_path, "init", "--quiet", "--initial-branch=main", str(other))

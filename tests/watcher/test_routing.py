@@ -170,7 +170,7 @@ def test_what_was_given_out_with_a_full_disk_stands_and_is_written_when_there_is
     parts.routing.step(resync=True)
     assert {s.port for r in parts.routing.state.table.routes for s in r.services} == ports
     parts.store.full = False
-    parts.routing._retry.expire()
+    parts.routing._retry._next = 0.0
     parts.routing.step(resync=False)
     assert parts.remembered() == ["x", "y"]
     assert parts.routing.problems() == ()
@@ -184,7 +184,7 @@ def test_what_caddy_refused_with_a_full_disk_is_tried_again_when_there_is_room(p
     parts.routing.step(resync=False)
     assert [problem.kind for problem in parts.routing.problems()] == ["load-refused", "state-lost"]
     parts.admin.refuses, parts.store.full = "\0", False
-    parts.routing._retry.expire()
+    parts.routing._retry._next = 0.0
     for _ in range(2):
         parts.routing.step(resync=False)
     assert parts.labels() == ["x", "y"]

@@ -1,7 +1,6 @@
 """An installation for the checks to look at, with a state directory and a port of its own."""
 
 import os
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +14,6 @@ from router.settings import Settings
 from router.store import RunningWatcher, Store
 
 Make = Callable[..., Installation]
-
-
-@pytest.fixture
-def free() -> int:
-    """A port that nobody uses."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
 
 
 @pytest.fixture

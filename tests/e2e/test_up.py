@@ -183,7 +183,7 @@ def test_status_json_has_the_fields_of_schema_1(shared: Router) -> None:
     assert {w["pid"] for w in (status["watcher"], status["caddy"])} == {p.pid for p in shared.processes()}
     service = shared.worktrees()[shared.trunk]["services"]["web"]
     assert service["source"] == "hash"
-    assert service.keys() == {"url", "port", "address", "source", "up", "pid", "program"}
+    assert service.keys() == {"url", "port", "address", "source", "up", "pid", "program", "path"}
 
 
 def test_watch_into_a_pipe_prints_the_table_again_when_it_changes(shared: Router) -> None:

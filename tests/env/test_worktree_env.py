@@ -22,7 +22,7 @@ from router.errors import (
 from router.ports import service_port
 from router.remembered import Memory
 from router.settings import Settings
-from router.store import Store, joined
+from router.store import Store
 
 
 def git(*arguments: str | Path, cwd: Path) -> None:
@@ -165,8 +165,7 @@ def test_copies_differ_as_seen_from_inside_too(shop: Shop, tmp_path: Path) -> No
     first = repository(tmp_path / "project-1")
     (first / "router.toml").write_text('[copies]\nglob = "../project-*"\n[services.api]\nports = "index"\nbase = 28000')
     copies = [repository(tmp_path / f"project-{number}") for number in (2, 3)]
-    with shop.store.changing() as memory:
-        shop.store.remember(joined(memory, first / ".git"))
+    shop.store.start_serving([first / ".git"])
     environments = [shop.env(path) for path in (first, *copies)]
     assert [values["BACKEND_PORT"] for values in environments] == ["28001", "28002", "28003"]
     assert [values["FEATURE"] for values in environments] == ["main", "project-2", "project-3"]

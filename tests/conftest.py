@@ -53,6 +53,8 @@ _HOME = _home()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job: what is started here would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # started with nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A change is judged by the same examples each time; new ones are sought with --hypothesis-profile=long.
 settings.register_profile("long", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=10_000)

@@ -93,6 +93,7 @@ class FakeAdmin(Admin):
         self.refuses = refuses
         self.loads: list[str] = []
         self.serves = ""
+        self.asked = 0
 
     def load(self, text: str) -> Loaded:
         self._answer()
@@ -107,6 +108,7 @@ class FakeAdmin(Admin):
         return f"digest of {self.serves}"
 
     def _answer(self) -> None:
+        self.asked += 1
         if self.away:
             raise CaddyError("Caddy does not answer", hint="run `router up`")
 

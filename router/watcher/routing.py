@@ -14,7 +14,7 @@ from router.routes.memory import merged
 from router.store import Store
 from router.watcher.observer import Look, Observer
 from router.watcher.pace import Allowance, Timer
-from router.watcher.reconcile import State, check, reconcile, restarted, unreachable
+from router.watcher.reconcile import State, Sync, check, reconcile, restarted, unreachable
 
 RESYNC = 25.0  # seconds after which everything is looked at though nothing seems to have changed
 DRIFT = 1.5  # seconds between two looks at what Caddy serves
@@ -58,12 +58,14 @@ class Routing:
 
     def step(self, *, resync: bool) -> None:
         """Make a pass where one is due: something has changed, is to be loaded again, or `resync` asks for it."""
+        self._whole, self._due = self._whole or resync, self._due or resync
         if self._drift.due():
             self.state = check(self.state, admin=self._admin, now=time.monotonic())
-        self._whole = self._whole or resync
+            if self.state.sync is Sync.AWAY:  # to ask it once more would only put off that it is continued or started
+                return
         if self._resync.due():
             self._try_again()
-        self._due = self._due or resync or self.state.out_of_step or self._has_changed()
+        self._due = self._due or self.state.out_of_step or self._has_changed()
         if self._due and self._allowance.left():
             self._due = False
             self._pass()

@@ -153,6 +153,7 @@ def test_a_step_of_the_clock_starts_no_second_caddy(router: Router, app: str, tm
     router.git("worktree", "remove", router.directory / f"shop.{branch}")
     router.gone(branch)
     assert [process.pid for process in caddies(router)] == [pid]
+    wait_until(lambda: router.loads >= loads + 2, what="what was loaded is published")
     assert router.loads == loads + 2
     leaves_nothing(router)
 

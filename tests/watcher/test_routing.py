@@ -98,6 +98,18 @@ def test_what_could_not_be_loaded_is_tried_at_each_step(parts: Parts) -> None:
     assert parts.labels() == ["x", "y"]
 
 
+def test_a_caddy_that_does_not_answer_is_asked_once_in_a_step_which_may_take_long(parts: Parts) -> None:
+    parts.admin.away = True
+    parts.observer.seen = Y
+    asked = parts.admin.asked
+    parts.routing.step(resync=True)
+    assert parts.admin.asked == asked + 1
+    parts.admin.away = False
+    parts.routing.step(resync=False)
+    assert [whole for _, whole in parts.observer.surveyed] == [False, True]
+    assert parts.labels() == ["x", "y"]
+
+
 def test_a_caddy_that_was_started_again_is_given_everything(parts: Parts) -> None:
     parts.caddy.restart = True
     parts.routing.keep_caddy()

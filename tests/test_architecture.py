@@ -22,7 +22,7 @@ ONLY_IMPORTERS = {
     "pydantic_settings": {"settings"},
     "platformdirs": {"settings"},
     "tomllib": {"settings", "toml_reader"},
-    "yaml": {"tools.compose_collisions"},
+    "yaml": {"tools.compose.document"},
     "tomlkit": {"tools.toml_edit"},
 }
 CORE = {
@@ -30,7 +30,7 @@ CORE = {
     "doctor.redirect_uris", "env.formats", "env.leaks", "env.templates", "env.values", "env.worktrunk_filters",
     "errors", "from_json", "memory_text", "model", "naming", "paths", "ports", "processes.asked", "processes.belonging",
     "processes.ending", "processes.roles", "processes.words", "remembered", "status", "toml_reader",
-    "tools.compose_collisions",
+    "tools.compose.document",
     "tools.edits", "tools.json_edit", "tools.texts", "tools.toml_edit", "watcher.changes",
 }  # fmt: skip
 INPUT_AND_OUTPUT = {

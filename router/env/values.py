@@ -1,13 +1,18 @@
 """The environment of one worktree: its own names, ports and URLs, none of which another live worktree has."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from router.errors import TemplateValueError
-from router.model import Repository, Worktree
+from router.model import Repository, ServiceSpec, Worktree
 from router.naming import origin, service_host, shown
 from router.ports import hash_port
 from router.remembered import RememberedWorktree
+
+_OWN = (
+    "FEATURE", "WORKTREE_NAME", "WORKTREE_BRANCH", "WORKTREE_URL", "WORKTREE_API_URL", "OAUTH_STATE", "DATABASE_NAME",
+    "RABBITMQ_VHOST", "REDIS_KEY_PREFIX", "COMPOSE_PROJECT_NAME",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,11 @@ def base_environment(
         "WORKTREE_BRANCH": shown(worktree.branch or ""),
         "WORKTREE_URL": urls.get("web", ""),
         "WORKTREE_API_URL": urls.get("api", ""),
-        **{variable: str(ports[service]) for variable, service in port_variables(repository) if service in ports},
+        **{
+            variable: str(ports[service])
+            for variable, service in port_variables(repository.services)
+            if service in ports
+        },
         "OAUTH_REDIRECT_URI": redirect_uri,
         "OAUTH_STATE": remembered.label,
         "DATABASE_NAME": database,
@@ -92,10 +101,16 @@ def with_templates(base: Environment, templates: Mapping[str, str], *, branch: s
     return replace(base, values=values)
 
 
-def port_variables(repository: Repository) -> tuple[tuple[str, str], ...]:
+def port_variables(services: Iterable[ServiceSpec]) -> tuple[tuple[str, str], ...]:
     """Return which variable names the port of which service: the usual ones, and the first of each other service."""
-    named = [(s.env[0] if s.env else f"{s.name.upper().replace('-', '_')}_PORT", s.name) for s in repository.services]
+    named = [(s.env[0] if s.env else f"{s.name.upper().replace('-', '_')}_PORT", s.name) for s in services]
     return tuple({"FRONTEND_PORT": "web", "BACKEND_PORT": "api", "PORT": "web", **dict(named)}.items())
+
+
+def varying(services: Iterable[ServiceSpec], templates: Mapping[str, str]) -> frozenset[str]:
+    """Return the variables that have another value in each worktree of a repository with these services and `[env]`."""
+    filled_in = {variable for variable, template in templates.items() if "{{" in template or "{%" in template}
+    return frozenset({*_OWN, *dict(port_variables(services))} - (templates.keys() - filled_in) | filled_in)
 
 
 def database_name(project: str) -> str:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from router import files
 from router.errors import FileError, SettingsError
-from router.naming import shown
-from router.tools.compose_collisions import collisions
+from router.tools.compose.report import report
 from router.tools.edits import TOOLS, Change, Facts, changes, diff
 from router.worktrees import git_commands
 from router.worktrees.provision import setup
@@ -48,8 +47,10 @@ def propose(tools: Iterable[str], *, cwd: Path, port: int, redirect_uri: str) ->
             _expect_inside(checkout.root, path)
             texts[path] = files.text(checkout.root / path, limit=_LARGEST)
     proposed, notes = changes(edited, texts, Facts(port, redirect_uri, _links(checkout.main)))
-    report, report_notes = _report(checkout.root) if _COMPOSE in wanted else ("", ())
-    return Proposal(checkout.root, proposed, "".join(map(diff, proposed)) + report, notes + report_notes)
+    text, further = "", tuple[str, ...]()
+    if _COMPOSE in wanted:
+        text, further = report(checkout.root, checkout.main, git_commands.compose_files(checkout.root))
+    return Proposal(checkout.root, proposed, "".join(map(diff, proposed)) + text, (*notes, *further))
 
 
 def write(proposal: Proposal) -> None:
@@ -80,20 +81,3 @@ def _links(main: Path) -> tuple[str, ...]:
         return setup(main).link
     except (FileError, SettingsError):  # reported where it matters: when a worktree is created
         return ()
-
-
-def _report(root: Path) -> tuple[str, tuple[str, ...]]:
-    """Return what would collide between the stacks of two worktrees, a paragraph each, and notes."""
-    names = git_commands.compose_files(root)
-    if not names:
-        return "", ("compose: this checkout has no Compose file",)
-    lines, notes = [], []
-    for name in names:
-        try:
-            colliding = collisions(files.text(root / name, limit=_LARGEST) or "")
-        except FileError as exc:
-            notes.append(f"compose: {shown(name)}: {shown(exc.message)}")
-            continue
-        notes += [] if colliding else [f"compose: nothing in {shown(name)} would collide"]
-        lines += [f"{shown(name)}:{c.line}: {shown(c.what)}\n    {shown(c.instead)}\n" for c in colliding]
-    return "".join(lines), tuple(notes)

@@ -4,14 +4,24 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from router.tools.compose_collisions import collisions
+from router import files
+from router.repository_settings import load_repository_settings
+from router.tools.compose.report import found
+from router.tools.compose.stack import stacks
 
 Case = Mapping[str, Any]
 
 
-def _compose(root: Path, _: Case) -> list[str]:
-    """Return what would collide between two stacks, a line each."""
-    return [f"{each.line}: {each.what}" for each in collisions((root / "compose.yaml").read_text())]
+def _compose(root: Path, case: Case) -> list[str]:
+    """Return what would collide between two stacks: place and what it is, each followed by its lines for `[env]`."""
+    names = [name for name in case["files"] if name.endswith((".yaml", ".yml"))]
+    settings = load_repository_settings(root)
+    lines: list[str] = []
+    for stack in stacks(names, lambda name: files.text(root / name)):
+        for each in found(stack, root, settings):
+            lines += [f"{each.file}:{each.line}: {each.what}", *(f"[env] {line}" for line in each.env)]
+        lines += stack.notes
+    return lines
 
 
 READERS: dict[str, Callable[[Path, Case], object]] = {"compose": _compose}

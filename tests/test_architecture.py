@@ -16,7 +16,7 @@ LONGEST = 40
 ONLY_IMPORTERS = {
     "subprocess": {"proc"},
     "watchdog": {"watcher.events"},
-    "dotenv": {"observe.envfiles"},
+    "dotenv": {"observe.dotenv"},
     "jinja2": {"caddy.caddyfile", "env.templates"},
     "pydantic": {"settings", "repository_settings"},
     "pydantic_settings": {"settings"},

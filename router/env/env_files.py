@@ -8,7 +8,7 @@ from router import files
 from router.env import block, formats, worktree_env
 from router.errors import FileError, RouterError, TemplateValueError
 from router.naming import shown
-from router.observe import envfiles, git
+from router.observe import dotenv, git
 from router.settings import Settings
 from router.store import Store
 
@@ -60,7 +60,7 @@ def _template(path: Path, values: Mapping[str, str]) -> dict[str, str]:
     if text is None:
         return {}
     try:
-        bindings = envfiles.bindings(text)
+        bindings = dotenv.bindings(text)
     except ValueError as exc:
         raise FileError(f"{shown(str(path))}: {exc}", hint="fix it; it is read like a .env file") from exc
     filled: dict[str, str] = {}

@@ -119,7 +119,7 @@ def _leaks(
     strongest: dict[str, Assignment] = {}
     for variable, value, file in envfiles.values(root):
         strongest.setdefault(variable, Assignment(variable, value, file))
-    tracked = set(os.fsdecode(git.change(root, "ls-files", "-z", "--", *envfiles.FILES)).split("\0"))
+    tracked = set(os.fsdecode(git.change(root, "ls-files", "-z", "--", *envfiles.names(root))).split("\0"))
     in_files = [
         each
         for each in strongest.values()

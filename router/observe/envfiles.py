@@ -2,30 +2,49 @@
 
 import contextlib
 import functools
-import io
+import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-from dotenv.parser import Original, parse_stream
 
 from router import files
 from router.blocks import parts
 from router.errors import BlockError, FileError
 from router.model import Declaration, Problem, ServiceSpec
 from router.naming import shown
+from router.observe import dotenv, mise
 from router.ports import parse_port
-from router.toml_reader import read_toml
 
-MISE_LOCAL = (".mise.local.toml", "mise.local.toml")
 DOTENV = (".env.development.local", ".env.local", ".env.development", ".env")
-MISE = (".mise.toml", "mise.toml")
-FILES = (*MISE_LOCAL, *DOTENV, *MISE)
-MISE_PROJECT_FILES = (
-    "mise.toml", ".mise.toml", ".config/mise.toml", ".config/mise/config.toml", "mise/config.toml", ".mise/config.toml",
-)  # fmt: skip
-"""Where mise looks for a project's own configuration."""
+"""The order in which Next, dotenv-flow and most others read them, the strongest first."""
+_DOTENV_OF_VITE = (".env.development.local", ".env.development", ".env.local", ".env")  # its guide, "Env Files"
+_ON_VITE = frozenset({"vite", "astro", "@sveltejs/kit"})
+FILES = (*mise.LOCAL, *DOTENV, *mise.PROJECT)
 _LARGEST = 1 << 16  # bytes; a larger one is no env file, and a hostile one of 1 MiB takes the parsers seconds
+
+
+def names(root: Path) -> tuple[str, ...]:
+    """Return the names of the files that may declare something in a worktree, the strongest first.
+
+    Vite puts the files of a mode above those of one checkout alone; mise puts the files of its environments first.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        packages = text(root / "package.json") or ""
+        of_environments = mise.environments(text(root / mise.SETTINGS) or "")
+        own = tuple(name for each in of_environments for name in mise.of_environment(each))
+        return (*own, *mise.LOCAL, *(_DOTENV_OF_VITE if _is_on_vite(packages) else DOTENV), *mise.PROJECT)
+    return FILES
+
+
+def watched(root: Path) -> tuple[str, ...]:
+    """Return the paths that show by their state whether any of these files has changed, relative to a worktree.
+
+    Files in a directory that is not there are left out: the directory shows when it comes.
+    """
+    there = {"", *(each for each in mise.DIRECTORIES if os.path.isdir(f"{root}/{each}"))}  # noqa: PTH112 - Path's raises where it may not look
+    files_there = (name for name in names(root) if name.rpartition("/")[0] in there)
+    return (*files_there, mise.SETTINGS, *(f"{each}/" for each in mise.DIRECTORIES if each.rpartition("/")[0] in there))
 
 
 def declarations(
@@ -34,48 +53,33 @@ def declarations(
     """Return what the files of a worktree say of its services' ports, strongest first, and what cannot be read.
 
     A file before a variable: all that a stronger file says of a service stands before what a weaker one says.
-    Values are kept as written; templates and references are not expanded, nothing is run. Where the system fails to
-    read a file, what it said in `before` stands.
+    References are filled in from the same files; nothing is run. What the router's own block in a stronger file sets
+    otherwise says nothing: programs do not see it. Where the system fails to read a file, what it said in `before`
+    stands.
     """
     found: list[Declaration] = []
     problems: list[Problem] = []
-    for name in FILES:
-        source = f"{'env' if name in DOTENV else 'mise'}:{name}"
-        try:
-            values, wrong = _read(root / name)
-        except OSError as exc:
-            problems.append(_unreadable(root / name, _reason(exc), rest="what it said before counts"))
-            found += (each for each in before if each.source == source)
-            continue
-        problems += wrong
-        found += (
-            Declaration(service.name, parse_port(values[variable]), source, variable, values[variable])
-            for service in services
-            for variable in service.env
-            if variable in values
-        )
+    wanted = frozenset(variable for service in services for variable in service.env)
+    read = _expanded({name: _read(root, name) for name in names(root)})
+    ours: dict[str, str] = {}
+    for name, file in read.items():
+        problems += file.problems(root / name, wanted)
+        if file.failed:
+            found += (each for each in before if each.source == _source(name))
+        for service in services:
+            for variable in service.env:
+                value = file.values.get(variable)
+                if value is not None and ours.get(variable, value) == value:
+                    found.append(Declaration(service.name, parse_port(value), _source(name), variable, value))
+        ours |= {variable: value for variable, value in file.block.items() if variable not in ours}
     return tuple(found), tuple(problems)
 
 
 def values(root: Path) -> Iterator[tuple[str, str, str]]:
     """Yield every value that the files of a worktree give to a variable, as name, value and file; the router's own
     block included. What cannot be read says nothing."""
-    for name in FILES:
-        with contextlib.suppress(OSError):
-            found, _ = _read(root / name, whole=True)
-            yield from ((variable, value, name) for variable, value in found.items())
-
-
-def bindings(content: str) -> list[tuple[str, str, int]]:
-    """Return the name, value and line of every binding of a dotenv file. ValueError names a line that is none."""
-    found = []
-    for binding in parse_stream(io.StringIO(content)):
-        line = _line(binding.original)
-        if binding.error:
-            raise ValueError(f"line {line} is not KEY=value")
-        if binding.key is not None:
-            found.append((binding.key, binding.value or "", line))
-    return found
+    for name, file in _expanded({name: _read(root, name) for name in names(root)}).items():
+        yield from ((variable, value, name) for variable, value in {**file.values, **file.block}.items())
 
 
 def text(path: Path) -> str | None:
@@ -92,72 +96,131 @@ def text(path: Path) -> str | None:
     return None if content is None else content.decode("utf-8-sig")
 
 
-def _read(path: Path, *, whole: bool = False) -> tuple[Mapping[str, str], list[Problem]]:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What one file sets, apart from the router's own block, and what that block sets.
+
+    `bad` is what of it cannot be understood, `failed` whether the system failed to read it.
+    """
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    block: Mapping[str, str] = field(default_factory=dict)
+    bad: str = ""
+    failed: bool = False
+    rest: str = "nothing in it counts"
+    unread: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+
+    def problems(self, path: Path, wanted: frozenset[str]) -> Iterator[Problem]:
+        """Yield what cannot be read of a file; `wanted` are the variables that name ports."""
+        if self.bad:
+            yield _unreadable(path, self.bad, rest=self.rest)
+        if computed := [name for name in self.unread if name in wanted]:
+            reason = f"{', '.join(computed)} would have to be computed, and nothing of it is run"
+            yield _unreadable(path, reason, hint="write the port itself where the router shall know it")
+        elif self.scripts:
+            reason = f"it takes its values from {self.scripts[0]}, which is not run"
+            yield _unreadable(path, reason, hint="write ports themselves where the router shall know them")
+
+
+def _read(root: Path, name: str) -> _File:
     try:
-        content = text(path)
+        content = text(root / name)
         if content is None:
-            return {}, []
-        values, bad = _parsed(content, dotenv=path.name in DOTENV, whole=whole)
+            return _File()
+        plain, block = _parts(content)
+        if name in DOTENV:
+            return replace(_dotenv(plain), block=_dotenv(block).values)
+        return replace(_mise(root, plain), block=_mise(root, f"[env]\n{block}").values)
+    except OSError as exc:
+        return _File(bad=_reason(exc), failed=True, rest="what it said before counts")
     except ValueError as exc:
-        return {}, [_unreadable(path, _reason(exc))]
-    rest = "the rest counts" if path.name in DOTENV else "nothing in it counts"
-    return values, [_unreadable(path, bad, rest=rest)] if bad else []
+        return _File(bad=_reason(exc))
 
 
-@functools.lru_cache(maxsize=512)  # the worktrees of a repository have the same files, and a hostile one takes 0.4 s
-def _parsed(content: str, *, dotenv: bool, whole: bool) -> tuple[Mapping[str, str], str]:
-    """Return the values that a file gives, and what of it cannot be understood, empty where all can."""
-    content = content if whole else _declaring(content)
-    try:
-        return _dotenv(content) if dotenv else (_mise(content), "")
-    except ValueError as exc:
-        return {}, _reason(exc)
+def _expanded(read: Mapping[str, _File]) -> Mapping[str, _File]:
+    """Return the files with the references in dotenv files filled in.
+
+    Programs take these files as one, the weakest first; what a stronger one sets stays in its first place there, and a
+    reference sees what stands before it.
+    """
+    of_dotenv = {name: file for name, file in reversed(tuple(read.items())) if name in DOTENV}
+    order = dict.fromkeys(variable for file in of_dotenv.values() for variable in (*file.values, *file.block))
+    earlier: dict[str, str] = {}
+    values: dict[str, dict[str, str]] = {name: {} for name in of_dotenv}
+    blocks: dict[str, dict[str, str]] = {name: {} for name in of_dotenv}
+    for variable in order:
+        value = ""
+        for name, file in of_dotenv.items():
+            for written, filled in ((file.values, values[name]), (file.block, blocks[name])):
+                if variable in written:
+                    value = filled[variable] = dotenv.expanded(written[variable], earlier)
+        earlier[variable] = value
+    return {
+        name: replace(file, values=values[name], block=blocks[name]) if name in of_dotenv else file
+        for name, file in read.items()
+    }
 
 
-def _dotenv(content: str) -> tuple[dict[str, str], str]:
-    values: dict[str, str] = {}
-    bad: list[int] = []
-    for binding in parse_stream(io.StringIO(content)):
-        if binding.error:
-            bad.append(_line(binding.original))
-        elif binding.key is not None and binding.value is not None:
-            values[binding.key] = binding.value
-    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
-    return values, f"line {bad[0]}{more} is not KEY=value" if bad else ""
+def _source(name: str) -> str:
+    return f"{'env' if name in DOTENV else 'mise'}:{name}"
 
 
-def _declaring(content: str) -> str:
-    """Return a file without the router's own block: what the router wrote there is no wish of anybody's.
+def _parts(content: str) -> tuple[str, str]:
+    """Return a file without the router's own block, and the block: what the router wrote is no wish of anybody's.
 
     Its lines are left empty, so that those behind keep their numbers.
     """
     try:
         found = parts(content)
     except BlockError:
-        return content
-    return content if found.block is None else found.before + "\n" * (found.block.count("\n") + 2) + found.after
+        return content, ""
+    if found.block is None:
+        return content, ""
+    return found.before + "\n" * (found.block.count("\n") + 2) + found.after, found.block
 
 
-def _line(original: Original) -> int:
-    """Return the line that a binding begins in; the blank lines in front of it are part of what was read."""
-    return original.line + original.string[: -len(original.string.lstrip())].count("\n")
+@functools.lru_cache(maxsize=512)  # the worktrees of a repository have the same files, and a hostile one takes 0.4 s
+def _dotenv(content: str) -> _File:
+    found, bad = dotenv.values(content)
+    return _File(found, bad=bad, rest="the rest counts")
 
 
-def _mise(content: str) -> dict[str, str]:
-    env = read_toml(content).get("env", {})
-    if not isinstance(env, dict):
-        raise ValueError("[env] is not a table")
-    values = {key: _mise_value(value) for key, value in env.items()}
-    return {key: value for key, value in values.items() if value is not None}
+def _mise(root: Path, content: str) -> _File:
+    exported = _exported(content)
+    found: dict[str, str] = {}
+    for name, value in exported.steps:
+        found |= {name: value} if name else _loaded(root, value)
+    return _File(found, unread=exported.templates, scripts=exported.scripts)
 
 
-def _mise_value(value: Any) -> str | None:
-    """Return a value as mise would export it, None where it exports nothing."""
-    if isinstance(value, dict):
-        return _mise_value(value.get("value", False))
-    if isinstance(value, bool):
-        return "true" if value else None
-    return value if isinstance(value, str) else str(value)
+@functools.lru_cache(maxsize=512)
+def _exported(content: str) -> mise.Exported:
+    return mise.exported(content)
+
+
+def _loaded(root: Path, path: str) -> Mapping[str, str]:
+    """Return what a dotenv file sets that a mise file loads; nothing where it is outside of the worktree."""
+    if ".." in path.split("/") or path.startswith(("/", "~")):
+        return {}
+    with contextlib.suppress(OSError, ValueError):
+        found: dict[str, str] = {}
+        for name, value in dotenv.values(text(root / path) or "")[0].items():
+            found[name] = dotenv.expanded(value, found)
+        return found
+    return {}
+
+
+@functools.lru_cache(maxsize=512)
+def _is_on_vite(package: str) -> bool:
+    """Tell by a package.json whether a worktree's env files are read by Vite."""
+    try:
+        content = json.loads(package or "{}")
+    except (ValueError, RecursionError):
+        return False
+    groups = [content.get(key) for key in ("dependencies", "devDependencies")] if isinstance(content, dict) else []
+    packages = {name for group in groups if isinstance(group, dict) for name in group}
+    return bool(packages & _ON_VITE) and "next" not in packages
 
 
 def _reason(exc: OSError | ValueError) -> str:
@@ -168,9 +231,6 @@ def _reason(exc: OSError | ValueError) -> str:
     return str(exc)
 
 
-def _unreadable(path: Path, reason: str, *, rest: str = "nothing in it counts") -> Problem:
-    return Problem(
-        "unreadable-file",
-        f"{shown(str(path))}: {shown(reason)}",
-        f"fix or remove {shown(path.name)}; until then {rest}",
-    )
+def _unreadable(path: Path, reason: str, *, rest: str = "", hint: str = "") -> Problem:
+    hint = hint or f"fix or remove {shown(path.name)}; until then {rest}"
+    return Problem("unreadable-file", f"{shown(str(path))}: {shown(reason)}", hint)

@@ -73,7 +73,7 @@ def _files(repository: Repository, admins: Iterable[str]) -> Iterator[str]:
         yield from (f"{admin}/{name}" for name in _HEADS)
     for worktree in repository.worktrees:
         yield worktree.path
-        yield from (f"{worktree.path}/{name}" for name in envfiles.FILES)
+        yield from (f"{worktree.path}/{name}" for name in envfiles.watched(Path(worktree.path)))
 
 
 def _admins(common: str) -> list[str]:

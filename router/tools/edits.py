@@ -9,7 +9,7 @@ from typing import Any
 from router.blocks import HASH, HTML, parts, with_block
 from router.errors import BlockError, FileError
 from router.naming import origin
-from router.observe.envfiles import MISE_PROJECT_FILES
+from router.observe import mise
 from router.tools import json_edit, toml_edit
 from router.tools.texts import AGENTS, DIRENV, MISE, WORKTRUNK
 
@@ -86,7 +86,7 @@ def diff(change: Change) -> str:
 
 
 def _mise(edited: Edited, facts: Facts) -> Edited:
-    path = next((name for name in MISE_PROJECT_FILES if edited.texts.get(name) is not None), MISE_PROJECT_FILES[0])
+    path = next((name for name in mise.PROJECT if edited.texts.get(name) is not None), "mise.toml")
 
     def edit(text: str) -> str:
         if not text:
@@ -238,7 +238,7 @@ def _lines(text: str) -> list[str]:
 
 
 TOOLS: dict[str, Tool] = {
-    "mise": Tool((*MISE_PROJECT_FILES, ".gitignore"), _mise),
+    "mise": Tool((*mise.PROJECT, ".gitignore"), _mise),
     "worktrunk": Tool((".config/wt.toml", ".gitignore"), _worktrunk),
     "claude": Tool((".claude/settings.json", ".gitignore"), _claude),
     "direnv": Tool((".envrc", ".gitignore"), _direnv),

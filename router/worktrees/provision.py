@@ -10,7 +10,7 @@ from router import files
 from router.env import env_files
 from router.errors import FileError, HiddenError, RouterError, SettingsError
 from router.naming import shown
-from router.observe.envfiles import MISE_PROJECT_FILES
+from router.observe import mise
 from router.repository_settings import FILE, Setup, load_repository_settings
 from router.settings import Settings
 from router.store import Store
@@ -160,6 +160,6 @@ def _write_env(root: Path, settings: Settings, store: Store, *, say: Say) -> Non
     except HiddenError as exc:
         say(f"left out the worktree's environment: {exc.message}")
         return
-    if any((root / name).is_file() for name in MISE_PROJECT_FILES):
+    if any((root / name).is_file() for name in mise.PROJECT):
         written.append(env_files.write(settings, store, cwd=root, form="mise"))
     say(f"wrote the worktree's environment into {', '.join(path.name for path in written)}")

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from router import files
+from router.model import DEFAULT_SERVICES
+from router.observe.envfiles import declarations
 from router.repository_settings import load_repository_settings
 from router.tools.compose.report import found
 from router.tools.compose.stack import stacks
@@ -24,4 +26,11 @@ def _compose(root: Path, case: Case) -> list[str]:
     return lines
 
 
-READERS: dict[str, Callable[[Path, Case], object]] = {"compose": _compose}
+def _env(root: Path, _: Case) -> list[str]:
+    """Return the port of each service that a file declares, the strongest first, and what is wrong with the files."""
+    found, problems = declarations(root, DEFAULT_SERVICES)
+    told = [f"{each.service}: {each.port or each.text!r} by {each.source}" for each in found]
+    return told + [each.message.replace(f"{root}/", "") for each in problems]
+
+
+READERS: dict[str, Callable[[Path, Case], object]] = {"compose": _compose, "env": _env}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from router.blocks import with_block
 from router.model import DEFAULT_SERVICES, Problem, ServiceSpec
-from router.observe.envfiles import DOTENV, FILES, bindings, declarations, text, values
+from router.observe.dotenv import bindings
+from router.observe.envfiles import DOTENV, FILES, declarations, text, values, watched
 
 WEB = (ServiceSpec("web", ("FRONTEND_PORT", "PORT")),)
 
@@ -35,11 +36,12 @@ def test_without_files_nothing_is_declared(tmp_path: Path) -> None:
 
 def test_each_file_has_its_place(tmp_path: Path) -> None:
     for number, name in enumerate(FILES):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"PORT={3000 + number}" if name in DOTENV else f"[env]\nPORT = {3000 + number}")
     assert [(source.partition(":")[2], port) for source, _, port in read(tmp_path)] == [
         (name, 3000 + number) for number, name in enumerate(FILES)
     ]
-    assert [source.partition(":")[0] for source, _, _ in read(tmp_path)] == [*["mise"] * 2, *["env"] * 4, *["mise"] * 2]
+    assert [source.partition(":")[0] for source, _, _ in read(tmp_path)] == [*["mise"] * 7, *["env"] * 4, *["mise"] * 7]
 
 
 def test_a_stronger_file_counts_before_a_stronger_variable(tmp_path: Path) -> None:
@@ -79,9 +81,10 @@ def test_files_of_directories_above_do_not_count(tmp_path: Path) -> None:
         ("\ufeffPORT=3000", "3000"),
         ("PORT=2000\nPORT=3000", "3000"),
         ("PORT=", ""),
-        ("PORT=${OTHER}", "${OTHER}"),
+        ("PORT=${OTHER}", ""),
         ("PORT=$(touch executed)", "$(touch executed)"),
-        ("PORT=`touch executed`", "`touch executed`"),
+        ("PORT=`touch executed`", "touch executed"),
+        ("PORT=`3000`", "3000"),
     ],
 )
 def test_a_line_of_an_env_file_is_text(tmp_path: Path, line: str, value: str) -> None:
@@ -121,8 +124,6 @@ def test_of_many_bad_lines_the_first_is_named_and_the_others_counted(tmp_path: P
         ("PORT = 3000.5", "3000.5"),
         ("PORT = [3000]", "[3000]"),
         ("PORT = true", "true"),
-        ('PORT = "{{ env.X }}"', "{{ env.X }}"),
-        ("""PORT = "{{ exec(command='touch executed') }}\"""", "{{ exec(command='touch executed') }}"),
     ],
 )
 def test_a_value_of_a_mise_file_is_text(tmp_path: Path, line: str, value: str) -> None:
@@ -138,15 +139,32 @@ def test_a_value_of_a_mise_file_is_text(tmp_path: Path, line: str, value: str) -
         "[env]\nPORT = { required = true }",
         "[tools]\nPORT = 3000",
         "PORT = 3000",
-        '[env]\n_.source = "./env.sh"\n_.file = ".env.ports"',
         "",
     ],
 )
 def test_what_mise_would_not_export_declares_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / "mise.toml").write_text(content)
-    (tmp_path / ".env.ports").write_text("PORT=3000")
-    (tmp_path / "env.sh").write_text(f"touch {tmp_path}/executed; export PORT=3000")
     assert declarations(tmp_path, WEB) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('[env]\n_.source = "./env.sh"', "it takes its values from ./env.sh, which is not run"),
+        ('[env]\n_.source = ["./env.sh", "./b.sh"]\nA = "{{ env.X }}"', "it takes its values from ./env.sh"),
+        (
+            '[env]\nPORT = "{{ env.X }}"\nFRONTEND_PORT = "{% if x %}1{% endif %}"',
+            "PORT, FRONTEND_PORT would have to",
+        ),
+        ("""[env]\nPORT = "{{ exec(command='touch executed') }}\"""", "PORT would have to be computed"),
+    ],
+)
+def test_what_would_have_to_be_run_is_said_once_and_not_run(tmp_path: Path, content: str, reason: str) -> None:
+    (tmp_path / "mise.toml").write_text(content)
+    (tmp_path / "env.sh").write_text(f"touch {tmp_path}/executed; export PORT=3000")
+    [problem] = wrong(tmp_path)
+    assert reason in problem.message.partition(": ")[2]
+    assert read(tmp_path) == []
     assert not (tmp_path / "executed").exists()
 
 
@@ -318,3 +336,19 @@ def test_a_file_that_is_in_many_worktrees_is_parsed_once(tmp_path: Path) -> None
     began = time.process_time()
     assert {declarations(place, WEB)[0][0].port for place in places} == {3000}
     assert time.process_time() - began < 3  # each takes some 0.3 s
+
+
+def test_a_file_is_watched_where_its_directory_is_and_the_directory_where_it_may_come(tmp_path: Path) -> None:
+    before = watched(tmp_path)
+    assert {"mise.toml", ".env", ".config/", "mise/"} <= {*before}
+    assert not {".config/mise/", ".config/mise/config.toml", "mise/config.toml"} & {*before}
+    (tmp_path / ".config" / "mise").mkdir(parents=True)
+    assert {".config/mise/", ".config/mise/config.toml", ".config/mise.toml"} <= {*watched(tmp_path)}
+
+
+def test_what_the_routers_block_sets_otherwise_hides_a_weaker_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=3000")
+    (tmp_path / ".env.local").write_text(with_block("", "PORT=4001\n", maker="router env --write"))
+    assert read(tmp_path) == []
+    (tmp_path / ".env.local").write_text(with_block("", "PORT=3000\n", maker="router env --write"))
+    assert read(tmp_path) == [("env:.env", "3000", 3000)]

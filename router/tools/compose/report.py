@@ -8,7 +8,7 @@ from router import files
 from router.env.values import port_variables, varying
 from router.errors import FileError, SettingsError
 from router.naming import shown
-from router.observe import envfiles
+from router.observe import dotenv, envfiles
 from router.repository_settings import RepositorySettings, load_repository_settings
 from router.tools.compose.collision import Collision, Context
 from router.tools.compose.collisions import collisions
@@ -53,7 +53,7 @@ def _dotenv(directory: Path) -> Mapping[str, str]:
     """Return what the `.env` beside a Compose file sets: Compose reads it, and the same file is in every worktree."""
     try:
         text = envfiles.text(directory / ".env")
-        return {name: value for name, value, _ in envfiles.bindings(text or "")}
+        return {name: value for name, value, _ in dotenv.bindings(text or "")}
     except (OSError, ValueError):
         return {}
 

@@ -1,0 +1,67 @@
+"""Dotenv files as text: their values, and what `${NAME:-default}` in one comes to; nothing is executed."""
+
+import io
+from collections.abc import Mapping
+
+from dotenv.parser import Original, parse_stream
+
+from router import references
+
+_LONGEST = 4096  # characters of a value once it is filled in
+
+
+def bindings(content: str) -> list[tuple[str, str, int]]:
+    """Return the name, value and line of every binding of a dotenv file. ValueError names a line that is none."""
+    found = []
+    for binding in parse_stream(io.StringIO(content)):
+        line = _line(binding.original)
+        if binding.error:
+            raise ValueError(f"line {line} is not KEY=value")
+        if binding.key is not None:
+            found.append((binding.key, _plain(binding.value or ""), line))
+    return found
+
+
+def values(content: str) -> tuple[dict[str, str], str]:
+    """Return what a dotenv file sets, as written, and what of it cannot be understood, empty where all can."""
+    found: dict[str, str] = {}
+    bad: list[int] = []
+    for binding in parse_stream(io.StringIO(content)):
+        if binding.error:
+            bad.append(_line(binding.original))
+        elif binding.key is not None and binding.value is not None:
+            found[binding.key] = _plain(binding.value)
+    more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+    return found, f"line {bad[0]}{more} is not KEY=value" if bad else ""
+
+
+def expanded(value: str, earlier: Mapping[str, str]) -> str:
+    r"""Return a value with its references filled in from the variables that were set earlier.
+
+    As npm's dotenv-expand does it (`$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `\$`), of which
+    python-dotenv has the forms in braces. Variables of the shell count as not set: they differ between terminals.
+    """
+    if "$" not in value:
+        return value
+    parts = references.split(value.replace("\\$", "\0"))
+    return "".join(_filled(part, earlier) for part in parts).replace("\0", "$")[:_LONGEST]
+
+
+def _filled(part: str, earlier: Mapping[str, str]) -> str:
+    if part == "$$" or not references.is_reference(part):
+        return part
+    name, operator, word = references.read(part)
+    known = earlier.get(name)
+    if known is None or (known == "" and operator.startswith(":")):
+        return expanded(word, earlier) if operator.endswith("-") else ""
+    return known
+
+
+def _plain(value: str) -> str:
+    """Return a value without backticks around it, which npm's dotenv reads as quotes."""
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == "`" else value
+
+
+def _line(original: Original) -> int:
+    """Return the line that a binding begins in; the blank lines in front of it are part of what was read."""
+    return original.line + original.string[: -len(original.string.lstrip())].count("\n")

@@ -73,11 +73,14 @@ def _context() -> ssl.SSLContext:
 
 def _dial(address: str, port: int, timeout: float) -> socket.socket:
     connection = socket.create_connection((address, port), timeout)
-    # Where nobody listens on a port of the ephemeral range, the kernel may choose that very port as ours and connect
-    # the socket to itself (TCP simultaneous open, RFC 9293 section 3.5).
-    if connection.getsockname() == connection.getpeername():
+    try:
+        # Where nobody listens on a port of the ephemeral range, the kernel may choose that very port as ours and
+        # connect the socket to itself (TCP simultaneous open, RFC 9293 section 3.5).
+        if connection.getsockname() == connection.getpeername():
+            raise ConnectionRefusedError
+    except OSError:  # the other side may have gone meanwhile
         connection.close()
-        raise ConnectionRefusedError
+        raise
     return connection
 
 

@@ -125,7 +125,8 @@ class Repository:
     """A repository that the router serves, with its worktrees and what its `router.toml` says.
 
     `copies` is whether folders beside the main checkout count as worktrees too. `env` are the templates of its
-    worktrees' environment by variable, `env_template` the file of a worktree that is filled from it. `answered` is
+    worktrees' environment by variable, `env_template` the file of a worktree that is filled from it, `shared` the
+    variables whose values all worktrees have in common on purpose. `answered` is
     whether git listed the worktrees just now: where it did not, they are those of the last good look, if any.
     """
 
@@ -139,6 +140,7 @@ class Repository:
     copies: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     env_template: str = ENV_TEMPLATE
+    shared: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     answered: bool = True
 

@@ -19,7 +19,7 @@ from router.toml_reader import read_toml
 
 FILE = "router.toml"
 LARGEST = 1 << 16  # bytes of the file
-MOST = {"services": 100, "env": 200, "worktrees": 500, "callback_paths": 50}
+MOST = {"services": 100, "env": 200, "worktrees": 500, "callback_paths": 50, "shared": 200}
 """How many entries of each table or list count, the first ones; more of them spoil nothing else in the file."""
 
 _MOST_VARIABLES = 20  # of a service
@@ -122,6 +122,7 @@ class RepositorySettings(BaseModel):
     worktrees: dict[str, _Worktree] = {}
     env: dict[Variable, Template] = {}
     env_template: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = ENV_TEMPLATE
+    shared: tuple[ServiceVariable, ...] = ()
     _too_many: tuple[str, ...] = PrivateAttr(default=())
 
     @property

@@ -30,7 +30,7 @@ AsFormat = Annotated[
     Format | None, typer.Option("--format", help="How to write it; default: shell, and dotenv with --write.")
 ]
 Write = Annotated[bool, typer.Option("--write", help="Into .env.local, or .mise.local.toml for mise.")]
-Check = Annotated[bool, typer.Option("--check", help="Exit 1 where a value belongs to another worktree.")]
+Check = Annotated[bool, typer.Option("--check", help="Exit 1 where a value is another worktree's, or main's too.")]
 Command = Annotated[list[str], typer.Argument(metavar="CMD...", help="The command and its arguments.")]
 Fix = Annotated[bool, typer.Option("--fix", help="Replace values of another worktree instead of refusing.")]
 
@@ -38,7 +38,7 @@ Fix = Annotated[bool, typer.Option("--fix", help="Replace values of another work
 @app.command()
 def env(form: AsFormat = None, write: Write = False, check: Check = False) -> Output:
     """Print a worktree's environment. It has the ports, names and URLs of the current directory's worktree."""
-    from router.env import env_files, leaks, worktree_env
+    from router.env import copied, env_files, leaks, worktree_env
 
     settings, store = opened()
     cwd = current_directory()
@@ -47,7 +47,9 @@ def env(form: AsFormat = None, write: Write = False, check: Check = False) -> Ou
         visible = env_files.is_seen_by_git(path)
         return Output(notes=(f"wrote {path}{'; git does not ignore it: add it to .gitignore' if visible else ''}",))
     if check:
-        leaks.refuse(worktree_env.leaked_values(settings, store, cwd=cwd, environ=os.environ))
+        leaked, common = worktree_env.foreign_values(settings, store, cwd=cwd, environ=os.environ)
+        leaks.refuse(leaked)
+        copied.refuse(common)
         return Output(notes=("no value belongs to another worktree",))
     return Output(_text(form or Format.shell, worktree_env.resolve(settings, store, cwd=cwd).environment.values))
 
@@ -59,10 +61,12 @@ def run(command: Command, fix: Fix = False) -> None:
 
     settings, store = opened()
     cwd = current_directory()
-    environ, replaced = worktree_env.command_environment(settings, store, cwd=cwd, environ=os.environ, fix=fix)
-    for leak in replaced:
+    environment = worktree_env.command_environment(settings, store, cwd=cwd, environ=os.environ, fix=fix)
+    for leak in environment.replaced:
         output.note(f"replaced: {leak}")
-    _become(command, environ)
+    if names := ", ".join(dict.fromkeys(each.assignment.variable for each in environment.copied)):
+        output.note(f"warning: the main checkout has the same {names}; `router env --check` says what to do")
+    _become(command, environment.values)
 
 
 def _file_format(form: Format | None) -> Literal["dotenv", "mise"]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from router.env.assignments import SHELL, Assignment, masked
 from router.env.values import Environment
 from router.errors import LeakError
 from router.naming import shown
@@ -18,17 +19,7 @@ _URL = re.compile(r"(?:.*_)?(?:URL|URI|DSN)", re.ASCII)
 _DATABASES = re.compile(r"(?:postgres(?:ql)?|mysql|mariadb|mongodb|cockroachdb|mssql|sqlserver)(?:\+\w+)?", re.ASCII)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared, not bound
 _PORT_DIGITS = 5
-SHELL = "the shell"
 _OFTEN_EQUAL = frozenset({"WORKTREE_BRANCH", "OAUTH_REDIRECT_URI"})  # two worktrees may have the same
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A value that the shell or a file gives to a variable; `source` is `the shell` or the file's name."""
-
-    variable: str
-    value: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +38,8 @@ class Leak:
         """Return the sentence that reports it, without the passwords of URLs."""
         variable, source = self.assignment.variable, self.assignment.source
         is_list = variable in _LISTS
-        value = "…" if is_list else _masked(self.assignment.value)
-        here = "" if self.replacement is None or is_list else f"; here it is {_masked(self.replacement) or 'empty'}"
+        value = "…" if is_list else masked(self.assignment.value)
+        here = "" if self.replacement is None or is_list else f"; here it is {masked(self.replacement) or 'empty'}"
         return f"{variable}={value} in {source} is the {self.what} of {self.owner}{here}"
 
 
@@ -227,8 +218,3 @@ def _kind(variable: str) -> str:
     kinds = {"DATABASE_NAME": "database", "RABBITMQ_VHOST": "vhost", "REDIS_KEY_PREFIX": "key prefix",
              "COMPOSE_PROJECT_NAME": "Compose project"}  # fmt: skip
     return kinds.get(variable) or ("port" if _PORT.fullmatch(variable) else "value")
-
-
-def _masked(value: str) -> str:
-    """Return a value fit for a line of output, without the password of a URL."""
-    return shown(re.sub(r"(://[^:/@\s]*:)[^@/\s]*@", r"\1…@", value))[:200]

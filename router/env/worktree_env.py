@@ -3,14 +3,16 @@
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from router import files, repository_settings
-from router.env import leaks
+from router.env import copied, leaks
+from router.env.assignments import SHELL, Assignment
+from router.env.copied import Copied
 from router.env.current import CurrentWorktree, current_worktree
-from router.env.leaks import Assignment, Leak
+from router.env.leaks import Leak
 from router.env.values import Environment, base_environment, with_templates
 from router.errors import HiddenError, RouterError, SettingsError, TemplateValueError, UsageError
 from router.model import Repository, Worktree
@@ -43,26 +45,44 @@ def resolve(settings: Settings, store: Store, *, cwd: Path) -> ResolvedEnvironme
     return ResolvedEnvironment(settings, current, _environment(settings, current))
 
 
-def leaked_values(settings: Settings, store: Store, *, cwd: Path, environ: Mapping[str, str]) -> tuple[Leak, ...]:
-    """Return the values of other worktrees in a shell's environment and in the env files of the worktree of `cwd`."""
-    return _leaks(resolve(settings, store, cwd=cwd), environ=environ, covered=environ)
+def foreign_values(
+    settings: Settings, store: Store, *, cwd: Path, environ: Mapping[str, str]
+) -> tuple[tuple[Leak, ...], tuple[Copied, ...]]:
+    """Return the values of other worktrees, and those that are the main checkout's too.
+
+    They are sought in a shell's environment and in the files of the worktree of `cwd`.
+    """
+    resolved = resolve(settings, store, cwd=cwd)
+    found = _assignments(resolved, environ=environ, covered=environ)
+    return _leaks(resolved, found), _copied(resolved, found, covered=environ)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnvironment:
+    """The environment for a command, the leaks that were replaced in it, and what the main checkout has in common."""
+
+    values: Mapping[str, str]
+    replaced: tuple[Leak, ...]
+    copied: tuple[Copied, ...]
 
 
 def command_environment(
     settings: Settings, store: Store, *, cwd: Path, environ: Mapping[str, str], fix: bool
-) -> tuple[dict[str, str], tuple[Leak, ...]]:
-    """Return the environment for a command in the worktree of `cwd`, and the leaks that were replaced in it.
+) -> CommandEnvironment:
+    """Return the environment for a command in the worktree of `cwd`.
 
     It names the worktree that the command should reach in `ROUTER_EXPECT`. LeakError where there are leaks and `fix`
     is not asked for.
     """
     resolved = resolve(settings, store, cwd=cwd)
     environment = resolved.environment
-    values = {**environment.values, EXPECT: environment.name}
-    leaked = _leaks(resolved, environ=environ, covered={**environ, **environment.values})
+    covered = {**environ, **environment.values}
+    found = _assignments(resolved, environ=environ, covered=covered)
+    leaked = _leaks(resolved, found)
     if not fix:
         leaks.refuse(leaked)
-    return {**leaks.without_leaks(environ, leaked), **values}, leaked
+    values = {**leaks.without_leaks(environ, leaked), **environment.values, EXPECT: environment.name}
+    return CommandEnvironment(values, leaked, _copied(resolved, found, covered=covered))
 
 
 def _environment(settings: Settings, current: CurrentWorktree) -> Environment:
@@ -108,27 +128,50 @@ def _line_in_file(path: Path, variable: str, line: int) -> int:
     return line
 
 
-def _leaks(
+def _assignments(
     resolved: ResolvedEnvironment, *, environ: Mapping[str, str], covered: Mapping[str, str]
-) -> tuple[Leak, ...]:
-    """Return the leaks; `covered` are the values that count before those of files.
+) -> tuple[Assignment, ...]:
+    """Return what the shell and the worktree's files say; `covered` are the values that count before those of files.
 
     A file that git tracks is the same in every worktree: a value in it counts only where nothing covers it.
     """
     root, own = Path(resolved.current.worktree.path), resolved.environment.values
-    strongest: dict[str, Assignment] = {}
-    for variable, value, file in envfiles.values(root):
-        strongest.setdefault(variable, Assignment(variable, value, file))
     tracked = set(os.fsdecode(git.change(root, "ls-files", "-z", "--", *envfiles.names(root))).split("\0"))
     in_files = [
         each
-        for each in strongest.values()
+        for each in _strongest(root)
         if not (each.source in tracked and each.variable in own and covered.get(each.variable) == own[each.variable])
     ]
-    in_shell = [Assignment(variable, value, leaks.SHELL) for variable, value in sorted(environ.items())]
+    return (*(Assignment(variable, value, SHELL) for variable, value in sorted(environ.items())), *in_files)
+
+
+def _strongest(root: Path) -> Iterable[Assignment]:
+    """Return the value that counts of each variable that a checkout's files set."""
+    found: dict[str, Assignment] = {}
+    for variable, value, file in envfiles.values(root):
+        found.setdefault(variable, Assignment(variable, value, file))
+    return found.values()
+
+
+def _leaks(resolved: ResolvedEnvironment, found: Iterable[Assignment]) -> tuple[Leak, ...]:
     tools = frozenset({sys.prefix, f"{sys.prefix}/bin", os.path.dirname(sys.executable)})  # noqa: PTH120 - links stay
-    others = tuple(_others(resolved))
-    return leaks.find_leaks(resolved.environment, others, [*in_shell, *in_files], tools=tools)
+    return leaks.find_leaks(resolved.environment, tuple(_others(resolved)), found, tools=tools)
+
+
+def _copied(
+    resolved: ResolvedEnvironment, found: Iterable[Assignment], *, covered: Mapping[str, str]
+) -> tuple[Copied, ...]:
+    """Return what is the main checkout's too, of the values that count: the shell's before those of files."""
+    repository, worktree = resolved.current.repository, resolved.current.worktree
+    if worktree.main:
+        return ()
+    main = {each.variable: each.value for each in _strongest(Path(repository.path))}
+    counting = [each for each in found if covered.get(each.variable, each.value) == each.value]
+    once = {each.variable: each for each in reversed(counting)}
+    return copied.find_copied(
+        (each for each in counting if once[each.variable] is each),
+        main, own=resolved.environment.values, shared=repository.shared,
+    )  # fmt: skip
 
 
 def _others(resolved: ResolvedEnvironment) -> Iterator[Environment]:

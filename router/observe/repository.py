@@ -59,6 +59,7 @@ def _configured(found: Repository, settings: RepositorySettings) -> Repository:
         copies=settings.copies is not None,
         env=settings.env,
         env_template=settings.env_template,
+        shared=settings.shared,
     )
 
 

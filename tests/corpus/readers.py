@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from router import files
+from router.env.assignments import Assignment
+from router.env.copied import find_copied
 from router.model import DEFAULT_SERVICES
-from router.observe.envfiles import declarations
+from router.observe.envfiles import declarations, values
 from router.repository_settings import load_repository_settings
 from router.tools.compose.report import found
 from router.tools.compose.stack import stacks
@@ -33,4 +35,15 @@ def _env(root: Path, _: Case) -> list[str]:
     return told + [each.message.replace(f"{root}/", "") for each in problems]
 
 
-READERS: dict[str, Callable[[Path, Case], object]] = {"compose": _compose, "env": _env}
+def _copied(root: Path, case: Case) -> list[str]:
+    """Return what is the main checkout's too of the values of a worktree: the files below `main` and `worktree`."""
+    read = {
+        place: {name: Assignment(name, value, file) for name, value, file in reversed([*values(root / place)])}
+        for place in ("main", "worktree")
+    }
+    main = {name: each.value for name, each in read["main"].items()}
+    found = find_copied(read["worktree"].values(), main, own=case.get("own", {}), shared=case.get("shared", ()))
+    return sorted(f"{each.assignment.variable}: {each.what}" for each in found)
+
+
+READERS: dict[str, Callable[[Path, Case], object]] = {"compose": _compose, "env": _env, "copied": _copied}

@@ -37,8 +37,14 @@ def port(root: Path, program: str) -> str | None:
     command = ["node", HERE / "env_readers.cjs", program, root]
     if program == "mise":
         command = [modules / ".bin" / "mise", "env", "--json"]
-    place = {"PATH": os.environ["PATH"], "HOME": str(root.parent / "home"), "MISE_TRUSTED_CONFIG_PATHS": str(root)}
-    done = subprocess.run(command, cwd=root, env=place, capture_output=True, text=True, check=True)
+    place = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(root.parent / "home"),
+        "MISE_TRUSTED_CONFIG_PATHS": str(root),
+        "MISE_CEILING_PATHS": str(root.parent),
+    }
+    done = subprocess.run(command, cwd=root, env=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout)).get("PORT")
 
 

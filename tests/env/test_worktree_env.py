@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from router.env import env_files, leaks, worktree_env
+from router.env import assignments, env_files, worktree_env
 from router.errors import (
     EnvironmentValueError,
     FileError,
@@ -58,11 +58,16 @@ class Shop:
         return env_files.write(self.settings, self.store, cwd=path, form=form).read_text()
 
     def for_command(self, environ: dict[str, str], *, fix: bool = False) -> dict[str, str]:
-        return worktree_env.command_environment(self.settings, self.store, cwd=self.tree, environ=environ, fix=fix)[0]
+        made = worktree_env.command_environment(self.settings, self.store, cwd=self.tree, environ=environ, fix=fix)
+        return dict(made.values)
 
     def leaks(self, path: Path, **environ: str) -> list[tuple[str, str]]:
-        found = worktree_env.leaked_values(self.settings, self.store, cwd=path, environ=environ)
+        found, _ = worktree_env.foreign_values(self.settings, self.store, cwd=path, environ=environ)
         return [(leak.assignment.variable, leak.assignment.source) for leak in found]
+
+    def copied(self, path: Path, **environ: str) -> list[tuple[str, str]]:
+        _, found = worktree_env.foreign_values(self.settings, self.store, cwd=path, environ=environ)
+        return [(each.assignment.variable, each.assignment.source) for each in found]
 
 
 @pytest.fixture
@@ -315,7 +320,7 @@ def test_ones_own_values_are_no_leaks_and_anothers_are(shop: Shop) -> None:
     assert shop.leaks(shop.tree, **shop.env(shop.tree)) == []
     leaked = dict(shop.leaks(shop.tree, **shop.env(other)))
     assert {"PORT", "DATABASE_NAME", "RABBITMQ_VHOST", "REDIS_KEY_PREFIX", "COMPOSE_PROJECT_NAME"} <= leaked.keys()
-    assert set(leaked.values()) == {leaks.SHELL}
+    assert set(leaked.values()) == {assignments.SHELL}
 
 
 def test_a_file_that_git_tracks_counts_where_nothing_covers_it(shop: Shop) -> None:
@@ -337,7 +342,7 @@ def test_the_strongest_file_counts(shop: Shop) -> None:
 def test_a_leak_of_a_repository_that_is_not_joined_is_found_too(shop: Shop, tmp_path: Path) -> None:
     other = repository(tmp_path / "blog")
     shop.env(other)
-    assert shop.leaks(shop.tree, DATABASE_NAME="blog") == [("DATABASE_NAME", leaks.SHELL)]
+    assert shop.leaks(shop.tree, DATABASE_NAME="blog") == [("DATABASE_NAME", assignments.SHELL)]
 
 
 def test_a_command_is_refused_another_worktrees_values_and_gets_its_own(shop: Shop) -> None:
@@ -360,3 +365,29 @@ def test_a_file_with_anothers_values_is_refused_too_and_replaced_for_the_command
     with pytest.raises(LeakError, match=r"DB_URL=postgres://localhost/shop in \.env\.local is the database of main"):
         shop.for_command({})
     assert shop.for_command({}, fix=True)["DB_URL"] == "postgres://localhost/shop_feature_x"
+
+
+# What is the main checkout's too
+
+
+def test_a_copied_database_is_found_where_it_counts(shop: Shop) -> None:
+    url = "postgres://app:pw@localhost/acme_development"
+    for place in (shop.main, shop.tree):
+        (place / ".env").write_text(f"DATABASE_URL={url}\nREDIS_URL=redis://localhost:6379\n")
+    assert shop.copied(shop.tree) == [("DATABASE_URL", ".env"), ("REDIS_URL", ".env")]
+    assert shop.copied(shop.tree, DATABASE_URL=url) == [("DATABASE_URL", assignments.SHELL), ("REDIS_URL", ".env")]
+    assert shop.copied(shop.tree, DATABASE_URL="postgres://localhost/own") == [("REDIS_URL", ".env")]
+    assert shop.copied(shop.main) == []
+    (shop.tree / ".env.local").write_text("DATABASE_URL=postgres://localhost/own\n")
+    assert shop.copied(shop.tree) == [("REDIS_URL", ".env")]
+    (shop.main / "router.toml").write_text('shared = ["REDIS_URL"]')
+    assert shop.copied(shop.tree) == []
+
+
+def test_a_command_sees_what_router_env_sets_and_no_copy_behind_it(shop: Shop) -> None:
+    for place in (shop.main, shop.tree):
+        (place / ".env").write_text("DB_URL=postgres://localhost/acme\nREDIS_URL=redis://localhost\n")
+    (shop.main / "router.toml").write_text('[env]\nDB_URL = "postgres://localhost/{{ DATABASE_NAME }}"')
+    made = worktree_env.command_environment(shop.settings, shop.store, cwd=shop.tree, environ={}, fix=False)
+    assert [each.assignment.variable for each in made.copied] == ["REDIS_URL"]
+    assert shop.copied(shop.tree) == [("DB_URL", ".env"), ("REDIS_URL", ".env")]

@@ -103,11 +103,12 @@ class _Copies(BaseModel):
 
 
 class Setup(BaseModel):
-    """What a new worktree gets from the main checkout: `link` and `copies` are paths, `fetch` asks origin first."""
+    """What a new worktree gets from the main checkout: paths to link, copy and clone; `fetch` asks origin first."""
 
     model_config = ConfigDict(extra="forbid")
     link: Paths = ()
     copies: Annotated[Paths, Field(alias="copy")] = ()  # pydantic has a `copy` of its own
+    clone: Paths = ()
     fetch: bool = False
 
 

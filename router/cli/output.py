@@ -69,6 +69,13 @@ def note(text: str) -> None:
         discard(sys.stderr)
 
 
+def progress(path: str, count: int) -> None:
+    """Show on a terminal how many files of a directory have been copied; the next line takes the place of it."""
+    if sys.stderr.isatty():
+        with contextlib.suppress(OSError):
+            print(f"copying {shown(path)}: {count:,} files", end="\r", file=sys.stderr, flush=True)
+
+
 def pause(seconds: float) -> None:
     """Wait so long before more is printed. OutputLostError as soon as nobody reads standard output any more."""
     deadline = time.monotonic() + seconds

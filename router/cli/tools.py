@@ -49,7 +49,10 @@ def worktree_create() -> Output:
     name = request.get("name", request.get("worktree_name"))
     if not isinstance(name, str):
         raise UsageError("the hook's input has no `name`", hint='write an object such as {"name": "fix-auth"} to stdin')
-    return Output(f"{create.create(name, cwd=_directory(request), settings=settings, store=store, say=output.note)}\n")
+    path = create.create(
+        name, cwd=_directory(request), settings=settings, store=store, say=output.note, progress=output.progress
+    )
+    return Output(f"{path}\n")
 
 
 @hook.command("worktree-remove")
@@ -72,7 +75,9 @@ def post_create() -> None:
     from router.worktrees import provision
 
     settings, store = opened()
-    provision.post_create(cwd=current_directory(), settings=settings, store=store, say=output.note)
+    provision.post_create(
+        cwd=current_directory(), settings=settings, store=store, say=output.note, progress=output.progress
+    )
 
 
 def _request() -> dict[str, Any]:

@@ -123,9 +123,14 @@ def lock(directory: Path) -> str | None:
     return read(directory / "locked")
 
 
+def is_bare(config: Path) -> bool:
+    """Tell whether one of git's configuration files says that the repository is bare. FileError as above."""
+    return _BARE.search(read(config, limit=_LARGEST_CONFIG) or "") is not None
+
+
 def own_main_record(common: Path) -> ListedWorktree:
     """Return what git would list of the main checkout, or of a bare repository. FileError or ValueError as above."""
-    now, bare = head(common), _BARE.search(read(common / "config", limit=_LARGEST_CONFIG) or "") is not None
+    now, bare = head(common), is_bare(common / "config")
     path = common if bare or common.name != ".git" else common.parent
     return ListedWorktree(str(path), now.commit, now.branch, bare=bare)
 

@@ -65,10 +65,34 @@ def worktrees(common: Path, *, before: Iterable[Worktree] = (), now: float | Non
     look = _Look(common, answer, earlier, time.time() if now is None else now)
     oldest = sorted(admins, key=lambda admin: admin.created)[:MOST]
     problems = (_too_many(common, len(admins)),) if len(admins) > MOST else ()
-    return Listing(with_owners(_worktrees(look, oldest)), (*answer.problems, *problems))
+    found = with_owners(_worktrees(look, oldest))
+    without = (_without_main(common),) if answer.main.bare and found and not any(each.main for each in found) else ()
+    return Listing(found, (*answer.problems, *problems, *without))
+
+
+def hint_for_bare(common: Path) -> str:
+    """Return what to do where a bare repository's default branch has no worktree. FileError or ValueError as above."""
+    branch = shown(git_files.head(common).branch or "BRANCH")
+    return f"give it one: `git -C {shown(str(common))} worktree add ../{branch} {branch}`"
 
 
 def _asked(common: Path, admins: Sequence[Admin]) -> _Answer:
+    """Return git's answer; a checkout that git takes for a bare repository is one nonetheless."""
+    answer = _answer(common, admins)
+    if not (answer.main.bare and common.name == ".git" and (common / "index").exists()):
+        return answer
+    now, path = git_files.head(common), str(common.parent)
+    main = ListedWorktree(path, now.commit, now.branch)
+    own = " --worktree" if git_files.is_bare(common / "config.worktree") else ""
+    problem = Problem(
+        "unreadable-worktree",
+        f"{shown(path)} is a checkout, but core.bare is true there: git refuses to work in it",
+        f"`git --git-dir={shown(str(common))} config{own} core.bare false`",
+    )
+    return replace(answer, main=main, problems=(*answer.problems, problem))
+
+
+def _answer(common: Path, admins: Sequence[Admin]) -> _Answer:
     """Ask git; read its files where that is of no use: it waits for ever for a FIFO, and gives up at other things."""
     if any(admin.blocks for admin in admins) and not _needs_git(common):
         return _Answer(git_files.own_main_record(common))
@@ -193,6 +217,16 @@ def _is_young(directory: Path, now: float) -> bool:
         return now - directory.stat().st_mtime < _SETTLED
     except OSError:
         return False
+
+
+def _without_main(common: Path) -> Problem:
+    """Return the problem of a bare repository whose default branch is checked out nowhere."""
+    return Problem(
+        "missing-directory",
+        f"{shown(str(common))} is bare and its default branch has no worktree: nothing is its main checkout, "
+        "whose router.toml and env files would count",
+        hint_for_bare(common),
+    )
 
 
 def _too_many(common: Path, count: int) -> Problem:

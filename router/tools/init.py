@@ -9,7 +9,7 @@ from router import files
 from router.errors import FileError, SettingsError
 from router.tools.compose.report import report
 from router.tools.edits import TOOLS, Change, Facts, changes, diff
-from router.worktrees import git_commands
+from router.worktrees import checkout_files, git_commands
 from router.worktrees.provision import setup
 
 _COMPOSE = "compose"
@@ -49,7 +49,7 @@ def propose(tools: Iterable[str], *, cwd: Path, port: int, redirect_uri: str) ->
     proposed, notes = changes(edited, texts, Facts(port, redirect_uri, _links(checkout.main)))
     text, further = "", tuple[str, ...]()
     if _COMPOSE in wanted:
-        text, further = report(checkout.root, checkout.main, git_commands.compose_files(checkout.root))
+        text, further = report(checkout.root, checkout.main, checkout_files.compose_files(checkout.root))
     return Proposal(checkout.root, proposed, "".join(map(diff, proposed)) + text, (*notes, *further))
 
 

@@ -10,15 +10,17 @@ from router.naming import shown
 from router.repository_settings import Setup
 from router.settings import Settings
 from router.store import Store
-from router.worktrees import git_commands, interrupts, layout
+from router.worktrees import checkout_files, git_commands, interrupts, layout, rest
 from router.worktrees.git_commands import Checkout
-from router.worktrees.provision import Say, provision, setup
+from router.worktrees.provision import CopyProgress, Say, provision, setup
 
 _LONGEST_NAME = 100  # bytes: it becomes a file's name, and git puts suffixes behind it
 _TRIES = 20
 
 
-def create(name: str, *, cwd: Path, settings: Settings, store: Store, say: Say) -> Path:
+def create(
+    name: str, *, cwd: Path, settings: Settings, store: Store, say: Say, progress: CopyProgress = lambda *_: None
+) -> Path:
     """Return the path of the worktree of that name, created with all that it needs, or of the existing one.
 
     It is on branch `worktree-<name>`. A new branch begins at the commit of the checkout of `cwd`, or at origin's
@@ -32,6 +34,8 @@ def create(name: str, *, cwd: Path, settings: Settings, store: Store, say: Say) 
     created, start = False, None
     with interrupts.interruptible():
         try:
+            if removal := rest.begun(target):
+                rest.finish(target, removal, say=say)
             with interrupts.deferred():  # or nobody would know that the directory is this call's
                 created = _make_directory(target.root)
             if created:
@@ -39,10 +43,11 @@ def create(name: str, *, cwd: Path, settings: Settings, store: Store, say: Say) 
                 _add(target, branch, start, say=say)
             else:
                 _expect_worktree(target, say=say)
-            provision(target, wanted, settings, store, say=say)
-        except BaseException:
+            provision(target, wanted, settings, store, say=say, progress=progress)
+        except BaseException as exc:
             if created:
                 _undo(target, branch, start, say=say)
+                _say_what_is_left(exc, target.root)
             raise
     return target.root
 
@@ -112,8 +117,17 @@ def _add(target: Checkout, branch: str, start: str | None, *, say: Say) -> None:
     commit = f"at {start[:12]}" if start else "as it was"
     say(f"created {shown(str(target.root))} on branch {shown(branch)} {commit}")
     path = str(target.root.relative_to(target.main))
-    if not git_commands.ignored(target.main, [path]):  # `git add .` would take it for a submodule
+    if not checkout_files.ignored(target.main, [path]):  # `git add .` would take it for a submodule
         say(f"git does not ignore {'/'.join(layout.DIRECTORY)}/: see `router init claude`")
+
+
+def _say_what_is_left(exc: BaseException, path: Path) -> None:
+    """Have an error speak of what is there: the worktree that it happened in was removed again."""
+    if isinstance(exc, RouterError):
+        exc.message = f"{exc.message}; the worktree was removed again"
+        exc.args = (exc.message,)
+        if str(path) in exc.hint or not exc.hint:
+            exc.hint = "fix that in the main checkout or in router.toml, then create it again"
 
 
 def _undo(target: Checkout, branch: str, start: str | None, *, say: Say) -> None:

@@ -14,7 +14,6 @@ from router.model import Worktree
 from router.observe import git, git_worktrees
 from router.paths import deepest_root
 
-INCLUDE = ".worktreeinclude"
 _TRIES = 12
 # What git prints where another git is at work on the same repository: its lock is there, or its worktree half created
 _BUSY = re.compile(r"\.lock': File exists|(?:cannot|could not|unable to) lock|failed to read .*(?:commondir|gitdir)")
@@ -36,9 +35,11 @@ def checkout_at(directory: Path) -> Checkout:
     worktrees = git_worktrees.worktrees(common).worktrees
     root = deepest_root(os.path.realpath(directory), {os.path.realpath(worktree.path) for worktree in worktrees})
     main = next((worktree.path for worktree in worktrees if worktree.main and worktree.present), None)
-    if main is None or root is None:
-        what = "is in no worktree" if main else "belongs to a repository without a main checkout"
-        raise GitError(f"{directory} {what}", hint="run this inside a checkout of the repository")
+    if root is None:
+        raise GitError(f"{directory} is in no worktree", hint="run this inside a checkout of the repository")
+    if main is None:
+        what = "belongs to a bare repository whose default branch has no worktree"
+        raise GitError(f"{directory} {what}", hint=git_worktrees.hint_for_bare(common))
     return Checkout(common, Path(os.path.realpath(main)), Path(root))
 
 
@@ -140,14 +141,17 @@ def uncommitted(checkout: Path) -> tuple[tuple[str, str], ...]:
     return tuple((entry[:2], entry[3:]) for entry in _names(out))
 
 
-def commits_on_head_alone(checkout: Path, *, ignoring: str | None = None) -> int:
-    """Return how many commits of HEAD are on no branch, remote branch or tag; branch `ignoring` does not count."""
-    return _count(checkout, "HEAD", ignoring)
+def commits_on_head_alone(checkout: Path, *, ignoring: str | None = None) -> tuple[str, ...]:
+    """Return the commits of HEAD that are on no branch, remote branch or tag, each as `hash subject`, newest first.
+
+    Branch `ignoring` does not count.
+    """
+    return _names(git.change(checkout, "log", "-z", "--format=%h %s", "HEAD", *_on_nothing_else(ignoring)))
 
 
 def commits_on_branch_alone(common: Path, branch: str) -> int:
     """Return how many commits of a branch are on no other branch, remote branch or tag."""
-    return _count(common, f"refs/heads/{branch}", branch)
+    return int(_line(common, "rev-list", "--count", f"refs/heads/{branch}", *_on_nothing_else(branch)))
 
 
 def operation_in_progress(admin: Path) -> str | None:
@@ -157,26 +161,6 @@ def operation_in_progress(admin: Path) -> str | None:
     """
     name = next((name for name in _OPERATIONS if (admin / name).exists()), None)
     return name and name.removesuffix("_HEAD").partition("-")[0].lower().replace("_", "-")
-
-
-def included_files(main: Path) -> tuple[str, ...]:
-    """Return the files that `.worktreeinclude` names and git ignores, relative to the main checkout."""
-    if not (main / INCLUDE).is_file() or (main / INCLUDE).is_symlink():
-        return ()
-    listed = git.change(main, "ls-files", "--others", "--ignored", f"--exclude-from={main / INCLUDE}", "-z")
-    return ignored(main, _names(listed))
-
-
-def ignored(checkout: Path, paths: Iterable[str]) -> tuple[str, ...]:
-    """Return those of some paths, relative to a checkout, that git ignores there."""
-    stdin = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    return _names(git.change(checkout, "check-ignore", "--stdin", "-z", stdin=stdin, fine=(0, 1))) if stdin else ()
-
-
-def compose_files(checkout: Path) -> tuple[str, ...]:
-    """Return a checkout's Compose files, relative to it; ignored ones are left out."""
-    patterns = (f":(glob)**/{start}compose*.{end}" for start in ("", "docker-") for end in ("yml", "yaml"))
-    return _names(git.change(checkout, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns))
 
 
 def submodules(checkout: Path) -> dict[str, str]:
@@ -205,9 +189,9 @@ def _default_branch_of_origin(common: Path) -> str:
     return match[1]
 
 
-def _count(where: Path, what: str, ignoring: str | None) -> int:
-    other = [f"--exclude={ignoring}"] if ignoring else []
-    return int(_line(where, "rev-list", "--count", what, "--not", *other, "--branches", "--remotes", "--tags"))
+def _on_nothing_else(ignoring: str | None) -> tuple[str, ...]:
+    other = (f"--exclude={ignoring}",) if ignoring else ()
+    return ("--not", *other, "--branches", "--remotes", "--tags")
 
 
 def _config(where: Path, pattern: str, *source: str) -> dict[str, str]:

@@ -1,9 +1,8 @@
 """What a worktree gets from the main checkout: copied files, links, submodules, and its env block."""
 
-import contextlib
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from router import files
@@ -14,11 +13,11 @@ from router.observe import mise
 from router.repository_settings import FILE, Setup, load_repository_settings
 from router.settings import Settings
 from router.store import Store
-from router.worktrees import git_commands, interrupts
+from router.worktrees import checkout_files, copying, git_commands, interrupts
 from router.worktrees.git_commands import Checkout
 
 Say = Callable[[str], None]
-_REMOVED = (FileNotFoundError, NotADirectoryError)  # by another program, since it was listed
+CopyProgress = Callable[[str, int], None]
 
 
 def setup(main: Path) -> Setup:
@@ -32,27 +31,33 @@ def setup(main: Path) -> Setup:
         raise SettingsError(f"{main / FILE}: {exc.message}", hint="fix it; nothing was created") from exc
 
 
-def post_create(*, cwd: Path, settings: Settings, store: Store, say: Say) -> None:
+def post_create(
+    *, cwd: Path, settings: Settings, store: Store, say: Say, progress: CopyProgress = lambda *_: None
+) -> None:
     """Give the worktree of `cwd`, whoever created it, what it needs; what it has of its own stays."""
     checkout = git_commands.checkout_at(cwd)
     with interrupts.interruptible():
-        provision(checkout, setup(checkout.main), settings, store, say=say)
+        provision(checkout, setup(checkout.main), settings, store, say=say, progress=progress)
 
 
-def provision(checkout: Checkout, wanted: Setup, settings: Settings, store: Store, *, say: Say) -> None:
+def provision(
+    checkout: Checkout, wanted: Setup, settings: Settings, store: Store, *, say: Say,
+    progress: CopyProgress = lambda *_: None,
+) -> None:  # fmt: skip
     """Give a worktree what it needs; what it has of its own stays. `say` gets a line for each step.
 
-    Safe to repeat. The main checkout itself gets an env block only. RouterError says what failed.
+    `progress` is told what is being copied, and how many of its files have been. Safe to repeat. The main checkout
+    itself gets an env block only. RouterError says what failed.
     """
     if checkout.root != checkout.main:
-        _copy(checkout, git_commands.included_files(checkout.main), say=say)
-        _copy(checkout, wanted.copies, say=say)
+        _copy(checkout, _included(checkout), say=say, progress=progress)
+        _copy(checkout, (*wanted.copies, *wanted.clone), say=say, progress=progress)
         _link(checkout, wanted.link, say=say)
         _update_submodules(checkout, wanted, say=say)
     _write_env(checkout.root, settings, store, say=say)
 
 
-def _copy(checkout: Checkout, paths: Iterable[str], *, say: Say) -> None:
+def _copy(checkout: Checkout, paths: Iterable[str], *, say: Say, progress: CopyProgress) -> None:
     for path, source, target in _missing(checkout, paths, say=say):
         if checkout.root.is_relative_to(source):
             say(f"did not copy {shown(path)}: this worktree is inside it")
@@ -60,7 +65,7 @@ def _copy(checkout: Checkout, paths: Iterable[str], *, say: Say) -> None:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with files.beside(target) as temporary:
-                _duplicate(source, temporary)
+                copied = copying.copy(source, temporary, progress=partial(progress, path))
         except OSError as exc:
             if os.path.lexists(target):  # somebody else was faster
                 continue
@@ -69,31 +74,16 @@ def _copy(checkout: Checkout, paths: Iterable[str], *, say: Say) -> None:
                 raise FileError(message, hint="fix that, or do not copy it") from exc
             say(f"did not copy {shown(path)}: it was removed meanwhile")
         else:
-            say(f"copied {shown(path)}")
+            say(f"copied {shown(path)}{f': {copied}' if source.is_dir() else ''}")
 
 
-def _duplicate(source: Path, target: Path) -> None:
-    """Copy a file, a link, or a tree with all that another program does not remove from it meanwhile.
-
-    FIFOs, sockets and devices in a tree are left out.
-    """
-    if not source.is_dir() or source.is_symlink():
-        shutil.copy2(source, target, follow_symlinks=False)
-        return
-    directories = [(source, target)]
-    for original, copy in directories:
-        copy.mkdir()
-        with contextlib.suppress(*_REMOVED), os.scandir(original) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    directories.append((Path(entry.path), copy / entry.name))
-                elif entry.is_file(follow_symlinks=False) or entry.is_symlink():
-                    with contextlib.suppress(*_REMOVED):
-                        shutil.copy2(entry.path, copy / entry.name, follow_symlinks=False)
-    for original, copy in reversed(directories[1:]):  # when nothing is written into them any more
-        with contextlib.suppress(*_REMOVED):
-            shutil.copystat(original, copy)
-    shutil.copystat(source, target)
+def _included(checkout: Checkout) -> Iterator[str]:
+    """Yield what `.worktreeinclude` names; where the worktree has a directory already, the files that go into it."""
+    for entry in checkout_files.included(checkout.main):
+        if entry.endswith("/") and (checkout.root / entry).is_dir():
+            yield from checkout_files.inside(checkout.main, entry)
+        else:
+            yield entry.removesuffix("/")
 
 
 def _link(checkout: Checkout, paths: Iterable[str], *, say: Say) -> None:
@@ -108,7 +98,7 @@ def _link(checkout: Checkout, paths: Iterable[str], *, say: Say) -> None:
             raise FileError(f"{target} cannot be linked: {exc.strerror}", hint="fix its directory") from exc
         linked.append(path)
         say(f"linked {shown(path)}")
-    for path in sorted({*linked} - {*git_commands.ignored(checkout.root, linked)}):
+    for path in sorted({*linked} - {*checkout_files.ignored(checkout.root, linked)}):
         say(f"git does not ignore the link {shown(path)}, and `{shown(path)}/` is not enough: ignore `/{shown(path)}`")
 
 
@@ -155,11 +145,20 @@ def _update_submodules(checkout: Checkout, wanted: Setup, *, say: Say) -> None:
 
 def _write_env(root: Path, settings: Settings, store: Store, *, say: Say) -> None:
     """Write the env block: dev servers and Compose wrappers read `.env.local`, mise its own file where it is used."""
-    try:
-        written = [env_files.write(settings, store, cwd=root)]
-    except HiddenError as exc:
-        say(f"left out the worktree's environment: {exc.message}")
-        return
+    written: list[Path] = []
+    forms: list[env_files.Form] = ["dotenv"]
     if any((root / name).is_file() for name in mise.PROJECT):
-        written.append(env_files.write(settings, store, cwd=root, form="mise"))
-    say(f"wrote the worktree's environment into {', '.join(path.name for path in written)}")
+        forms.append("mise")
+    for form in forms:
+        path = root / env_files.FILES[form]
+        if path.is_symlink():  # a branch may have one, or `[setup] link` names it
+            place = shown(str(path.readlink()))
+            say(f"did not write the worktree's environment into {path.name}: it is a link to {place}")
+            continue
+        try:
+            written.append(env_files.write(settings, store, cwd=root, form=form))
+        except HiddenError as exc:
+            say(f"left out the worktree's environment: {exc.message}")
+            return
+    if written:
+        say(f"wrote the worktree's environment into {', '.join(path.name for path in written)}")

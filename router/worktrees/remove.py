@@ -1,13 +1,14 @@
 """`router hook worktree-remove`: a worktree that `worktree-create` created goes, but no work that is nowhere else."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from router.errors import GitError, UnsavedWorkError, UsageError
 from router.naming import shown
+from router.processes.servers import place_of, servers
 from router.processes.stop import stop
-from router.worktrees import git_commands, layout, unsaved
+from router.worktrees import git_commands, layout, rest, unsaved
 from router.worktrees.git_commands import Checkout
 from router.worktrees.provision import Say
 
@@ -23,23 +24,55 @@ def remove(path: Path, *, force: bool, routers: Collection[int], say: Say) -> No
     name = shown(str(checkout.root))
     worktree = git_commands.worktree_at(checkout.common, checkout.root)
     if worktree is None:
-        if os.path.lexists(checkout.root):
-            raise GitError(f"{checkout.root} is no worktree of {checkout.main}", hint="see `git worktree list`")
-        say(f"{name} is gone already")
+        _finish(checkout, say=say)
         return
     admin = git_commands.admin_directory(checkout.common, worktree)
     branch = layout.marked_branch(admin)
     if force and worktree.present:
         _end_servers(checkout, routers, say=say)
     elif worktree.present:
-        _refuse_to_lose(unsaved.work(checkout, admin, branch), name)
+        _refuse(name, unsaved.work(checkout, admin, branch), instead="commit, push or merge it")
+        _refuse(name, list(_running(checkout, routers)), instead=f"end it: `cd {name} && router stop`")
         unsaved.clear(checkout)
-    force = force or bool(git_commands.submodules(checkout.root))
-    git_commands.remove_worktree(checkout.common, checkout.root, force=force)
-    say(f"removed {name}")
+    removal = rest.begin(checkout, branch) if worktree.present else None
+    try:
+        force = force or bool(git_commands.submodules(checkout.root))
+        git_commands.remove_worktree(checkout.common, checkout.root, force=force)
+    except GitError:
+        if git_commands.worktree_at(checkout.common, checkout.root) is not None:
+            raise
+    if removal:
+        rest.finish(checkout, removal, say=say)
+    _say_removed(checkout, branch, say=say)
+
+
+def _finish(checkout: Checkout, *, say: Say) -> None:
+    """Finish a removal that git has done with, though something of the directory is left."""
+    name = shown(str(checkout.root))
+    removal = rest.begun(checkout)
+    if not os.path.lexists(checkout.root):
+        say(f"{name} is gone already")
+    elif removal is None:
+        raise GitError(f"{checkout.root} is no worktree of {checkout.main}", hint="see `git worktree list`")
+    else:
+        rest.finish(checkout, removal, say=say)
+        _say_removed(checkout, removal.branch, say=say)
+
+
+def _say_removed(checkout: Checkout, branch: str | None, *, say: Say) -> None:
+    say(f"removed {shown(str(checkout.root))}")
     if branch is not None:
         _delete_branch(checkout.common, branch, say=say)
     layout.remove_empty_parents(checkout.root)
+
+
+def _running(checkout: Checkout, routers: Collection[int]) -> Iterator[str]:
+    """Yield the servers that run in a worktree: without their directory they would stay, and serve nothing."""
+    found = servers(git_commands.paths(checkout.common))
+    for process in found.of(place_of(str(checkout.root))):
+        if process.pid not in routers:
+            ports = " and ".join(map(str, sorted(found.ports[process.pid])))
+            yield f"{process.program or 'a process'} (pid {process.pid}) listens on {ports}"
 
 
 def _end_servers(checkout: Checkout, routers: Collection[int], *, say: Say) -> None:
@@ -53,11 +86,11 @@ def _end_servers(checkout: Checkout, routers: Collection[int], *, say: Say) -> N
         say(shown(failed.message))
 
 
-def _refuse_to_lose(work: list[str], name: str) -> None:
-    if work:
+def _refuse(name: str, reasons: list[str], *, instead: str) -> None:
+    if reasons:
         raise UnsavedWorkError(
-            f"{name} stays: {'; '.join(work)}",
-            hint=f"commit, push or merge it; or: router hook worktree-remove --force {name}",
+            f"{name} stays: {'; '.join(reasons)}",
+            hint=f"{instead}; or: router hook worktree-remove --force {name}",
         )
 
 

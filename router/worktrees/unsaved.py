@@ -1,11 +1,13 @@
 """Which work would be lost with a worktree: what is in no commit, and commits that are nowhere else."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from router import blocks, files
 from router.env.env_files import FILES
 from router.errors import BlockError
 from router.naming import shown
+from router.observe import git_files
 from router.worktrees import git_commands
 from router.worktrees.git_commands import Checkout
 
@@ -21,7 +23,7 @@ def work(checkout: Checkout, admin: Path, branch: str | None) -> list[str]:
     of a submodule that are on none of its remote branches. A lock counts too: somebody is at work.
     """
     reasons = []
-    if (lock := files.text(admin / "locked")) is not None:
+    if (lock := git_files.lock(admin)) is not None:
         reasons.append(f"it is locked ({shown(lock.strip()) or 'no reason is given'})")
     if operation := git_commands.operation_in_progress(admin):
         reasons.append(f"a {operation} is in progress")
@@ -29,9 +31,17 @@ def work(checkout: Checkout, admin: Path, branch: str | None) -> list[str]:
     if changed:
         more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
         reasons.append(f"not committed: {', '.join(map(shown, changed[:_NAMED]))}{more}")
-    if count := git_commands.commits_on_head_alone(checkout.root, ignoring=branch):
-        reasons.append(f"{commits(count)} on {shown(branch or 'a detached HEAD')} alone")
-    return [*reasons, *_in_submodules(checkout.root)]
+    return [*reasons, *_on_head(checkout.root, branch), *_in_submodules(checkout.root)]
+
+
+def _on_head(checkout: Path, branch: str | None) -> Iterator[str]:
+    """Yield which commits of HEAD would be lost: those on no branch, or on the one that goes with the worktree."""
+    if nowhere := git_commands.commits_on_head_alone(checkout):
+        named = "; ".join(map(shown, nowhere[:_NAMED])) + ("; …" if len(nowhere) > _NAMED else "")
+        keep = f"`git branch NAME {nowhere[0].partition(' ')[0]}` keeps {'it' if len(nowhere) == 1 else 'them'}"
+        yield f"{commits(len(nowhere))} on no branch ({named}): {keep}"
+    elif found := git_commands.commits_on_head_alone(checkout, ignoring=branch):
+        yield f"{commits(len(found))} on {shown(branch or '')} alone"
 
 
 def commits(count: int) -> str:

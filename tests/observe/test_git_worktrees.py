@@ -275,6 +275,28 @@ def test_a_bare_record_is_no_worktree(bare: Path) -> None:
     assert git.common_dir(bare) == bare / ".bare"
 
 
+def test_without_a_worktree_of_the_default_branch_that_is_said(bare: Path) -> None:
+    [problem] = git_worktrees.worktrees(bare / ".bare").problems
+    assert "default branch has no worktree" in problem.message
+    assert problem.hint == f"give it one: `git -C {bare / '.bare'} worktree add ../main main`"
+    run(bare / ".bare", "worktree", "add", "-q", "../main", "main")
+    assert git_worktrees.worktrees(bare / ".bare").problems == ()
+
+
+@pytest.mark.parametrize("where", ["config", "config.worktree"])
+def test_a_checkout_that_git_takes_for_a_bare_repository_is_the_main_one(shop: Path, where: str) -> None:
+    (shop / "file").touch()
+    run(shop, "add", "file")
+    run(shop, "config", "extensions.worktreeConfig", "true")
+    run(shop, "config", *(["--worktree"] if where == "config.worktree" else []), "core.bare", "true")
+    listing = git_worktrees.worktrees(shop / ".git")
+    assert [(each.path, each.main, each.branch) for each in listing.worktrees] == [(str(shop), True, "main")]
+    [problem] = listing.problems
+    assert "core.bare is true" in problem.message
+    subprocess.run(problem.hint.strip("`"), shell=True, check=True)  # noqa: S602 - as a user would paste it
+    assert git_worktrees.worktrees(shop / ".git").problems == ()
+
+
 def test_the_worktree_of_the_default_branch_is_the_main_checkout(bare: Path) -> None:
     run(bare, "worktree", "add", "-q", bare / "main", "main")
     assert {name: w.main for name, w in found(bare).items()} == {"main": True, "x": False}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from router.errors import FileError, SettingsError
+from router.errors import FileError, RouterError, SettingsError
 from tests.disks import small_disk
 from tests.worktrees.shops import Shop, git
 
@@ -249,3 +249,43 @@ def test_submodules_elsewhere_are_left_out_unless_fetching_is_wanted(with_submod
 def test_submodules_that_the_main_checkout_has_not_are_left_alone(with_submodule: Shop) -> None:
     git(with_submodule.path, "submodule", "--quiet", "deinit", "--all", "--force")
     assert list((with_submodule.create() / "lib").iterdir()) == []
+
+
+# Links in the main checkout
+
+
+def test_a_link_to_a_file_is_copied_as_a_file(shop: Shop, tmp_path: Path) -> None:
+    dotfiles = tmp_path / "dotfiles"
+    dotfiles.mkdir()
+    (dotfiles / "env").write_text("SECRET=1\n")
+    (dotfiles / "key").write_text("k")
+    (shop.path / ".env.local").symlink_to(dotfiles / "env")
+    (shop.path / "own.key").symlink_to("../dotfiles/key")
+    (shop.path / "gone.key").symlink_to(tmp_path / "nowhere")
+    shop.commit(**{".worktreeinclude": ".env.local\n*.key\n"})
+    path = shop.create()
+    assert not (path / ".env.local").is_symlink()
+    assert (path / ".env.local").read_text().startswith("SECRET=1\n")
+    assert "FEATURE=" in (path / ".env.local").read_text()
+    assert (path / "own.key").read_text() == "k"
+    assert not (path / "own.key").is_symlink()
+    assert (path / "gone.key").readlink() == tmp_path / "nowhere"
+    assert (dotfiles / "env").read_text() == "SECRET=1\n"
+
+
+def test_a_link_where_the_environment_would_be_written_is_said_and_left(shop: Shop) -> None:
+    (shop.path / ".env.local").write_text("A=1\n")
+    shop.commit(**{"router.toml": '[setup]\nlink = [".env.local"]\n'})
+    path = shop.create()
+    assert (path / ".env.local").is_symlink()
+    assert (shop.path / ".env.local").read_text() == "A=1\n"
+    assert any("did not write the worktree's environment into .env.local: it is a link" in m for m in shop.messages)
+
+
+def test_an_error_speaks_of_what_is_there(shop: Shop) -> None:
+    (shop.path / ".env.local").write_text("# >>> router\nA=1\n")
+    shop.commit(**{".worktreeinclude": ".env.local\n", "router.toml": '[env]\nA = "{{ nothing }}"\n'})
+    with pytest.raises(RouterError) as failed:
+        shop.create()
+    assert failed.value.message.endswith("; the worktree was removed again")
+    assert str(shop.path / ".claude") not in failed.value.hint

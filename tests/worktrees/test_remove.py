@@ -53,7 +53,7 @@ WORK: dict[str, tuple[Callable[[Path], object], str]] = {
     "a new file": (lambda path: (path / "a b").touch(), "not committed: a b"),
     "an env file of one's own": (own_env_file, "not committed: .gitignore, .env.local"),
     "a commit": (lambda path: commit(path, {"a": "1"}), "1 commit is on worktree-x alone"),
-    "a commit on no branch": (detached, "1 commit is on"),
+    "a commit on no branch": (detached, "1 commit is on no branch ("),
     "a rebase": (rebasing, "a rebase is in progress"),
     "a lock": (lambda path: git(path, "worktree", "lock", "--reason", "agent 7", path), "it is locked (agent 7)"),
 }

@@ -616,6 +616,40 @@ def test_unknown_service_of_a_live_worktree(visit: Visit) -> None:
     assert page.locator("#close a").first.inner_text() == "feature-x"
 
 
+@pytest.mark.parametrize(("target", "path"), [
+    ("/api/auth/callback/google?code=SECRET&state=NONCE", "/api/auth/callback/google"),
+    ("/login/oauth2/code/okta?state=NONCE&code=SECRET", "/login/oauth2/code/okta"),
+    ("/users/auth/x?scope=a&state=NONCE&error=access_denied", "/users/auth/x"),
+    ("/signin-oidc", "/signin-oidc"),
+    ("/oauth2callback", "/oauth2callback"),
+    ("/auth/oidc.callback/x?a=1", None),
+    ("/api/auth/callback/", None),
+    ("/api?code=1", None),
+    ("/a%20b/callback?code=1&state=2", None),
+    ("/../callback?code=1&state=2", None),
+])  # fmt: skip
+def test_a_callback_path_that_nobody_configured_is_told_with_the_line_to_write(
+    caddy: Running, target: str, path: str | None
+) -> None:
+    for method in ("GET", "POST"):
+        lines = caddy.request(method, target, host="localhost").text.splitlines()
+        if path is None:
+            assert "callback_paths" not in " ".join(lines)
+            continue
+        assert lines == [
+            f"the callback path {path} is not configured",
+            f'add it to router.toml: callback_paths = ["{path}"], then sign in again; '
+            f"see http://localhost:{caddy.site.port}/",
+        ]
+        page = caddy.request(method, target, host="localhost", headers=HTML)
+        assert page.status_code == 404
+        assert f"callback_paths = [&#34;{path}&#34;]" in page.text or f'callback_paths = ["{path}"]' in page.text
+        assert "SECRET" not in page.text
+        assert "NONCE" not in page.text
+    elsewhere = caddy.request("GET", target, host="gone.localhost").text
+    assert elsewhere.startswith("no worktree is called gone")
+
+
 @pytest.mark.parametrize("target", [
     """/"><script>alert(1)</script>?a="><img src=x onerror=alert(1)>""", "/?a={env.HOME}{{env `HOME`}}",
     "//evil.example/", "/javascript:alert(1)", "http:javascript:alert(1)", "http://evil.example/x",

@@ -137,12 +137,11 @@ PATHLESS = ["http:@evil.example/x", "http:evil.example", "x:y", "*", "mailto:a@e
 @pytest.mark.parametrize("target", PATHLESS)
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_target_without_a_path_is_refused(setup: Setup, host: str, target: str) -> None:
-    setup.web.seen.clear()
     answer = setup.ask(host, target, headers=HTML)
     assert answer.status_code == 400
     assert "location" not in answer.headers
     assert "begins with /" in answer.text
-    assert not setup.web.seen
+    assert not [head for head in setup.web.seen if f" {target} " in head]
 
 
 @pytest.mark.parametrize(
@@ -285,9 +284,9 @@ def test_a_body_that_is_cut_short_is_the_clients_fault(setup: Setup, host: str, 
     ],
 )  # fmt: skip
 def test_a_malformed_head_is_refused_before_any_server_is_asked(setup: Setup, header: str, status: int) -> None:
-    setup.web.seen.clear()
-    assert sent(setup, "feature-x", header, b"abc").startswith(f"HTTP/1.1 {status} ")
-    assert not setup.web.seen
+    own = "malformed.feature-x"  # what an earlier test sent may still be on its way
+    assert sent(setup, own, header, b"abc").startswith(f"HTTP/1.1 {status} ")
+    assert not [head for head in setup.web.seen if own in head]
 
 
 def test_a_server_that_is_down_is_named_whatever_the_body(setup: Setup) -> None:

@@ -48,7 +48,8 @@ def _url_path(path: str) -> str:
     return path
 
 
-def _inside(path: str) -> str:
+def path_inside(path: str) -> str:
+    """Return a path below the checkout in its plain form. ValueError says why it is none."""
     parts = path.rstrip("/").split("/")
     if not path.isprintable() or {"", ".", "..", ".git"} & set(parts):
         raise ValueError("a path is like node_modules or web/.venv: below the checkout, without `.` and `..`")
@@ -68,7 +69,7 @@ Port = Annotated[int, Field(strict=True, ge=LOWEST, le=HIGHEST)]
 ServiceName = Annotated[str, AfterValidator(_service_name)]
 Variable = Annotated[str, Field(max_length=_LONGEST_NAME), AfterValidator(variable_name)]
 Template = Annotated[str, BeforeValidator(lambda v: str(v) if type(v) is int else v), Field(max_length=4096)]
-Inside = Annotated[str, Field(max_length=_LONGEST_PATH), AfterValidator(_inside)]
+Inside = Annotated[str, Field(max_length=_LONGEST_PATH), AfterValidator(path_inside)]
 Paths = Annotated[tuple[Inside, ...], Field(max_length=_MOST_PATHS)]
 ServiceVariable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=_LONGEST_NAME)]
 
@@ -103,12 +104,16 @@ class _Copies(BaseModel):
 
 
 class Setup(BaseModel):
-    """What a new worktree gets from the main checkout: paths to link, copy and clone; `fetch` asks origin first."""
+    """What a new worktree gets from the main checkout: paths to link, copy and clone.
+
+    `fetch` asks origin first; of a worktree with `sparse` these directories alone are checked out.
+    """
 
     model_config = ConfigDict(extra="forbid")
     link: Paths = ()
     copies: Annotated[Paths, Field(alias="copy")] = ()  # pydantic has a `copy` of its own
     clone: Paths = ()
+    sparse: Paths = ()
     fetch: bool = False
 
 

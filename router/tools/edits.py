@@ -1,58 +1,15 @@
 """How the files of each tool change so that every worktree gets its own values: texts in, texts out."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from difflib import unified_diff
-from fnmatch import fnmatch
-from typing import Any
 
-from router.blocks import HASH, HTML, parts, with_block
-from router.errors import BlockError, FileError
+from router.blocks import HTML, parts, with_block
 from router.naming import origin
 from router.observe import mise
-from router.tools import json_edit, toml_edit
+from router.tools import claude, toml_edit
+from router.tools.edited import POST_CREATE, Change, Edited, Facts, changed, ignoring
 from router.tools.texts import AGENTS, DIRENV, MISE, WORKTRUNK
-
-CREATE, REMOVE, POST_CREATE = (f"router hook {name}" for name in ("worktree-create", "worktree-remove", "post-create"))
-_TIMEOUT = 600  # seconds, for the checkout of a large repository and a copy of its dependencies
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the texts depend on: the router's port, its redirect URI, and the paths that `[setup]` links."""
-
-    port: int
-    redirect_uri: str
-    links: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A file of the checkout, its text before (None where it does not exist) and after."""
-
-    path: str
-    before: str | None
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
-class Edited:
-    """The texts of a checkout's files after the edits so far, None where there is no file, and notes on them."""
-
-    texts: Mapping[str, str | None]
-    notes: tuple[str, ...] = ()
-
-    def text(self, path: str) -> str:
-        """Return the text of a file, empty where there is none."""
-        return self.texts.get(path) or ""
-
-    def with_text(self, path: str, text: str) -> "Edited":
-        """Return these texts with another one for a file."""
-        return replace(self, texts={**self.texts, path: text})
-
-    def with_notes(self, notes: Iterable[str]) -> "Edited":
-        """Return these texts with more notes."""
-        return replace(self, notes=(*self.notes, *notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +53,7 @@ def _mise(edited: Edited, facts: Facts) -> Edited:
             return text
         return toml_edit.with_key(text, "env", "OAUTH_REDIRECT_URI", facts.redirect_uri)
 
-    return _ignoring(_changed(edited, path, edit), "/.mise.local.toml", "/.env.local")
+    return ignoring(changed(edited, path, edit), "/.mise.local.toml", "/.env.local")
 
 
 def _worktrunk(edited: Edited, facts: Facts) -> Edited:
@@ -115,7 +72,7 @@ def _worktrunk(edited: Edited, facts: Facts) -> Edited:
             notes.append(f"{path} has a `[list] url` of its own, which stays; the router's is {url}")
         return text
 
-    return _ignoring(_changed(edited, path, edit).with_notes(notes), "/.env.local")
+    return ignoring(changed(edited, path, edit).with_notes(notes), "/.env.local")
 
 
 def _with_hook(text: str) -> str:
@@ -134,47 +91,9 @@ def _with_hook(text: str) -> str:
     return toml_edit.with_block(text, name, {"router": POST_CREATE})
 
 
-def _claude(edited: Edited, facts: Facts) -> Edited:
-    edited = _changed(edited, ".claude/settings.json", _with_claude_hooks)
-    return _ignoring(edited, "/.claude/worktrees/", "/.env.local", *(f"/{path}" for path in facts.links))
-
-
-def _with_claude_hooks(text: str) -> str:
-    wanted = {"WorktreeCreate": CREATE, "WorktreeRemove": REMOVE}
-    if not text.strip():
-        text = "{}\n"
-    for event, command in wanted.items():
-        entry = {"hooks": [{"type": "command", "command": command, "timeout": _TIMEOUT}]}
-        root = json_edit.read(text)
-        hooks = root.member("hooks")
-        if hooks is None:
-            text = json_edit.with_member(text, root, "hooks", {event: [entry]})
-            continue
-        if not isinstance(hooks.value, dict):
-            raise FileError("`hooks` in it is no object", hint="fix it")
-        text = _with_event(text, json_edit.object_at(text, hooks.start), event, entry, command)
-    return text
-
-
-def _with_event(text: str, hooks: json_edit.ObjectSpan, event: str, entry: dict[str, Any], command: str) -> str:
-    member = hooks.member(event)
-    if member is None:
-        return json_edit.with_member(text, hooks, event, [entry])
-    if not isinstance(member.value, list):
-        raise FileError(f"`{event}` in it is no list", hint="fix it")
-    if command in str(member.value):
-        return text
-    if member.value and event == "WorktreeCreate":  # each of them would create a worktree
-        raise FileError(
-            f"it has a {event} hook already",
-            hint=f"remove that hook, or let it run `{POST_CREATE}` in the worktrees that it creates",
-        )
-    return json_edit.with_item(text, member, entry)
-
-
 def _direnv(edited: Edited, _: Facts) -> Edited:
-    edited = _changed(edited, ".envrc", lambda text: with_block(text, DIRENV, maker="router init direnv"))
-    return _ignoring(edited, "/.env.local")
+    edited = changed(edited, ".envrc", lambda text: with_block(text, DIRENV, maker="router init direnv"))
+    return ignoring(edited, "/.env.local")
 
 
 def _agents(edited: Edited, _: Facts) -> Edited:
@@ -183,7 +102,7 @@ def _agents(edited: Edited, _: Facts) -> Edited:
             continue
         if path == "CLAUDE.md" and "@AGENTS.md" in edited.text(path).split():
             continue
-        edited = _changed(edited, path, _with_section)
+        edited = changed(edited, path, _with_section)
     return edited
 
 
@@ -193,46 +112,6 @@ def _with_section(text: str) -> str:
     return with_block(text, AGENTS, maker="router init agents", comment=HTML)
 
 
-def _ignoring(edited: Edited, *paths: str) -> Edited:
-    """Return the texts with these paths in the block of `.gitignore`, unless other lines of it ignore them."""
-
-    def edit(text: str) -> str:
-        sections = parts(text)
-        listed = (sections.block or "").splitlines()
-        around = f"{sections.before}\n{sections.after}"
-        new = [path for path in paths if path not in listed and not _ignores(around, path)]
-        block = "".join(f"{line}\n" for line in dict.fromkeys([*listed, *new]))
-        return with_block(text, block, maker="router init", comment=HASH) if new else text
-
-    return _changed(edited, ".gitignore", edit)
-
-
-def _ignores(text: str, path: str) -> bool:
-    """Tell whether one of these plain patterns ignores a path; none counts if one is negated (`!`)."""
-    lines = [line.strip() for line in text.splitlines()]
-    if any(line.startswith("!") for line in lines):
-        return False
-    directory = path.endswith("/")
-    return any(
-        fnmatch(path.strip("/"), line.strip("/"))
-        for line in lines
-        if line and not line.startswith("#") and (directory or not line.endswith("/"))
-    )
-
-
-def _changed(edited: Edited, path: str, edit: Callable[[str], str]) -> Edited:
-    """Return the texts with one edited. The edit sees `\\n` as line ends; a file with Windows line ends keeps them."""
-    text = edited.text(path)
-    plain = text.replace("\r\n", "\n")
-    windows = "\r\n" in text and plain.replace("\n", "\r\n") == text
-    try:
-        after = edit(plain if windows else text)
-    except (FileError, BlockError) as exc:
-        raise FileError(f"{path} is not changed: {exc.message}", hint=exc.hint) from exc
-    after = after.replace("\n", "\r\n") if windows else after
-    return edited if after == text else edited.with_text(path, after)
-
-
 def _lines(text: str) -> list[str]:
     return [f"{line}\n" for line in text.split("\n")[:-1]] + ([last] if (last := text.rpartition("\n")[2]) else [])
 
@@ -240,7 +119,7 @@ def _lines(text: str) -> list[str]:
 TOOLS: dict[str, Tool] = {
     "mise": Tool((*mise.PROJECT, ".gitignore"), _mise),
     "worktrunk": Tool((".config/wt.toml", ".gitignore"), _worktrunk),
-    "claude": Tool((".claude/settings.json", ".gitignore"), _claude),
+    "claude": Tool(claude.FILES, claude.claude),
     "direnv": Tool((".envrc", ".gitignore"), _direnv),
     "agents": Tool(("AGENTS.md", "CLAUDE.md"), _agents),
 }

@@ -1,5 +1,6 @@
 """`router init` on a checkout: its files are read, changed by `edits`, shown as a diff, and written when asked."""
 
+import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,8 +8,10 @@ from pathlib import Path
 
 from router import files
 from router.errors import FileError, SettingsError
+from router.repository_settings import FILE
 from router.tools.compose.report import report
-from router.tools.edits import TOOLS, Change, Facts, changes, diff
+from router.tools.edited import Change, Facts
+from router.tools.edits import TOOLS, changes, diff
 from router.worktrees import checkout_files, git_commands
 from router.worktrees.provision import setup
 
@@ -45,8 +48,9 @@ def propose(tools: Iterable[str], *, cwd: Path, port: int, redirect_uri: str) ->
     for path in dict.fromkeys(path for tool in edited for path in TOOLS[tool].files):
         if not _points_to(checkout.root / path, [checkout.root / other for other in texts]):
             _expect_inside(checkout.root, path)
-            texts[path] = files.text(checkout.root / path, limit=_LARGEST)
-    proposed, notes = changes(edited, texts, Facts(port, redirect_uri, _links(checkout.main)))
+            with contextlib.suppress(*([FileError] if path == FILE else [])):  # reported where it matters
+                texts[path] = files.text(checkout.root / path, limit=_LARGEST)
+    proposed, notes = changes(edited, texts, Facts(port, redirect_uri, _links(checkout.main), _claude_settings()))
     text, further = "", tuple[str, ...]()
     if _COMPOSE in wanted:
         text, further = report(checkout.root, checkout.main, checkout_files.compose_files(checkout.root))
@@ -74,6 +78,16 @@ def _expect_inside(root: Path, path: str) -> None:
 def _points_to(path: Path, others: Iterable[Path]) -> bool:
     """Tell whether a file is a link to another one that is edited, as CLAUDE.md may be one to AGENTS.md."""
     return path.is_symlink() and any(os.path.realpath(path) == str(other) for other in others)
+
+
+def _claude_settings() -> tuple[str, str]:
+    """Return the user's own settings of Claude Code: their file, and its text where it can be read."""
+    home = os.environ.get("CLAUDE_CONFIG_DIR") or os.path.expanduser("~/.claude")  # noqa: PTH111 - it may be unset
+    path = Path(home, "settings.json")
+    try:
+        return str(path), (files.read_bounded(path, limit=_LARGEST) or b"").decode("utf-8", "replace")
+    except FileError:
+        return str(path), ""
 
 
 def _links(main: Path) -> tuple[str, ...]:

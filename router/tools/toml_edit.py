@@ -67,6 +67,31 @@ def with_block(text: str, name: str, entries: dict[str, str]) -> str:
     return checked(text, tomlkit.dumps(document), wanted)
 
 
+def with_lists(text: str, table: str, entries: dict[str, Any]) -> str:
+    """Return the text with these entries in a table; the items of a list come behind those that are there.
+
+    FileError where something else in the file would change.
+    """
+    document = read(text)
+    before = plain(text).get(table)
+    if before is not None and not isinstance(before, dict):
+        raise FileError(f"`{table}` in it is no table", hint="fix it")
+    wanted = {key: _united((before or {}).get(key), value) for key, value in entries.items()}
+    new = {key: value for key, value in wanted.items() if (before or {}).get(key) != value}
+    if not new:
+        return text
+    if before is None:
+        lines = "".join(f"{key} = {tomlkit.item(value).as_string()}\n" for key, value in new.items())
+        return appended(text, f"[{table}]\n{lines}")
+    for key, value in new.items():
+        document[table][key] = value
+    return checked(text, tomlkit.dumps(document), {**plain(text), table: {**before, **new}})
+
+
+def _united(there: Any, more: Any) -> Any:
+    return [*dict.fromkeys((*there, *more))] if isinstance(there, list) and isinstance(more, list) else more
+
+
 def with_value(text: str, key: str, blocks: list[dict[str, str]]) -> str:
     """Return the text with these blocks as the value of an existing key, on its line."""
     document = read(text)

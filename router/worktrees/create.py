@@ -3,6 +3,7 @@
 import contextlib
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from router.errors import FileError, GitError, RouterError, UsageError
@@ -40,7 +41,7 @@ def create(
                 created = _make_directory(target.root)
             if created:
                 start = None if git_commands.branch_commit(here.common, branch) else _start(here, wanted, say=say)
-                _add(target, branch, start, say=say)
+                _add(target, branch, start, sparse=wanted.sparse, say=say)
             else:
                 _expect_worktree(target, say=say)
             provision(target, wanted, settings, store, say=say, progress=progress)
@@ -108,8 +109,8 @@ def _start(here: Checkout, wanted: Setup, *, say: Say) -> str:
         return commit or git_commands.head_commit(here.root)
 
 
-def _add(target: Checkout, branch: str, start: str | None, *, say: Say) -> None:
-    git_commands.add_worktree(target.main, target.root, branch, start)
+def _add(target: Checkout, branch: str, start: str | None, *, sparse: Sequence[str], say: Say) -> None:
+    git_commands.add_worktree(target.main, target.root, branch, start, sparse=sparse)
     if start:
         worktree = git_commands.worktree_at(target.common, target.root)
         assert worktree is not None  # noqa: S101 - git has just created it

@@ -5,7 +5,7 @@ import random
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,10 +100,16 @@ def last_fetched(common: Path) -> str | None:
     return _line(common, "rev-parse", "--verify", "--quiet", commit, fine=(0, 1)) or None
 
 
-def add_worktree(main: Path, path: Path, branch: str, start: str | None) -> None:
-    """Add a worktree on a new branch at commit `start`; where that is None, on the existing branch."""
+def add_worktree(main: Path, path: Path, branch: str, start: str | None, *, sparse: Sequence[str] = ()) -> None:
+    """Add a worktree on a new branch at commit `start`; where that is None, on the existing branch.
+
+    With `sparse` only these directories are checked out, and the files of those above them (git-sparse-checkout(1)).
+    """
     new = ("--no-track", "-b", branch, str(path), start) if start else (str(path), branch)
-    _run_until_free(main, "worktree", "add", "--quiet", *new)
+    _run_until_free(main, "worktree", "add", "--quiet", *(["--no-checkout"] if sparse else []), *new)
+    if sparse:
+        _run_until_free(path, "sparse-checkout", "set", "--cone", "--", *sparse)
+        _run_until_free(path, "checkout", "--quiet")
 
 
 def discard_worktree(common: Path, path: Path) -> None:

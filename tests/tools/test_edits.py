@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from router.blocks import parts
 from router.errors import FileError
-from router.tools.edits import CREATE, POST_CREATE, TOOLS, Change, Facts, changes, diff
+from router.tools.edited import CREATE, POST_CREATE, Change, Facts
+from router.tools.edits import TOOLS, changes, diff
 from tests.fuzz import SLOW
 
 FACTS = Facts(8080, "http://localhost:8080/auth/callback", ("node_modules",))
@@ -38,6 +39,60 @@ def inserted(before: str, after: str) -> bool:
 
 
 # Claude Code
+
+WORKTREE = {"symlinkDirectories": ["node_modules", "web/.cache/"], "sparsePaths": ["apps/web"], "baseRef": "fresh"}
+
+
+def test_what_claude_code_did_by_itself_goes_into_router_toml() -> None:
+    texts = made("claude", {SETTINGS: json.dumps({"worktree": WORKTREE})})
+    assert tomllib.loads(texts["router.toml"]) == {
+        "setup": {"link": ["node_modules", "web/.cache"], "sparse": ["apps/web"], "fetch": True}
+    }
+    assert json.loads(texts[SETTINGS])["worktree"] == WORKTREE
+    assert "/web/.cache" in texts[".gitignore"]
+
+
+def test_what_router_toml_says_already_stays_in_front() -> None:
+    before = '[setup]  # mine\nlink = [".venv"]\ncopy = ["a"]\n\n[env]\nA = "1"\n'
+    texts = made("claude", {SETTINGS: json.dumps({"worktree": WORKTREE}), "router.toml": before})
+    assert tomllib.loads(texts["router.toml"]) == {
+        "setup": {
+            "link": [".venv", "node_modules", "web/.cache"],
+            "copy": ["a"],
+            "sparse": ["apps/web"],
+            "fetch": True,
+        },
+        "env": {"A": "1"},
+    }
+    assert "[setup]  # mine" in texts["router.toml"]
+
+
+@pytest.mark.parametrize("worktree", [
+    {}, {"baseRef": "head"}, {"symlinkDirectories": ["/etc", "../x", 1, ""]}, {"sparsePaths": "apps"}, [], None, "x",
+])  # fmt: skip
+def test_settings_that_say_nothing_of_use_leave_router_toml_alone(worktree: object) -> None:
+    assert "router.toml" not in made("claude", {SETTINGS: json.dumps({"worktree": worktree})})
+
+
+@pytest.mark.parametrize("place", [".claude/settings.local.json", "the user's"])
+def test_a_hook_in_another_file_is_named(place: str) -> None:
+    text = json.dumps({"hooks": {"WorktreeCreate": [{"hooks": [{"type": "command", "command": "make-worktree"}]}]}})
+    facts = Facts(8080, "x", (), ("/h/.claude/settings.json", text if place == "the user's" else ""))
+    texts = {} if place == "the user's" else {place: text}
+    named = "/h/.claude/settings.json" if place == "the user's" else place
+    with pytest.raises(FileError, match=f"{named} has a WorktreeCreate hook, and both would create a worktree"):
+        made("claude", texts, facts)
+
+
+def test_where_the_user_has_the_routers_hook_the_project_gets_no_second_one() -> None:
+    text = json.dumps({"hooks": {"WorktreeCreate": [{"hooks": [{"type": "command", "command": CREATE}]}]}})
+    facts = Facts(8080, "x", (), ("/h/.claude/settings.json", text))
+    before: dict[str, str | None] = dict.fromkeys(TOOLS["claude"].files)
+    found, said = changes(("claude",), before, facts)
+    assert [change.path for change in found] == [".gitignore"]
+    assert said == (
+        "/h/.claude/settings.json has the router's hook already: a second one would create each worktree twice",
+    )
 
 
 def test_claude_gets_both_hooks_and_what_they_make_is_ignored() -> None:

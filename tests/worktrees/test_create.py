@@ -218,3 +218,18 @@ def test_a_repository_of_bare_and_siblings_has_its_worktrees_in_the_default_one(
     assert path == project / "main" / ".claude" / "worktrees" / "x"
     shop.remove(path)
     assert not path.exists()
+
+
+def test_a_sparse_worktree_has_these_directories_and_the_files_above_them(shop: Shop) -> None:
+    shop.commit(**{
+        "apps/web/index.js": "1", "apps/api/main.py": "1", "apps/README": "1",
+        "router.toml": '[setup]\nsparse = ["apps/web"]\n',
+    })  # fmt: skip
+    path = shop.create()
+    assert {str(p.relative_to(path)) for p in path.rglob("*") if p.is_file()} == {
+        ".git", ".gitignore", ".env.local", "page", "router.toml", "apps/README", "apps/web/index.js",
+    }  # fmt: skip
+    assert git(path, "status", "--porcelain") == ""
+    assert git(shop.path, "status", "--porcelain") == ""
+    shop.remove(path)
+    assert not path.exists()

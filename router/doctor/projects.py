@@ -2,39 +2,51 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from router import files
-from router.doctor.frameworks import MARKERS, further_files
+from router.doctor.frameworks.found import MARKERS, further_files
 from router.errors import FileError
 
 _LARGEST = 1 << 18  # bytes
-_MOST = 60  # directories of one worktree
-_GROUPS = frozenset({"apps", "packages", "projects", "services"})  # whose directories are projects of their own
+_MOST = 400  # directories of one worktree that are looked at
+_DEEPEST = 3  # apps/shop/web
+_ROUNDS = 6  # settings that import others
 _SKIPPED = frozenset({"node_modules", "vendor", "venv", "dist", "build", "target", "coverage", "tmp"})
 
 
 def projects(root: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Yield each directory of a worktree that has one of the markers, with the texts of its files by name.
 
-    These are the root, the directories in it, and those in `apps` and its like; links are not followed. A file that
-    cannot be read, is no regular file or is larger than 256 KiB counts as missing. Raises nothing.
+    These are the root and the directories up to three below it, those nearer to it first; links are not followed. A
+    file that cannot be read, is no regular file or is larger than 256 KiB counts as missing. Raises nothing.
     """
-    for directory in list(_directories(root))[:_MOST]:
-        markers = _texts(root / directory, MARKERS)
-        if markers:
-            names = further_files(markers)
-            further = _texts(root / directory, names)
-            missing = [name for name in names if name.startswith("node_modules/") and name not in further]
-            yield directory, {**_texts(root, missing), **further, **markers}  # a workspace installs into its root
+    for directory in islice(_directories(root), _MOST):
+        files = _texts(root / directory, MARKERS)
+        if not files:
+            continue
+        asked: set[str] = set()
+        for _ in range(_ROUNDS):
+            names = [name for name in further_files(files) if name not in asked]
+            asked.update(names)
+            more = _texts(root / directory, names)
+            missing = [name for name in names if name.startswith("node_modules/") and name not in more]
+            files = {**_texts(root, missing), **more, **files}  # a workspace installs into its root
+            if not more:
+                break
+        yield directory, files
 
 
 def _directories(root: Path) -> Iterator[str]:
-    yield "."
-    for name in _inside(root):
-        yield name
-        if name in _GROUPS:
-            yield from (f"{name}/{inner}" for inner in _inside(root / name))
+    level = ["."]
+    for _ in range(_DEEPEST + 1):
+        yield from level
+        level = [
+            name if directory == "." else f"{directory}/{name}"
+            for directory in level[:_MOST]
+            for name in _inside(root / directory)
+        ]
 
 
 def _inside(directory: Path) -> list[str]:

@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from router import files
+from router.doctor.frameworks.found import frameworks
+from router.doctor.frameworks.framework import Framework
+from router.doctor.projects import projects
 from router.env.assignments import Assignment
 from router.env.copied import find_copied
 from router.model import DEFAULT_SERVICES
@@ -46,4 +49,24 @@ def _copied(root: Path, case: Case) -> list[str]:
     return sorted(f"{each.assignment.variable}: {each.what}" for each in found)
 
 
-READERS: dict[str, Callable[[Path, Case], object]] = {"compose": _compose, "env": _env, "copied": _copied}
+def _frameworks(root: Path, _: Case) -> list[str]:
+    """Return what the frameworks of each directory of a worktree need."""
+    return [_needed(directory, each) for directory, texts in projects(root) for each in frameworks(texts)]
+
+
+def _needed(directory: str, found: Framework) -> str:
+    name = found.name if directory == "." else f"{found.name} in {directory}"
+    if found.unsure:
+        return f"{name}: cannot be told ({found.file})"
+    if not found.without:
+        return f"{name} needs nothing"
+    deep = "for api.<label>.localhost " if found.deep else ""
+    return f"{name}: {deep}{found.line or found.without} in {found.file}"
+
+
+READERS: dict[str, Callable[[Path, Case], object]] = {
+    "compose": _compose,
+    "env": _env,
+    "copied": _copied,
+    "frameworks": _frameworks,
+}

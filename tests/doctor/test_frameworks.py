@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.doctor.frameworks import Framework, frameworks, further_files
+from router.doctor.frameworks.found import frameworks, further_files
+from router.doctor.frameworks.framework import Framework
 
 MANAGE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")'
 RAILS = {"Gemfile": 'source "x"\ngem "rails", "~> 7.1"\n', "Gemfile.lock": "  specs:\n    rails (7.1.3)\n"}
@@ -43,8 +44,11 @@ def test_the_markers_tell_what_else_is_worth_reading() -> None:
     assert further_files({}) == ()
     assert "next.config.mjs" in further_files({"package.json": "{}"})
     assert "config/environments/development.rb" in further_files({"Gemfile": ""})
-    assert further_files({"manage.py": MANAGE}) == ("shop/settings.py", "shop/settings/__init__.py")
-    assert further_files({"manage.py": MANAGE.replace("shop.settings", "../../etc/passwd")}) == ()
+    assert {"shop/settings.py", "shop/settings/__init__.py"} < {*further_files({"manage.py": MANAGE})}
+    assert further_files({"manage.py": MANAGE.replace("shop.settings", "../../etc/passwd")}) == (".env", ".env.local")
+    imports = {"manage.py": MANAGE, "shop/settings.py": "from .base import *\nfrom ...etc.passwd import *"}
+    assert "shop/base.py" in further_files(imports)
+    assert not any(name.startswith(("/", "..")) for name in further_files(imports))
 
 
 @pytest.mark.parametrize("name", ["vite", "astro", "nuxt", "@sveltejs/kit"])
@@ -66,7 +70,6 @@ def test_vite_whose_hot_reload_is_sent_elsewhere_is_told(key: str) -> None:
         "server: { host: true, port: 3000 }",
         "// hmr: { host: 'x' }",
         "/* hmr: { host: 'x' } */",
-        "hmr: process.env.TUNNEL ? { clientPort: 443 } : undefined",
     ],
 )
 def test_vite_configured_otherwise_is_left_alone(config: str) -> None:
@@ -113,7 +116,9 @@ def test_an_old_webpack_dev_server_accepts_only_configured_hosts() -> None:
     "files", [{}, installed("webpack-dev-server", "4.11.0"), installed("webpack-dev-server", "5.2.0")]
 )
 @pytest.mark.parametrize("name", ["webpack-dev-server", "react-scripts", "@vue/cli-service", "@angular/cli"])
-def test_a_newer_one_or_one_of_unknown_age_needs_nothing(files: dict[str, str], name: str) -> None:
+def test_a_newer_one_lacks_nothing_and_one_of_unknown_age_nothing_that_is_certain(
+    files: dict[str, str], name: str
+) -> None:
     assert not only({"package.json": package(**{name: "^5"}), **files}).without
 
 
@@ -130,26 +135,6 @@ def test_django_with_a_list_of_hosts_lacks_ours(hosts: str) -> None:
     assert (found.line, found.file) == ('ALLOWED_HOSTS = [*ALLOWED_HOSTS, ".localhost"]', "shop/settings.py")
     assert not found.deep
     assert not django(f"ALLOWED_HOSTS = {hosts}\n{found.line}\n").without
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        "",
-        "ALLOWED_HOSTS = []",
-        "ALLOWED_HOSTS: list[str] = ['.localhost', 'shop.test']",
-        "ALLOWED_HOSTS = ['*']",
-        "# ALLOWED_HOSTS = ['shop.test']",
-        "ALLOWED_HOSTS = env.list('ALLOWED_HOSTS')",
-        "ALLOWED_HOSTS = ['shop.test', HOST]",
-        "if not DEBUG:\n    ALLOWED_HOSTS = ['shop.test']",
-        "ALLOWED_HOSTS = ['shop.test']\nif DEBUG:\n    ALLOWED_HOSTS.append('.localhost')",
-        "ALLOWED_HOSTS = ['shop.test']\nfrom .local import *",
-        "ALLOWED_HOSTS = ['shop.test'",
-    ],
-)
-def test_django_is_only_told_what_is_sure(settings: str) -> None:
-    assert django(settings) == Framework("django")
 
 
 def test_django_settings_may_be_a_package() -> None:

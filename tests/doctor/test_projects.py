@@ -28,7 +28,7 @@ def test_the_root_the_directories_in_it_and_those_of_a_monorepo(tmp_path: Path) 
         "vendor/x",
     ):
         write(tmp_path / place / "package.json")
-    assert places(tmp_path) == [".", "api", "apps/shop", "packages/ui", "web"]
+    assert places(tmp_path) == [".", "api", "web", "apps/shop", "deep/inside", "packages/ui"]
 
 
 def test_what_the_markers_ask_for_is_read_too(tmp_path: Path) -> None:
@@ -68,9 +68,9 @@ def test_links_to_directories_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_tree_of_very_many_directories_is_cut(tmp_path: Path) -> None:
-    for number in range(80):
-        write(tmp_path / f"p{number:02}/package.json")
-    assert len(places(tmp_path)) == 59  # with the root, which has no marker, 60 were looked into
+    for number in range(500):
+        write(tmp_path / f"p{number:03}/package.json")
+    assert len(places(tmp_path)) == 399  # with the root, which has no marker, 400 were looked into
 
 
 def test_a_worktree_that_is_gone_has_none(tmp_path: Path) -> None:

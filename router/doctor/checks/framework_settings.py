@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from router.doctor import frameworks, projects
+from router.doctor import projects
 from router.doctor.findings import Finding
-from router.doctor.frameworks import Framework
+from router.doctor.frameworks.found import frameworks
+from router.doctor.frameworks.framework import Framework
 from router.naming import shown
 from router.status import Document
 
@@ -17,7 +18,7 @@ def check(status: Document) -> Iterator[Finding]:
         # Only services other than `web` have a host of two labels, which some frameworks refuse
         deep = {s["program"] for name, s in worktree["services"].items() if name != "web" and s["up"]}
         for directory, files in projects.projects(Path(worktree["path"])):
-            for framework in frameworks.frameworks(files):
+            for framework in frameworks(files):
                 yield _need(framework, directory, worktree["name"], deep=bool(framework.programs & deep))
 
 
@@ -25,6 +26,8 @@ def _need(framework: Framework, directory: str, worktree: str, *, deep: bool) ->
     """Return what a framework needs; `deep` is whether a server of it runs at a host of two labels."""
     root = directory == "."
     name = framework.name if root else f"{framework.name} in {shown(directory)}"
+    if framework.unsure:
+        return Finding("warn", "framework", f"{name}: cannot be told, as {framework.unsure}", worktree=worktree)
     if not framework.without:
         return Finding("ok", "framework", f"{name} needs nothing", worktree=worktree)
     file = shown(framework.file if root else f"{directory}/{framework.file}")

@@ -35,12 +35,20 @@ def test_what_a_framework_lacks_is_the_line_itself(tmp_path: Path) -> None:
     (django / "shop").mkdir(parents=True)
     (django / "manage.py").write_text('("DJANGO_SETTINGS_MODULE", "shop.settings")')
     (django / "shop" / "settings.py").write_text('ALLOWED_HOSTS = ["shop.test"]')
-    (tmp_path / "package.json").write_text('{"devDependencies": {"vite": "^7"}}')
+    (tmp_path / "package.json").write_text('{"dependencies": {"vite": "^7"}}')
     vite, lacking = framework_settings.check(status(worktree("a", str(tmp_path))))
     assert (vite.level, vite.message, vite.hint, vite.worktree) == ("ok", "vite needs nothing", "", "a")
     assert (lacking.level, lacking.hint) == ("warn", 'ALLOWED_HOSTS = [*ALLOWED_HOSTS, ".localhost"]')
     assert lacking.message.startswith("django in backend: ")
     assert "backend/shop/settings.py lacks this line" in lacking.message
+
+
+def test_what_cannot_be_told_is_said_with_what_to_look_at(tmp_path: Path) -> None:
+    (tmp_path / "package.json").write_text('{"dependencies": {"vite": "^7"}}')
+    (tmp_path / "vite.config.ts").write_text("export default { server: { hmr: chosen } }")
+    [finding] = framework_settings.check(status(worktree("a", str(tmp_path))))
+    assert finding.level == "warn"
+    assert finding.message.startswith("vite: cannot be told, as server.hmr of vite.config.ts is computed")
 
 
 def test_what_only_a_host_of_two_labels_needs_is_a_warning_where_there_is_one(tmp_path: Path) -> None:

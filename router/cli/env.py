@@ -32,6 +32,8 @@ AsFormat = Annotated[
 Write = Annotated[bool, typer.Option("--write", help="Into .env.local, or .mise.local.toml for mise.")]
 Check = Annotated[bool, typer.Option("--check", help="Exit 1 where a value is another worktree's, or main's too.")]
 Command = Annotated[list[str], typer.Argument(metavar="CMD...", help="The command and its arguments.")]
+AsIs = Annotated[bool, typer.Option("--as-is", help="Leave the command as it is typed, and PORT that of web.")]
+OfService = Annotated[str | None, typer.Option("--service", help="The service that the command is; default: web.")]
 Fix = Annotated[bool, typer.Option("--fix", help="Replace values of another worktree instead of refusing.")]
 
 
@@ -55,18 +57,24 @@ def env(form: AsFormat = None, write: Write = False, check: Check = False) -> Ou
 
 
 @app.command(context_settings={"allow_interspersed_args": False})
-def run(command: Command, fix: Fix = False) -> None:
-    """Run a command in a worktree's environment. The worktree is that of the current directory."""
+def run(command: Command, fix: Fix = False, as_is: AsIs = False, service: OfService = None) -> None:
+    """Run a command in a worktree's environment. A server takes the worktree's port, whatever its framework."""
     from router.env import worktree_env
+    from router.launch.prepared import prepared
 
     settings, store = opened()
     cwd = current_directory()
-    environment = worktree_env.command_environment(settings, store, cwd=cwd, environ=os.environ, fix=fix)
-    for leak in environment.replaced:
+    own = worktree_env.command_environment(settings, store, cwd=cwd, environ=os.environ, fix=fix)
+    for leak in own.replaced:
         output.note(f"replaced: {leak}")
-    if names := ", ".join(dict.fromkeys(each.assignment.variable for each in environment.copied)):
+    if names := ", ".join(dict.fromkeys(each.assignment.variable for each in own.copied)):
         output.note(f"warning: the main checkout has the same {names}; `router env --check` says what to do")
-    _become(command, environment.values)
+    if as_is:
+        _become(command, own.values)
+    ready = prepared(tuple(command), own.values, root=own.root, ports=own.ports, cwd=cwd, service=service, store=store)
+    for line in ready.notes:
+        output.note(line)
+    _become(list(ready.argv), ready.environ)
 
 
 def _file_format(form: Format | None) -> Literal["dotenv", "mise"]:

@@ -59,11 +59,16 @@ def foreign_values(
 
 @dataclass(frozen=True, slots=True)
 class CommandEnvironment:
-    """The environment for a command, the leaks that were replaced in it, and what the main checkout has in common."""
+    """The environment for a command, the leaks that were replaced in it, and what the main checkout has in common.
 
-    values: Mapping[str, str]
+    `root` is the path of the worktree, `ports` are those of its services.
+    """
+
+    values: dict[str, str]
     replaced: tuple[Leak, ...]
     copied: tuple[Copied, ...]
+    root: str
+    ports: Mapping[str, int]
 
 
 def command_environment(
@@ -82,7 +87,8 @@ def command_environment(
     if not fix:
         leaks.refuse(leaked)
     values = {**leaks.without_leaks(environ, leaked), **environment.values, EXPECT: environment.name}
-    return CommandEnvironment(values, leaked, _copied(resolved, found, covered=covered))
+    common = _copied(resolved, found, covered=covered)
+    return CommandEnvironment(values, leaked, common, environment.path, environment.ports)
 
 
 def _environment(settings: Settings, current: CurrentWorktree) -> Environment:

@@ -87,5 +87,40 @@ def test_a_command_that_cannot_be_run_is_named(
     assert said.err.startswith(f"error: {message}")
 
 
+@pytest.fixture
+def shown(workplace: Workplace) -> Callable[[str], list[str]]:
+    """Run a server's command that only shows its arguments and the port in its environment."""
+    program = workplace.repository / "flask"
+    program.write_text('#!/bin/sh\necho "$@ PORT=$PORT FLASK_RUN_PORT=$FLASK_RUN_PORT"\n')
+    program.chmod(0o755)
+
+    def run(line: str) -> list[str]:
+        done = workplace.shell(line)
+        return [*done.stdout.splitlines(), *done.stderr.splitlines()]
+
+    return run
+
+
+def test_what_a_server_is_told_is_said_in_one_line(shown: Callable[[str], list[str]], port: str) -> None:
+    assert shown("router run ./flask run") == [
+        f"run PORT={port} FLASK_RUN_PORT={port}", f"router: web on port {port}: FLASK_RUN_PORT={port} ./flask run",
+    ]  # fmt: skip
+    assert shown("router run ./flask run --port 5001") == [f"run --port 5001 PORT={port} FLASK_RUN_PORT="]
+
+
+def test_a_command_and_its_port_can_be_left_alone(shown: Callable[[str], list[str]], port: str) -> None:
+    assert shown("router run --as-is ./flask run") == [f"run PORT={port} FLASK_RUN_PORT="]
+
+
+def test_the_service_that_a_command_is_can_be_named(
+    command: Command, shown: Callable[[str], list[str]], port: str
+) -> None:
+    api = json.loads(command("env", "--format", "json").out)["BACKEND_PORT"]
+    assert shown("router run --service api ./flask run")[0] == f"run PORT={api} FLASK_RUN_PORT={api}"
+    assert shown("router run --service admin ./flask run") == [
+        "error: this worktree has no service 'admin'", "  → use one of web, api, or add it to router.toml",
+    ]  # fmt: skip
+
+
 def test_options_behind_the_command_are_the_commands(workplace: Workplace) -> None:
     assert workplace.shell("router run echo --fix --help").stdout == "--fix --help\n"

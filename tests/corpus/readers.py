@@ -1,5 +1,7 @@
 """How a case of each kind is read: a directory with its files and the case itself, to what is expected of it."""
 
+import os
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,10 @@ from router.doctor.frameworks.framework import Framework
 from router.doctor.projects import projects
 from router.env.assignments import Assignment
 from router.env.copied import find_copied
+from router.launch.command import Place, launched
+from router.launch.launch import PROCFILE
+from router.launch.preload import Target
+from router.launch.tree import tree
 from router.model import DEFAULT_SERVICES
 from router.observe.envfiles import declarations, values
 from router.repository_settings import load_repository_settings
@@ -64,9 +70,44 @@ def _needed(directory: str, found: Framework) -> str:
     return f"{name}: {deep}{found.line or found.without} in {found.file}"
 
 
+PORTS = {"web": 14315, "api": 13315, "admin": 12345}
+
+
+def _run(root: Path, case: Case) -> dict[str, object]:
+    """Return how a `command` typed `in` a directory is run: the line, and what else differs from what is usual.
+
+    That is PORT where it is not web's, what is said where that is more than the line itself, and the directories of
+    Node programs that are told their ports, with what they are told.
+    """
+    place = Place(str(root), case.get("in", ""), tree(root), PORTS)
+    environ = {"PORT": "14315", "FRONTEND_PORT": "14315", "BACKEND_PORT": "13315"}
+    launch = launched(tuple(shlex.split(case["command"])), place, environ=environ, service=case.get("service"))
+    argv = ("PROCFILE" if word == PROCFILE else word for word in launch.argv)
+    settings = [f"{name}={value}" for name, value in launch.variables.items() if name != "PORT"]
+    found: dict[str, object] = {"run": " ".join([*settings, shlex.join(argv)])}
+    port = None if "PORT" in launch.unset else launch.variables.get("PORT")
+    if port != "14315":
+        found["PORT"] = port and int(port)
+    said = [note.removeprefix("router: ") for note in launch.notes]
+    service = next((name for name, number in PORTS.items() if str(number) == port), "")
+    if said != [f"{service} on port {port}: {found['run']}"]:
+        found["says"] = said
+    if launch.targets:
+        found["node"] = [_target(root, each) for each in launch.targets]
+    if launch.procfile is not None:
+        found["procfile"] = launch.procfile
+    return found
+
+
+def _target(root: Path, target: Target) -> str:
+    where = [os.path.relpath(target.folder, root), target.script, target.program]
+    return f"{' '.join(each for each in where if each)}: {target.port}"
+
+
 READERS: dict[str, Callable[[Path, Case], object]] = {
     "compose": _compose,
     "env": _env,
     "copied": _copied,
     "frameworks": _frameworks,
+    "run": _run,
 }

@@ -1,0 +1,50 @@
+"""How a command is changed so that each server which it starts takes its worktree's port, and what is said of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from router.errors import UsageError
+from router.launch.commands import Seen, seen
+from router.launch.launch import Launch
+from router.launch.servers import running
+from router.launch.single import Port, by_variable, config_notes, told
+from router.launch.tree import Tree, project_folders
+from router.naming import label
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command is typed: `folder` of the worktree at `root`, its `files`, and its `ports` by service."""
+
+    root: str
+    folder: str
+    files: Tree
+    ports: Mapping[str, int]
+
+
+def launched(argv: tuple[str, ...], place: Place, *, environ: Mapping[str, str], service: str | None = None) -> Launch:
+    """Return how a typed command is run, with `environ` as its environment besides.
+
+    The service is that of the server's directory, else `web`, unless one is named: UsageError where the worktree has
+    none of that name.
+    """
+    if service is not None and service not in place.ports:
+        hint = f"use one of {', '.join(place.ports)}, or add it to router.toml"
+        raise UsageError(f"this worktree has no service {service!r}", hint=hint)
+    found = seen(argv, place.files, folder=place.folder)
+    servers = [(each, server) for each in found if (server := running(each.words))]
+    typed = Seen(argv, len(argv), place.folder)
+    at, server = servers[0] if servers else (found[0] if found else typed, None)
+    name = service or service_of(place, at.folder)
+    port = Port(name, place.ports[name], place.root)
+    if server is None:
+        return by_variable(argv, at, port, environ=environ, asked=service is not None)
+    launch = told(argv, at, server, port, environ=environ)
+    notes = config_notes(server.server.name, place.files, folder=at.folder)
+    return replace(launch, notes=(*launch.notes, *notes))
+
+
+def service_of(place: Place, folder: str) -> str:
+    """Return the service that a directory of a worktree is by its name, `web` where it is none."""
+    names = (label(each.rpartition("/")[2]) for each in project_folders(place.files, folder))
+    return next((name for name in names if name in place.ports), "web")

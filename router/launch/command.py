@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from router.errors import UsageError
+from router.launch import procfile
 from router.launch.commands import Seen, seen
 from router.launch.launch import Launch
-from router.launch.servers import running
+from router.launch.several import assigned, servers, told_each
 from router.launch.single import Port, by_variable, config_notes, told
 from router.launch.tree import Tree, project_folders
 from router.naming import label
@@ -31,10 +32,18 @@ def launched(argv: tuple[str, ...], place: Place, *, environ: Mapping[str, str],
     if service is not None and service not in place.ports:
         hint = f"use one of {', '.join(place.ports)}, or add it to router.toml"
         raise UsageError(f"this worktree has no service {service!r}", hint=hint)
+    started = procfile.with_ports(
+        argv, place.files, folder=place.folder, ports=place.ports, root=place.root, environ=environ
+    )
+    if started:
+        return started
     found = seen(argv, place.files, folder=place.folder)
-    servers = [(each, server) for each in found if (server := running(each.words))]
+    members = servers(found)
+    if len(members) > 1:
+        return told_each(argv, assigned(members, place.ports), ports=place.ports, root=place.root)
     typed = Seen(argv, len(argv), place.folder)
-    at, server = servers[0] if servers else (found[0] if found else typed, None)
+    at = members[0].at if members else found[0] if len(found) == 1 else typed
+    server = members[0].running if members else None
     name = service or service_of(place, at.folder)
     port = Port(name, place.ports[name], place.root)
     if server is None:

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
+from router.launch.runners import Part, fits, parts, task
 from router.launch.script_calls import ScriptCall, script_call
 from router.launch.shell_line import Simple, assignments, commands
 from router.launch.tree import Package, Tree, inside, package, packages
 from router.launch.wrappers import unwrapped
 
 _DEEPEST = 6  # scripts that run scripts
+_MOST = 200  # commands
+_OF_NODE = frozenset({"npm", "yarn"})  # a preload reaches whatever they start; pnpm 12 and bun are native programs
+_LOCKS = {"pnpm-lock.yaml": "pnpm", "pnpm-workspace.yaml": "pnpm", "yarn.lock": "yarn", "bun.lock": "bun"}
 _ONLY_SCRIPTS = frozenset({"npm", "node"})  # the others run a program where there is no such script
 
 
@@ -18,7 +23,8 @@ class Seen:
 
     `variables` are set in front of it. `pass_on` has to stand before words that are put behind the typed command so
     that they reach this one; it is None where none would. `package` and `script` say where it is written, if it was
-    not typed; `every` is a package manager's call to run a script in several packages.
+    not typed; `name` is what a runner of several calls it. `managed` tells that a package manager runs the line for
+    it alone, `ends` that another command waits for its end, so that it is hardly a server.
     """
 
     words: tuple[str, ...]
@@ -28,7 +34,9 @@ class Seen:
     pass_on: tuple[str, ...] | None = ()
     package: Package | None = None
     script: str = ""
-    every: ScriptCall | None = None
+    name: str = ""
+    managed: bool = False
+    ends: bool = False
 
     @property
     def place(self) -> str:
@@ -37,22 +45,67 @@ class Seen:
 
 
 def seen(words: tuple[str, ...], files: Tree, *, folder: str) -> tuple[Seen, ...]:
-    """Return the commands that a command typed in `folder` comes to: more than one where a script runs several."""
-    return tuple(_followed(Seen(words, len(words), folder), files, _DEEPEST))
+    """Return the commands that a command typed in `folder` comes to: more than one where several are started."""
+    return tuple(islice(_followed(Seen(words, len(words), folder), files, _DEEPEST), _MOST))
+
+
+def seen_line(line: str, files: Tree, *, folder: str) -> tuple[Seen, ...]:
+    """Return the commands that a line for a shell comes to, as a Procfile has them."""
+    found = _of_line(Seen((), 0, folder), ScriptCall("", ""), line)
+    return tuple(islice((each for at in found for each in _followed(at, files, _DEEPEST)), _MOST))
 
 
 def _followed(at: Seen, files: Tree, deepest: int) -> Iterator[Seen]:
     at = _without_wrappers(at)
+    if started := parts(at.words) if deepest else ():
+        for part in started:
+            yield from _of_part(at, part, files, deepest - 1)
+        return
+    if (named := task(at.words)) and deepest:
+        yield from _in_packages(at, *named, files, deepest - 1)
+        return
     call = script_call(at.words)
     if call is None or not deepest:
         yield at
         return
     if call.where.every:
-        yield replace(at, every=call)
+        yield from _in_packages(at, call.name, call.where.package, files, deepest - 1, manager=call.manager)
         return
+    yield from _of_call(at, call, files, deepest)
+
+
+def _of_part(at: Seen, part: Part, files: Tree, deepest: int) -> Iterator[Seen]:
+    apart = replace(at, typed=0, pass_on=None, name=part.name or at.name, managed=False, ends=at.ends or not part.last)
+    if part.line:
+        for each in _of_line(apart, ScriptCall("", ""), part.line):
+            yield from _followed(replace(each, pass_on=None), files, deepest)
+    for script in (package(files, at.folder) or Package("")).scripts if part.scripts else ():
+        if fits(part.scripts, script):
+            yield from _followed(replace(apart, words=("npm", "run", script)), files, deepest)
+
+
+def _in_packages(at: Seen, script: str, only: str, files: Tree, deepest: int, *, manager: str = "") -> Iterator[Seen]:
+    """Yield the commands of a script in every package that has it, but for the root: its script is what was asked."""
+    found = [each for each in packages(files) if each.folder and script in each.scripts]
+    chosen = [each for each in found if only and only in {each.name, each.folder, each.name.rpartition("/")[2]}]
+    for each in chosen or found:
+        words = (manager or _manager(files), "run", script)
+        apart = replace(at, words=words, typed=0, pass_on=None, folder=each.folder)
+        yield from _followed(apart, files, deepest)
+    if not found:
+        yield at
+
+
+def _manager(files: Tree) -> str:
+    """Return the package manager of a repository, as its lock file shows it."""
+    return next((name for file, name in _LOCKS.items() if files.read(file) is not None), "npm")
+
+
+def _of_call(at: Seen, call: ScriptCall, files: Tree, deepest: int) -> Iterator[Seen]:
     found = _package(call, at.folder, files)
     if found and call.name in found.scripts:
-        inner = replace(_called(at, call), folder=found.folder, package=found, script=call.name)
+        managed = call.manager in _OF_NODE
+        inner = replace(_called(at, call), folder=found.folder, package=found, script=call.name, managed=managed)
         for each in _of_line(inner, call, found.scripts[call.name]):
             yield from _followed(each, files, deepest - 1)
     elif call.manager in _ONLY_SCRIPTS:
@@ -103,7 +156,9 @@ def _of_line(at: Seen, call: ScriptCall, line: str) -> Iterator[Seen]:
         elif each.words[:1] == ("export",):
             variables |= dict(assignments(each.words[1:])[0])
         elif each.words:
-            yield _simple(at, each, call.passed if last else None, folder, variables)
+            simple = _simple(at, each, call.passed if last else None, folder, variables)
+            waited = at.ends or each.then in {"&&", "||", ";"}
+            yield replace(simple, ends=waited, managed=at.managed and len(lines) == 1)
 
 
 def _simple(at: Seen, line: Simple, passed: tuple[str, ...] | None, folder: str, variables: Mapping[str, str]) -> Seen:

@@ -26,6 +26,12 @@ class Launch:
     procfile: str | None = None
 
 
+def note_of_all(argv: tuple[str, ...], ports: Mapping[str, int], *, how: str) -> str:
+    """Return the line that says which services of a command have which ports, and how they are told."""
+    each = ", ".join(f"{service} on port {port}" for service, port in ports.items())
+    return f"router: {each}, {how}: {shlex.join(argv)}"
+
+
 def note(service: str, port: int, argv: tuple[str, ...], *, variable: str = "", how: str = "") -> str:
     """Return the line that says what was changed: service, port, and the command with what was put to it."""
     by = f", {how}" if how else ""

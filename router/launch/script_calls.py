@@ -57,7 +57,8 @@ def script_call(words: tuple[str, ...]) -> ScriptCall | None:
     if manager == "yarn" and rest[:1] == ("workspace",) and len(rest) > 1:
         package, rest = rest[1], rest[2:]
     elif manager == "yarn" and rest[:1] == ("workspaces",):
-        return ScriptCall(manager, "", where=Where(every=True))
+        asked = rest[rest.index("run") + 1 :] if "run" in rest else ()  # `yarn workspaces foreach -A run dev`
+        return ScriptCall(manager, asked[0], where=Where(every=True)) if asked else None
     if rest[:1] in {("run",), ("run-script",)}:
         more, rest = _options(rest[1:], manager)
         options += more

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from router.launch.wrappers import base_name
+from router.launch.wrappers import base_name, names
 
-_JS_VALUED = frozenset("-c --config -m --mode -l --logLevel --base --root --host -H --hostname".split())  # noqa: SIM905
+_JS_VALUED = names("-c --config -m --mode -l --logLevel --base --root --host -H --hostname")
 _VITE_FLAGS = ("--port", "{port}", "--strictPort")
 _PORT = frozenset({"--port"})
 _SHORT = frozenset({"--port", "-p"})
@@ -82,6 +82,8 @@ _OTHERS = (
            valued=frozenset({"--settings", "--pythonpath", "-v", "--verbosity"})),
     Server("Gunicorn", frozenset({"gunicorn"}), flags=_BIND, options=_BINDS, repeats=False),
     Server("Hypercorn", frozenset({"hypercorn"}), flags=_BIND, options=_BINDS, repeats=False, page=False),
+    Server("Daphne", frozenset({"daphne"}), flags=("-p", "{port}"), options=_SHORT, page=False),
+    Server("Waitress", frozenset({"waitress-serve"}), flags=("--port={port}",)),
     Server("Python's http.server", frozenset({"http.server"}), flags=("{port}",), options=frozenset(),
            positional=r"\d+|\$\S+", valued=frozenset({"-b", "--bind", "-d", "--directory", "-p", "--protocol"})),
     Server("Rails", frozenset({"rails"}), frozenset({"s", "server"}), flags=("-p", "{port}"), options=_SHORT),

@@ -21,45 +21,46 @@ class _Wrapper:
     ends: str = " "  # no word
 
 
-def _options(text: str) -> frozenset[str]:
+def names(text: str) -> frozenset[str]:
+    """Return the names in a text, which blanks divide."""
     return frozenset(text.split())
 
 
 _BEHIND_DASHES = -1  # the command stands behind `--` alone
-_UV = _options(
+_UV = names(
     """--with --with-editable --with-requirements --extra --group --no-group --only-group --env-file -p --python
     --package --project --directory --index --index-url -i --extra-index-url --refresh-package -P --upgrade-package"""
 )
-_NPX = _options("-p --package -w --workspace -c --call")
+_NPX = names("-p --package -w --workspace -c --call")
 _WRAPPERS: tuple[tuple[str, _Wrapper], ...] = (
-    ("env", _Wrapper(sets=True, valued=_options("-u --unset -C --chdir -S"))),
+    ("env", _Wrapper(sets=True, valued=names("-u --unset -C --chdir -S"))),
     ("cross-env", _Wrapper(sets=True)),
     ("cross-env-shell", _Wrapper(sets=True)),
-    ("dotenv", _Wrapper(valued=_options("-e -v -c -p -f --file"), eats=True, ends="run")),  # npm's, and Python's
-    ("dotenvx", _Wrapper(("run",), _options("-f --env-file -e --env -fk --env-keys-file --convention"))),
+    ("dotenv", _Wrapper(valued=names("-e -v -c -p -f --file"), eats=True, ends="run")),  # npm's, and Python's
+    ("dotenvx", _Wrapper(("run",), names("-f --env-file -e --env -fk --env-keys-file --convention"))),
     ("npx", _Wrapper(valued=_NPX)),
     ("npm", _Wrapper(("exec",), _NPX, eats=True)),
     ("npm", _Wrapper(("x",), _NPX, eats=True)),
-    ("pnpm", _Wrapper(("exec",), _options("-C --dir --filter -F"))),
-    ("pnpm", _Wrapper(("dlx",), _options("--package -C --dir"))),
+    ("pnpm", _Wrapper(("exec",), names("-C --dir --filter -F"))),
+    ("pnpm", _Wrapper(("dlx",), names("--package -C --dir"))),
     ("pnpx", _Wrapper()),
-    ("bunx", _Wrapper(valued=_options("-p --package"))),
-    ("bun", _Wrapper(("x",), _options("-p --package"))),
+    ("bunx", _Wrapper(valued=names("-p --package"))),
+    ("bun", _Wrapper(("x",), names("-p --package"))),
     ("corepack", _Wrapper()),
     ("uv", _Wrapper(("run",), _UV)),
     ("poetry", _Wrapper(("run",))),
     ("pipenv", _Wrapper(("run",))),
-    ("pdm", _Wrapper(("run",), _options("-p --project --venv"))),
+    ("pdm", _Wrapper(("run",), names("-p --project --venv"))),
     ("rye", _Wrapper(("run",))),
     ("hatch", _Wrapper(("run",))),
     ("bundle", _Wrapper(("exec",))),
-    ("mise", _Wrapper(("exec",), _options("-C --cd -E --env -j --jobs"), first=_BEHIND_DASHES)),
-    ("mise", _Wrapper(("x",), _options("-C --cd -E --env -j --jobs"), first=_BEHIND_DASHES)),
+    ("mise", _Wrapper(("exec",), names("-C --cd -E --env -j --jobs"), first=_BEHIND_DASHES)),
+    ("mise", _Wrapper(("x",), names("-C --cd -E --env -j --jobs"), first=_BEHIND_DASHES)),
     ("direnv", _Wrapper(("exec",), first=1)),
-    ("op", _Wrapper(("run",), _options("--env-file --account"))),
-    ("doppler", _Wrapper(("run",), _options("-p --project -c --config"))),
-    ("infisical", _Wrapper(("run",), _options("--env --path --projectId"))),
-    ("nice", _Wrapper(valued=_options("-n"))),
+    ("op", _Wrapper(("run",), names("--env-file --account"))),
+    ("doppler", _Wrapper(("run",), names("-p --project -c --config"))),
+    ("infisical", _Wrapper(("run",), names("--env --path --projectId"))),
+    ("nice", _Wrapper(valued=names("-n"))),
     ("nohup", _Wrapper()),
     ("time", _Wrapper()),
     ("exec", _Wrapper()),

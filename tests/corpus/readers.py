@@ -82,10 +82,10 @@ def _run(root: Path, case: Case) -> dict[str, object]:
     place = Place(str(root), case.get("in", ""), tree(root), PORTS)
     environ = {"PORT": "14315", "FRONTEND_PORT": "14315", "BACKEND_PORT": "13315"}
     launch = launched(tuple(shlex.split(case["command"])), place, environ=environ, service=case.get("service"))
-    argv = ("PROCFILE" if word == PROCFILE else word for word in launch.argv)
+    argv = ("PROCFILE" if word == PROCFILE else word.replace(str(root), "ROOT") for word in launch.argv)
     settings = [f"{name}={value}" for name, value in launch.variables.items() if name != "PORT"]
     found: dict[str, object] = {"run": " ".join([*settings, shlex.join(argv)])}
-    port = None if "PORT" in launch.unset else launch.variables.get("PORT")
+    port = None if "PORT" in launch.unset else launch.variables.get("PORT", environ["PORT"])
     if port != "14315":
         found["PORT"] = port and int(port)
     said = [note.removeprefix("router: ") for note in launch.notes]

@@ -16,11 +16,13 @@ from typer.main import get_command
 from router import repository_settings, settings
 from router.cli.app import app
 from router.env.values import base_environment
+from router.launch.servers import SERVERS
 from router.remembered import RememberedService, RememberedWorktree
 from router.status import CaddyStatus, Frame, WatcherStatus, document, source_text
 from tests import documents
 from tests.documents import DOCS, PAGES, README, ROOT
 from tests.fakes import repository, route, table, worktree
+from tests.matrix.projects import PROJECTS
 
 REFERENCE = DOCS / "reference"
 BLOCKS = [pytest.param(block.text, id=documents.title(page)) for page in PAGES for block in documents.blocks(page)
@@ -190,6 +192,14 @@ def test_every_variable_of_the_environment_has_its_row() -> None:
     services = {spec.name: RememberedService(4000, "hash", assigned=4000) for spec in of.services}
     kept = RememberedWorktree(of.worktrees[0].id, "feature-x", "feature/x", "feature-x", services, project="shop-x")
     assert named == base_environment(of, of.worktrees[0], kept, port=8080, redirect_uri="x").values.keys()
+
+
+def test_every_framework_has_its_row_with_a_version_and_a_date_or_why_not() -> None:
+    rows = {row[0]: row for row in documents.rows((REFERENCE / "frameworks.md").read_text())[2:]}
+    assert {server.name for server in SERVERS} | PROJECTS.keys() <= rows.keys()
+    tried = re.compile(r"[\w .]*\d+\.\d+[\d.]*, \d{4}-\d\d-\d\d(, one worktree)?|no, by its documentation")
+    assert [name for name, row in rows.items() if not tried.fullmatch(row[2])] == []
+    assert [name for name in PROJECTS if rows[name][2].startswith("no")] == []
 
 
 def test_the_status_document_is_shown_whole() -> None:

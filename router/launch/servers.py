@@ -83,7 +83,6 @@ _OTHERS = (
     Server("Gunicorn", frozenset({"gunicorn"}), flags=_BIND, options=_BINDS, repeats=False),
     Server("Hypercorn", frozenset({"hypercorn"}), flags=_BIND, options=_BINDS, repeats=False, page=False),
     Server("Daphne", frozenset({"daphne"}), flags=("-p", "{port}"), options=_SHORT, page=False),
-    Server("Waitress", frozenset({"waitress-serve"}), flags=("--port={port}",)),
     Server("Python's http.server", frozenset({"http.server"}), flags=("{port}",), options=frozenset(),
            positional=r"\d+|\$\S+", valued=frozenset({"-b", "--bind", "-d", "--directory", "-p", "--protocol"})),
     Server("Rails", frozenset({"rails"}), frozenset({"s", "server"}), flags=("-p", "{port}"), options=_SHORT),

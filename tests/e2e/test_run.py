@@ -122,3 +122,38 @@ def test_the_service_of_a_package_has_its_port_in_the_packages_directory(shared:
     with run(shared, api, "--", sys.executable, "-m", "http.server", "--bind", "127.0.0.1"):
         expected = port(shared, path, "BACKEND_PORT")
         wait_until(lambda: listens(expected), what=f"{shared.directory}/servers.log")
+
+
+PROCFILE = """
+web: {python} -m http.server --bind 127.0.0.1
+api: cd api && {python} -m http.server --bind 127.0.0.1 $PORT
+worker: sleep 600
+"""
+
+
+def test_each_process_of_a_procfile_has_the_port_of_its_service(shared: Router) -> None:
+    paths = [shared.add(fresh("procfile")) for _ in range(2)]
+    with contextlib.ExitStack() as stack:
+        for path in paths:
+            (path / "api").mkdir()
+            (path / "index.html").write_text("<title>the web</title>")
+            (path / "Procfile").write_text(PROCFILE.format(python=sys.executable))
+            stack.enter_context(run(shared, path, "--", sys.executable, "-m", "honcho", "start"))
+        for path in paths:
+            up(shared, path, port(shared, path))
+            up(shared, path, port(shared, path, "BACKEND_PORT"), service="api")
+
+
+@pytest.mark.node
+def test_two_servers_of_one_script_have_two_ports(shared: Router, npm: str) -> None:
+    scripts = {"dev": "node server.cjs & vite --port 5173", "api": "node server.cjs"}
+    paths = {name: vite_project(shared, name, scripts) for name in (fresh("one"), fresh("two"))}
+    api = "require('http').createServer((_, a) => a.end('{}')).listen(process.env.PORT || 3999, '127.0.0.1')"
+    with contextlib.ExitStack() as stack:
+        for path in paths.values():
+            (path / "server.cjs").write_text(api)
+            stack.enter_context(run(shared, path, "npm", "run", "dev", npm_config_update_notifier="false"))
+        for name, path in paths.items():
+            up(shared, path, port(shared, path))
+            shows(shared, name, f"<title>{name}</title>")
+            up(shared, path, port(shared, path, "BACKEND_PORT"), service="api")

@@ -25,7 +25,8 @@ ROOT_ROUTE = (
     'import {Outlet, Scripts} from "react-router"; export default () => <html><body><Outlet/><Scripts/></body></html>'
 )
 ANGULAR = """{"version": 1, "projects": {"x": {"projectType": "application", "root": "", "sourceRoot": "src",
-"architect": {"build": {"builder": "@angular/build:application", "options": {"browser": "src/main.ts", "index": "src/index.html",
+"architect": {"build": {"builder": "@angular/build:application", "options": {
+"browser": "src/main.ts", "index": "src/index.html",
 "tsConfig": "tsconfig.json"}}, "serve": {"builder": "@angular/build:dev-server", "options": {"buildTarget": "x:build",
 "port": 4299}}}}}}"""
 TYPESCRIPT = """{"compilerOptions": {"target": "ES2022", "module": "ES2022", "moduleResolution": "bundler"},
@@ -74,7 +75,7 @@ PROJECTS: Mapping[str, Project] = {
         "docusaurus.config.js": DOCUSAURUS}),
     "VitePress": Project(("vitepress",), "vitepress dev docs --port 5198", {"docs/index.md": "# x"}),
     "Vue CLI": Project(("@vue/cli-service", "vue"), "vue-cli-service serve --port 8098", {"src/main.js": "1"}),
-    "React Scripts": Project(("react-scripts", "react", "react-dom"), "PORT=3998 react-scripts start", {
+    "React Scripts": Project(("react-scripts", "react", "react-dom", "ajv@8"), "PORT=3998 react-scripts start", {
         "src/index.js": "1", "public/index.html": "<h1>x</h1>"}),
     "Wrangler": Project(("wrangler",), "wrangler dev w.js --compatibility-date 2025-01-01 --port 8786", {
         "w.js": WORKER}),
@@ -91,5 +92,4 @@ PROJECTS: Mapping[str, Project] = {
     "Gunicorn": Project(("gunicorn", "flask"), "gunicorn app:app", {"app.py": FLASK}, python=True),
     "Hypercorn": Project(("hypercorn", "fastapi"), "hypercorn app:app", {"app.py": FASTAPI}, python=True),
     "Daphne": Project(("daphne", "fastapi"), "daphne app:app", {"app.py": FASTAPI}, python=True),
-    "Waitress": Project(("waitress", "flask"), "waitress-serve app:app", {"app.py": FLASK}, python=True),
 }  # fmt: skip

@@ -40,7 +40,8 @@ def launched(argv: tuple[str, ...], place: Place, *, environ: Mapping[str, str],
     found = seen(argv, place.files, folder=place.folder)
     members = servers(found)
     if len(members) > 1:
-        return told_each(argv, assigned(members, place.ports), ports=place.ports, root=place.root)
+        chosen = assigned(members, place.ports)
+        return told_each(argv, chosen, ports=place.ports, root=place.root, environ=environ)
     typed = Seen(argv, len(argv), place.folder)
     at = members[0].at if members else found[0] if len(found) == 1 else typed
     server = members[0].running if members else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from router.launch.commands import Seen
 from router.launch.launch import BY_PRELOAD, Launch, note_of_all
 from router.launch.preload import Target
-from router.launch.servers import Running, program, running
+from router.launch.servers import Running, named_port, program, refers_to, running
 from router.launch.single import below, is_node
 from router.launch.wrappers import names
 
@@ -58,11 +58,17 @@ def assigned(members: Sequence[Member], ports: Mapping[str, int]) -> tuple[Membe
         if service:
             chosen[place] = service
     for place, member in _best_first(members):
-        page = member.running is not None and member.running.server.page
-        service = "web" if page else "api"
-        if place not in chosen and service in ports and service not in chosen.values():
+        free = (each for each in _fallback(member) if each in ports and each not in chosen.values())
+        if place not in chosen and (service := next(free, "")):
             chosen[place] = service
     return tuple(Member(member.at, member.running, chosen.get(place, "")) for place, member in enumerate(members))
+
+
+def _fallback(member: Member) -> tuple[str, ...]:
+    """Return the services that a server of no telling name may be: pages that Node makes are no api."""
+    if member.running is None or not member.running.server.page:
+        return ("api",)
+    return ("web",) if member.running.server.node else ("web", "api")
 
 
 def meant(name: str, ports: Mapping[str, int]) -> str:
@@ -74,7 +80,14 @@ def meant(name: str, ports: Mapping[str, int]) -> str:
     return next(exact, "") or next(alike, "")
 
 
-def told_each(argv: tuple[str, ...], members: Sequence[Member], *, ports: Mapping[str, int], root: str) -> Launch:
+def told_each(
+    argv: tuple[str, ...],
+    members: Sequence[Member],
+    *,
+    ports: Mapping[str, int],
+    root: str,
+    environ: Mapping[str, str],
+) -> Launch:
     """Return how a command is run that starts several servers: PORT is nobody's, as it would be everybody's.
 
     A preload tells what Node runs, and what its package managers start; a variable of the server's own another.
@@ -82,11 +95,13 @@ def told_each(argv: tuple[str, ...], members: Sequence[Member], *, ports: Mappin
     """
     targets: list[Target] = []
     variables: dict[str, str] = {}
-    reached: list[str] = []
+    reached: set[str] = set()
     missed: list[Member] = []
     for each in members:
         number = ports.get(each.service, 0)
         variable = each.running.server.variable if each.running else ""
+        if number and _takes(each, number, environ):
+            continue
         if number and (target := _target(each, members, number, root)):
             targets.append(target)
         elif number and variable not in {"", "PORT", *variables}:
@@ -94,24 +109,34 @@ def told_each(argv: tuple[str, ...], members: Sequence[Member], *, ports: Mappin
         else:
             missed.append(each)
             continue
-        reached.append(each.service)
+        reached.add(each.service)
     ways = [*([BY_PRELOAD] if targets else []), *(f"{name}={value}" for name, value in variables.items())]
-    return Launch(
-        argv, variables, unset=frozenset({"PORT"}), targets=tuple(dict.fromkeys(targets)),
-        notes=tuple(_notes(argv, {name: port for name, port in ports.items() if name in reached}, ways, missed)),
-    )  # fmt: skip
+    told = {name: port for name, port in ports.items() if name in reached}
+    said = [note_of_all(argv, told, how=" and ".join(ways))] if told else []
+    notes = (*said, *_missed(missed, ports, environ))
+    return Launch(argv, variables, frozenset({"PORT"}), notes, tuple(dict.fromkeys(targets)))
 
 
-def _notes(argv: tuple[str, ...], reached: Mapping[str, int], ways: list[str], missed: list[Member]) -> Iterator[str]:
-    if reached:
-        yield note_of_all(argv, reached, how=" and ".join(ways))
-    if missed:
-        listed = ", ".join(dict.fromkeys(f"{each.name}{_where(each.at)}" for each in missed))
-        yield f"router: PORT is unset for {listed}: each is found where it listens, and needs a port of its own there"
+def _takes(member: Member, port: int, environ: Mapping[str, str]) -> bool:
+    """Tell whether the words of a server already name a variable that is its port, as `$BACKEND_PORT`."""
+    if member.running is None:
+        return False
+    value = named_port(member.running.arguments, member.running.server)
+    without_port = {name: text for name, text in environ.items() if name != "PORT"}
+    return value is not None and refers_to(value, port, without_port)
 
 
-def _where(at: Seen) -> str:
-    return f" ({at.place})" if at.place else ""
+def _missed(members: Sequence[Member], ports: Mapping[str, int], environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line for each server that nothing tells its port, with what to write where its command stands."""
+    for each in members:
+        where = f" ({each.at.place})" if each.at.place else ""
+        number = str(ports.get(each.service))
+        variable = next((name for name, value in environ.items() if value == number and name.endswith("_PORT")), "")
+        if variable:
+            what = f"{each.service} has port {number}, but nothing tells {each.name}{where}"
+            yield f"router: {what}: write ${variable} there"
+        else:
+            yield f"router: PORT is unset for {each.name}{where}: it is found where it listens"
 
 
 def _target(member: Member, members: Sequence[Member], port: int, root: str) -> Target | None:
@@ -151,4 +176,9 @@ def _may_serve(at: Seen) -> bool:
 
 
 def _best_first(members: Sequence[Member]) -> list[tuple[int, Member]]:
-    return sorted(enumerate(members), key=lambda each: each[1].running is None)
+    return sorted(enumerate(members), key=lambda each: _rank(each[1]))
+
+
+def _rank(member: Member) -> int:
+    """Return how early a server chooses: what makes pages in Node, other known ones, the rest."""
+    return 2 if member.running is None else 0 if member.running.server.node else 1

@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ QUIET = {
     "STORYBOOK_DISABLE_TELEMETRY": "1", "ASTRO_TELEMETRY_DISABLED": "1", "NUXT_TELEMETRY_DISABLED": "1",
     "WRANGLER_SEND_METRICS": "false",
 }  # fmt: skip
+HOME = pwd.getpwuid(os.getuid()).pw_dir  # npm is set up there
 SLOW = 120.0  # seconds to compile a first page
 
 
@@ -39,7 +41,7 @@ def install(project: Project, place: Path) -> str:
     (place / "package.json").write_text('{"private": true}')
     subprocess.run(
         ["npm", "install", "--legacy-peer-deps", "--no-audit", "--no-fund", "--loglevel=error", *project.packages],
-        cwd=place, check=True, capture_output=True, env={**os.environ, "HOME": "/root" if os.getuid() == 0 else "/tmp"},
+        cwd=place, check=True, capture_output=True, env={**os.environ, "HOME": HOME},
     )  # fmt: skip
     name = project.packages[0][0] + project.packages[0][1:].partition("@")[0]
     return str(json.loads((place / "node_modules" / name / "package.json").read_text())["version"])

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.routers import Router, fresh, listens, wait_until
 from tests.e2e.test_run import port, run
-from tests.matrix.test_frameworks import QUIET, SLOW
+from tests.matrix.test_frameworks import HOME, QUIET, SLOW
 
 pytestmark = pytest.mark.matrix
 
@@ -44,7 +44,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "package.json").write_text('{"private": true}')
     packages = ("turbo", "concurrently", "npm-run-all", "vite", "pnpm")
     command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", *packages]
-    subprocess.run(command, cwd=place, check=True, capture_output=True, env={**os.environ, "HOME": "/root"})
+    subprocess.run(command, cwd=place, check=True, capture_output=True, env={**os.environ, "HOME": HOME})
     return place
 
 

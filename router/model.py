@@ -124,10 +124,11 @@ class Worktree:
 class Repository:
     """A repository that the router serves, with its worktrees and what its `router.toml` says.
 
-    `copies` is whether folders beside the main checkout count as worktrees too. `env` are the templates of its
-    worktrees' environment by variable, `env_template` the file of a worktree that is filled from it, `shared` the
-    variables whose values all worktrees have in common on purpose. `answered` is
-    whether git listed the worktrees just now: where it did not, they are those of the last good look, if any.
+    `copies` is whether folders beside the main checkout count as worktrees too, `strip` what branches begin with that
+    their labels leave out. `env` are the templates of its worktrees' environment by variable, `env_template` the file
+    of a worktree that is filled from it, `shared` the variables whose values all worktrees have in common on purpose.
+    `answered` is whether git listed the worktrees just now: where it did not, they are those of the last good look, if
+    any.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Repository:
     callback_paths: tuple[str, ...] = ()
     overrides: Mapping[str, Override] = field(default_factory=dict)
     copies: bool = False
+    strip: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     env_template: str = ENV_TEMPLATE
     shared: tuple[str, ...] = ()

@@ -20,11 +20,20 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 @functools.lru_cache(maxsize=8192)  # every pass asks again for every branch and directory
 def label(text: str) -> str:
     """Return the host label of a branch or directory name; always a valid one, never containing `--`."""
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    plain = re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-") or f"wt-{hash3(text)}"
+    plain = _plain(text) or f"wt-{hash3(text)}"
     if plain.startswith("xn-"):
         plain = f"wt-{plain}"
     return plain if len(plain) <= MAX_LABEL else suffixed(plain, hash3(text))
+
+
+def names_nothing(text: str) -> bool:
+    """Tell whether text has nothing in it that a label can be made of."""
+    return not _plain(text)
+
+
+def _plain(text: str) -> str:
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")
 
 
 def suffixed(base: str, suffix: str) -> str:

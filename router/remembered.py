@@ -1,7 +1,7 @@
 """What is remembered between passes and restarts: names and ports that were given out, and worktrees that are gone."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from router.model import WorktreeId
 
@@ -32,7 +32,9 @@ class RememberedWorktree:
 
     `wanted` is the label that its branch asked for, empty where another worktree has been given the label since.
     `repository` is its repository's name as it was when `project` and `scope` were given out; `path` and `aliases`
-    are those of the last pass that routed it.
+    are those of the last pass that routed it. `earlier` are those of the aliases that were its label before that became
+    the natural one; `waiting_since` is since when that one has been free while it has another, in seconds since the
+    epoch.
     """
 
     id: WorktreeId
@@ -46,6 +48,8 @@ class RememberedWorktree:
     scope: str = ""
     path: str = ""
     aliases: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
+    waiting_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +75,16 @@ class Memory:
     repositories: tuple[str, ...] = ()
     worktrees: tuple[RememberedWorktree, ...] = ()
     gone: tuple[GoneWorktree, ...] = ()
+
+
+def without_waits(memory: Memory, commons: Collection[str]) -> Memory:
+    """Return a memory in which the worktrees of these repositories wait no longer for a name that is free.
+
+    `commons` are the common directories of the repositories.
+    """
+    return replace(memory, worktrees=tuple(_without_wait(each, commons) for each in memory.worktrees))
+
+
+def _without_wait(known: RememberedWorktree, commons: Collection[str]) -> RememberedWorktree:
+    waits = known.id.common_dir in commons and known.wanted not in ("", known.label)
+    return replace(known, waiting_since=0.0) if waits else known

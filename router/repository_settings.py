@@ -23,6 +23,7 @@ MOST = {"services": 100, "env": 200, "worktrees": 500, "callback_paths": 50, "sh
 """How many entries of each table or list count, the first ones; more of them spoil nothing else in the file."""
 
 _MOST_VARIABLES = 20  # of a service
+_MOST_PREFIXES = 50  # of [names] strip
 _MOST_PATHS = 500  # of [setup]
 _MOST_ERRORS = 10  # in one message
 _LONGEST_PATH = 1024  # characters
@@ -97,6 +98,13 @@ class _Worktree(BaseModel):
     ports: Annotated[dict[ServiceName, Port], Field(max_length=MOST["services"])] = {}
 
 
+class _Names(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    strip: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)], ...], Field(max_length=_MOST_PREFIXES)
+    ] = ()
+
+
 class _Copies(BaseModel):
     model_config = ConfigDict(extra="forbid")
     # Beside the main checkout only: whoever writes router.toml must not route the machine's other directories
@@ -123,6 +131,7 @@ class RepositorySettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
     services: Annotated[dict[ServiceName, _Service], AfterValidator(_with_bases)] = {}
     callback_paths: tuple[CallbackPath, ...] = ()
+    names: _Names = _Names()
     copies: _Copies | None = None
     setup: Setup = Setup()
     worktrees: dict[str, _Worktree] = {}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from router import files, from_json, memory_text
 from router.errors import FileError, StoreError
-from router.remembered import Memory
+from router.remembered import Memory, without_waits
 
 _LOCK_TRIES = 10
 _POLL = 0.01  # seconds
@@ -107,12 +107,17 @@ class Store:
             yield memory or Memory()
 
     def start_serving(self, commons: Iterable[Path]) -> bool:
-        """Serve these repositories too, and tell whether any is new; those of a watcher that was killed stay."""
+        """Serve these repositories too, and tell whether any is new; those of a watcher that was killed stay.
+
+        Their worktrees wait no longer for names that are free.
+        """
+        names = tuple(dict.fromkeys(map(str, commons)))
         with self.changing() as memory:
-            wanted = replace(memory, repositories=tuple(dict.fromkeys((*memory.repositories, *map(str, commons)))))
+            repositories = tuple(dict.fromkeys((*memory.repositories, *names)))
+            wanted = replace(without_waits(memory, names), repositories=repositories)
             if wanted != memory:
                 self.remember(wanted)
-        return wanted != memory
+        return wanted.repositories != memory.repositories
 
     def stop_serving(self, *commons: str) -> None:
         """Serve these repositories no more, all where none are named; what they were given is still remembered."""

@@ -57,6 +57,7 @@ def _configured(found: Repository, settings: RepositorySettings) -> Repository:
         callback_paths=settings.callback_paths,
         overrides=settings.overrides(),
         copies=settings.copies is not None,
+        strip=settings.names.strip,
         env=settings.env,
         env_template=settings.env_template,
         shared=settings.shared,

@@ -1,10 +1,10 @@
 """What came of the claims on ports: whose every port is, and what is wrong with a service."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from router.model import Listener, Problem
+from router.model import Listener, Problem, Worktree
 from router.naming import shown
 from router.ports import STRATEGIES
 from router.routes.claims import Claim, Grant
@@ -13,15 +13,29 @@ from router.routes.sockets import Sockets
 
 @dataclass(frozen=True, slots=True)
 class PortOwners:
-    """Whose every port is once the claims are settled, and who declares it: paths of worktrees by port."""
+    """Whose every port is once the claims are settled, and who declares it: paths of worktrees by port.
+
+    `worktrees` are those that have a claim, by path.
+    """
 
     owners: Mapping[int, str]
     declarers: Mapping[int, frozenset[str]]
     sockets: Sockets
+    worktrees: Mapping[str, Worktree]
 
     def is_taken(self, port: int) -> bool:
         """Tell whether somebody has a port: a worktree, or a process that listens there."""
         return port in self.owners or port in self.sockets.by_port
+
+    def is_of_the_same_branch_elsewhere(self, port: int, claim: Claim) -> bool:
+        """Tell whether a worktree of another repository has a port, one whose branch has the name of this one's.
+
+        Every repository has a `main`, so that is how things are, and nothing to warn of.
+        """
+        owner = self.worktrees.get(self.owners.get(port, ""))
+        if owner is None or owner.id.common_dir == claim.worktree.id.common_dir:
+            return False
+        return owner.branch is not None and owner.branch == claim.worktree.branch
 
     def whose(self, port: int, claim: Claim) -> str:
         """Return whose a port is, in words: a worktree's by its path, else the process's that listens there."""
@@ -31,7 +45,7 @@ class PortOwners:
         return "its own other service" if owner == claim.worktree.path else shown(owner)
 
 
-def port_owners(grants: Iterable[Grant], sockets: Sockets) -> PortOwners:
+def port_owners(grants: Collection[Grant], sockets: Sockets) -> PortOwners:
     """Return whose each port is; one that was granted to nobody is whose process listens there."""
     owners = {port: min(paths) for port, paths in sockets.owners.items()}
     declarers: dict[int, set[str]] = defaultdict(set)
@@ -40,7 +54,8 @@ def port_owners(grants: Iterable[Grant], sockets: Sockets) -> PortOwners:
         owners[grant.port] = path
         if declared:
             declarers[declared.port].add(path)
-    return PortOwners(owners, {port: frozenset(paths) for port, paths in declarers.items()}, sockets)
+    worktrees = {grant.claim.worktree.path: grant.claim.worktree for grant in grants}
+    return PortOwners(owners, {port: frozenset(paths) for port, paths in declarers.items()}, sockets, worktrees)
 
 
 def problems(grant: Grant, outcome: PortOwners) -> Iterator[Problem]:
@@ -117,6 +132,8 @@ def _collision(grant: Grant, outcome: PortOwners) -> Iterator[Problem]:
     name, port = grant.claim.service.name, grant.port
     for first in grant.claim.natural:
         if first < port and all(map(outcome.is_taken, range(first, port))):
+            if outcome.is_of_the_same_branch_elsewhere(first, grant.claim):
+                return
             message = f"hash port {first} is taken by {outcome.whose(first, grant.claim)}; the next free one is used"
             hint = f"declare a port in .env.local, or give {name} the port that `router url --direct` names"
             yield Problem("hash-collision", message, hint, name)

@@ -17,6 +17,7 @@ from router.routes.repositories import repository_names
 from router.routes.reserved import reserved_names
 from router.routes.routable import Routable, routable
 from router.routes.sockets import Sockets, sockets
+from router.routes.wishes import Wish, wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class PlanContext:
     containers: Mapping[str, tuple[Container, ...]]
     routed: tuple[Routable, ...]
     repository_names: Mapping[str, str]
+    wishes: Mapping[WorktreeId, Wish]
     names: Mapping[WorktreeId, Names]
     identities: Mapping[WorktreeId, Identity]
     specs: Specs
@@ -52,9 +54,10 @@ def plan_context(observed: Observed, memory: Memory) -> PlanContext:
     remembered, left = surviving(observed, memory), gone(observed, memory)
     routed, listening = routable(observed.repositories), sockets(observed)
     titles = repository_names(observed.repositories, remembered.values())
-    served = {*memory.repositories, *(repository.common_dir for repository in observed.repositories)}
-    reserved = reserved_names(routed, remembered, left, served=served, now=observed.now)
-    names = labels.names(routed, remembered, reserved, repositories=titles)
+    served = (*memory.repositories, *(repository.common_dir for repository in observed.repositories))
+    asked = wishes(routed, repositories=titles, first=next(iter(served), None))
+    reserved = reserved_names(routed, remembered, left, served=frozenset(served), now=observed.now)
+    names = labels.names(routed, remembered, reserved, wishes=asked, now=observed.now)
     numbers = identities(routed, remembered, names=names, repositories=titles)
     containers = _by_worktree(observed.containers)
     specs = {w.id: _specs(r, remembered.get(w.id), containers.get(w.path, ())) for r, w in routed}
@@ -72,6 +75,7 @@ def plan_context(observed: Observed, memory: Memory) -> PlanContext:
         containers=containers,
         routed=routed,
         repository_names=titles,
+        wishes=asked,
         names=names,
         identities=numbers,
         specs=specs,

@@ -7,9 +7,10 @@ from itertools import count
 from router.model import Worktree, WorktreeId
 from router.naming import hash3, label
 from router.remembered import RememberedWorktree
-from router.routes.labels import Names, directory_label, wanted
+from router.routes.labels import Names
 from router.routes.repositories import number, row
 from router.routes.routable import Routable
+from router.routes.wishes import directory_label, wanted
 
 _LONGEST = 62  # bytes: PostgreSQL keeps 63 of a name, and one that begins with a digit gets `_` in front
 
@@ -25,10 +26,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A worktree with what its names in shared servers are made of: its label, its repository's name, its wish."""
+    """A worktree with what its names in shared servers are made of: its label, its repository's name, its wish.
+
+    `earlier` are the labels that it had while another worktree had the one that it has now.
+    """
 
     worktree: Worktree
     label: str
+    earlier: tuple[str, ...]
     repository: str
     wanted: str
 
@@ -53,7 +58,8 @@ def identities(
     new: list[_Named] = []
     for repository, worktree in routed:
         title, known = repositories[repository.common_dir], kept.get(worktree.id)
-        named = _Named(worktree, names[worktree.id].label, title, wanted(repository, worktree))
+        own = names[worktree.id]
+        named = _Named(worktree, own.label, own.earlier, title, wanted(repository, worktree))
         if known and _is_kept(known, named) and known.project not in projects and known.scope not in scopes:
             found[worktree.id] = known.project, known.scope
             projects.add(known.project)
@@ -71,7 +77,7 @@ def identities(
 
 
 def _is_kept(known: RememberedWorktree, named: _Named) -> bool:
-    return bool(known.project) and (known.label, known.repository) == (named.label, named.repository)
+    return bool(known.project) and known.repository == named.repository and known.label in (named.label, *named.earlier)
 
 
 def _indexes(routed: Iterable[Routable], kept: Mapping[WorktreeId, RememberedWorktree]) -> dict[WorktreeId, int]:

@@ -1,8 +1,8 @@
-"""Which worktree has which names: its label, and its directory's name as an alias; whoever has a name keeps it."""
+"""Which worktree has which names: its label and its aliases; whoever has a name keeps it."""
 
-import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import PurePath
 
@@ -11,97 +11,135 @@ from router.naming import hash3, label, shown, suffixed
 from router.remembered import RememberedWorktree
 from router.routes.gone import names_of
 from router.routes.reserved import ReservedNames
-from router.routes.routable import Routable, override
+from router.routes.returning import returning, waiting_since
+from router.routes.routable import Routable
+from router.routes.wishes import Wish
 
 Kept = Mapping[WorktreeId, RememberedWorktree]
+Wishes = Mapping[WorktreeId, Wish]
 Holder = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names that a worktree answers to: its label and its aliases."""
+    """The names that a worktree answers to: its label and its aliases.
+
+    `earlier` are those of the aliases that were its label before that became the natural one. `waiting_since` is when
+    the natural one was first seen to be free, in seconds since the epoch; None where it is not, or is the label.
+    """
 
     label: str
     aliases: tuple[str, ...] = ()
-
-
-def wanted(repository: Repository, worktree: Worktree) -> str:
-    """Return the label that a worktree would have if it were the only one."""
-    settings = override(repository, worktree)
-    text = (settings.name if settings else None) or worktree.branch
-    return label(text) if text else directory_label(worktree)
-
-
-def directory_label(worktree: Worktree) -> str:
-    """Return the label of the directory's own name."""
-    return _label_at(worktree.path)
-
-
-@functools.lru_cache(maxsize=8192)  # every pass asks again for every worktree, several times
-def _label_at(path: str) -> str:
-    return label(PurePath(path).name)
+    earlier: tuple[str, ...] = ()
+    waiting_since: float | None = None
 
 
 def names(
-    routed: tuple[Routable, ...], kept: Kept, reserved: ReservedNames, *, repositories: Mapping[str, str]
+    routed: tuple[Routable, ...], kept: Kept, reserved: ReservedNames, *, wishes: Wishes, now: float
 ) -> dict[WorktreeId, Names]:
     """Return the names of every worktree, by the rules of `contract/naming.json`.
 
     A name that a worktree has stays its own: the label while its branch asks for the same one, the alias while its
-    directory is called so. The others choose among names that nobody has, oldest first, all labels before all aliases.
-    `repositories` are the repositories' names by common directory.
+    directory is called so. A label that is not the natural one becomes an alias once that has been free for a while.
+    The others choose among names that nobody has, oldest first, all labels before all aliases. `now` is in seconds
+    since the epoch.
     """
-    labels = _kept_labels(routed, kept)
-    owners = {**_kept_aliases(routed, kept), **{name: owner for owner, name in labels.items()}}
+    labels = _kept_labels(routed, kept, wishes)
+    earlier = {owner: _earlier(kept[owner], wishes[owner]) for owner in labels}
+    owners = _kept_aliases(kept, labels, earlier, wishes) | {name: owner for owner, name in labels.items()}
+    is_had = partial(_is_had, owners=owners, reserved=reserved)
+    for owner, name in returning(labels, kept, wishes, is_had=is_had, now=now):
+        earlier[owner] = (labels[owner], *earlier[owner])
+        labels[owner], owners[name] = name, owner
     for repository, worktree in routed:
         if worktree.id not in labels:
-            prefix = repositories[repository.common_dir]
-            name = _free_label(repository, worktree, prefix, _holder(repository, worktree, owners, reserved))
-            labels[worktree.id] = name
-            owners[name] = worktree.id
+            name = _free_label(worktree, wishes[worktree.id], _holder(repository, worktree, owners, reserved))
+            labels[worktree.id], owners[name] = name, worktree.id
     aliases: dict[WorktreeId, tuple[str, ...]] = {}
     for repository, worktree in routed:
-        name = directory_label(worktree)
-        if name != labels[worktree.id] and _holder(repository, worktree, owners, reserved)(name) is None:
-            aliases[worktree.id] = (name,)
-            owners[name] = worktree.id
-    return {owner: Names(name, aliases.get(owner, ())) for owner, name in labels.items()}
+        asked = _aliases(labels[worktree.id], wishes[worktree.id], earlier.get(worktree.id, ()))
+        holder = _holder(repository, worktree, owners, reserved)
+        aliases[worktree.id] = tuple(name for name in asked if holder(name) is None)
+        owners.update(dict.fromkeys(aliases[worktree.id], worktree.id))
+    waiting = waiting_since(labels, kept, wishes, is_had=is_had, now=now)
+    return {
+        owner: Names(name, aliases[owner], _both(earlier.get(owner, ()), aliases[owner]), waiting.get(owner))
+        for owner, name in labels.items()
+    }
 
 
-def collision(repository: Repository, worktree: Worktree, name: str, owner: Worktree | None) -> Problem | None:
+def collision(worktree: Worktree, name: str, wish: Wish, owner: Worktree | None) -> Problem | None:
     """Return the `name-collision` of a worktree whose label is not the one that its branch asks for.
 
-    `owner` is the worktree that has that name, None where none has it now.
+    `owner` is the worktree that has that name, None where none has it now. That two repositories have a branch of one
+    name checked out in their main checkouts is as it should be.
     """
-    wish = wanted(repository, worktree)
-    if worktree.branch is None or name == wish:
+    if worktree.branch is None or name in (wish.natural, wish.wanted, wish.repository):
+        return None
+    if name == wish.prefixed and _is_main_of_another(owner, worktree):
         return None
     other = f"the name of {shown(owner.path)}" if owner else "not free, or was not when this worktree got its name"
     return Problem(
         "name-collision",
-        f"{wish} is {other}; {shown(worktree.path)} is {name}",
-        f'name it in router.toml: [worktrees."{shown(worktree.branch)}"] name = "…"',
+        f"{wish.natural} is {other}; {shown(worktree.path)} is {name}",
+        f'name it in router.toml: [worktrees."{shown(worktree.branch)}"] name = "…"; '
+        f"it is called {wish.natural} 15 minutes after that is free, or at `router up`",
     )
 
 
-def _kept_labels(routed: tuple[Routable, ...], kept: Kept) -> dict[WorktreeId, str]:
-    """Return the remembered labels of the worktrees whose branch and wish are still the same."""
+def _is_main_of_another(owner: Worktree | None, worktree: Worktree) -> bool:
+    """Tell whether a name's owner is the main checkout of another repository, on a branch of the same name."""
+    if owner is None or owner.id.common_dir == worktree.id.common_dir:
+        return False
+    return owner.main and owner.branch == worktree.branch
+
+
+def _kept_labels(routed: tuple[Routable, ...], kept: Kept, wishes: Wishes) -> dict[WorktreeId, str]:
+    """Return the remembered labels of the worktrees that still ask for the same."""
     labels: dict[str, WorktreeId] = {}
-    for repository, worktree in routed:
-        known = kept.get(worktree.id)
-        if known and known.branch == worktree.branch and known.wanted == wanted(repository, worktree):
+    for _, worktree in routed:
+        known, wish = kept.get(worktree.id), wishes[worktree.id]
+        if known and known.wanted and (_asks_as_before(known, worktree, wish) or known.label == wish.natural):
             labels.setdefault(known.label, worktree.id)
     return {owner: name for name, owner in labels.items()}
 
 
-def _kept_aliases(routed: tuple[Routable, ...], kept: Kept) -> dict[str, WorktreeId]:
-    """Return the directories' names that their worktrees have already, as an alias or as a label."""
+def _asks_as_before(known: RememberedWorktree, worktree: Worktree, wish: Wish) -> bool:
+    return known.branch == worktree.branch and known.wanted == wish.wanted
+
+
+def _earlier(known: RememberedWorktree, wish: Wish) -> tuple[str, ...]:
+    """Return the aliases from before the label became the natural one, for as long as the worktree asks for that."""
+    return _both(known.earlier, known.aliases) if known.wanted == wish.wanted else ()
+
+
+def _both(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name in others)
+
+
+def _kept_aliases(
+    kept: Kept, labels: Mapping[WorktreeId, str], earlier: Mapping[WorktreeId, tuple[str, ...]], wishes: Wishes
+) -> dict[str, WorktreeId]:
+    """Return the aliases that their worktrees have already, as an alias or as a label."""
     owners: dict[str, WorktreeId] = {}
-    for _, worktree in routed:
-        known, name = kept.get(worktree.id), directory_label(worktree)
-        if known and name in names_of(known):
-            owners.setdefault(name, worktree.id)
+    for owner, wish in wishes.items():
+        had = names_of(kept[owner]) if owner in kept else ()
+        for name in _aliases(labels.get(owner), wish, earlier.get(owner, ())):
+            if name in had:
+                owners.setdefault(name, owner)
     return owners
+
+
+def _aliases(name: str | None, wish: Wish, earlier: tuple[str, ...]) -> list[str]:
+    """Return the aliases that a worktree asks for, with that label: its branch's where the repository is its name."""
+    branch_alias = wish.branch_alias if wish.repository in (name, *earlier) else None
+    asked = dict.fromkeys((branch_alias, wish.directory, *earlier))
+    return [alias for alias in asked if alias is not None and alias != name]
+
+
+def _is_had(name: str, by: WorktreeId, *, owners: Mapping[str, WorktreeId], reserved: ReservedNames) -> bool:
+    """Tell whether another worktree than `by` has a name, be it one that nobody looks at now."""
+    return owners.get(name, by) != by or reserved.is_remembered(name)
 
 
 def _holder(
@@ -118,16 +156,16 @@ def _holder(
     return holder
 
 
-def _free_label(repository: Repository, worktree: Worktree, prefix: str, holder: Holder) -> str:
-    return next(name for name in _candidates(repository, worktree, prefix, holder) if holder(name) is None)
+def _free_label(worktree: Worktree, wish: Wish, holder: Holder) -> str:
+    return next(name for name in _candidates(worktree, wish, holder) if holder(name) is None)
 
 
-def _candidates(repository: Repository, worktree: Worktree, prefix: str, holder: Holder) -> Iterator[str]:
-    base = wanted(repository, worktree)
-    yield base
-    if holder(base) not in (None, repository.common_dir):
-        base = label(f"{prefix}-{base}")
-        yield base
+def _candidates(worktree: Worktree, wish: Wish, holder: Holder) -> Iterator[str]:
+    yield wish.natural
+    base = wish.wanted
+    if wish.natural != base or holder(base) not in (None, worktree.id.common_dir):
+        base = wish.prefixed
+        yield from (wish.repository, base) if wish.repository else (base,)
     if worktree.branch is None:
         directory = PurePath(worktree.path)
         yield label(f"{directory.parent.name}-{directory.name}")

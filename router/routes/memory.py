@@ -6,7 +6,6 @@ from itertools import chain
 
 from router.model import Route, Service, WorktreeId
 from router.remembered import GoneWorktree, Memory, RememberedService, RememberedWorktree
-from router.routes import labels
 from router.routes.claims import Grant
 from router.routes.context import PlanContext
 from router.routes.declared import Key
@@ -22,13 +21,12 @@ def next_memory(memory: Memory, context: PlanContext, routes: Iterable[Route], g
     A name that was given to a routed worktree is nobody else's any more.
     """
     ports = env_ports(context, chain.from_iterable(granted.values()))
-    wanted = {worktree.id: labels.wanted(repository, worktree) for repository, worktree in context.routed}
     routed = {
         route.worktree.id: RememberedWorktree(
             id=route.worktree.id,
             label=route.name,
             branch=route.worktree.branch,
-            wanted=wanted[route.worktree.id],
+            wanted=context.wishes[route.worktree.id].wanted,
             services=dict(_services(context, route, granted[route.worktree.id], ports)),
             repository=route.repository,
             index=context.identities[route.worktree.id].index,
@@ -36,6 +34,8 @@ def next_memory(memory: Memory, context: PlanContext, routes: Iterable[Route], g
             scope=context.identities[route.worktree.id].scope,
             path=route.worktree.path,
             aliases=route.aliases,
+            earlier=context.names[route.worktree.id].earlier,
+            waiting_since=context.names[route.worktree.id].waiting_since,
         )
         for route in routes
     }

@@ -59,8 +59,8 @@ def _routes(
         for name in (context.names[worktree.id].label, *context.names[worktree.id].aliases)
     }
     for repository, worktree in context.routed:
-        names, grants = context.names[worktree.id], granted[worktree.id]
-        clash = labels.collision(repository, worktree, names.label, owners.get(labels.wanted(repository, worktree)))
+        names, wish, grants = context.names[worktree.id], context.wishes[worktree.id], granted[worktree.id]
+        clash = labels.collision(worktree, names.label, wish, owners.get(wish.natural))
         yield Route(
             name=names.label,
             worktree=worktree,

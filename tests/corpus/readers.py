@@ -16,11 +16,14 @@ from router.launch.command import Place, launched
 from router.launch.launch import PROCFILE
 from router.launch.preload import Target
 from router.launch.tree import tree
-from router.model import DEFAULT_SERVICES
+from router.model import DEFAULT_SERVICES, Worktree
 from router.observe.envfiles import declarations, values
+from router.remembered import Memory
 from router.repository_settings import load_repository_settings
+from router.routes.plan import plan
 from router.tools.compose.report import found
 from router.tools.compose.stack import stacks
+from tests.fakes import observed, repository, worktree
 
 Case = Mapping[str, Any]
 
@@ -104,10 +107,34 @@ def _target(root: Path, target: Target) -> str:
     return f"{' '.join(each for each in where if each)}: {target.port}"
 
 
+def _labels(root: Path, case: Case) -> dict[str, list[str]]:
+    """Return the names of each checkout by its place: `checkouts` are branches by place, in the order of their age.
+
+    A place is `shop` (a main checkout) or `shop/x` (a worktree of it, in the directory `x`).
+    """
+    settings = load_repository_settings(root)
+    repositories = {
+        name: repository(
+            *(_checkout(age, place, branch) for age, (place, branch) in enumerate(case["checkouts"].items())
+              if place.split("/")[0] == name),
+            name=name, overrides=settings.overrides(), strip=settings.names.strip,
+        )
+        for name in dict.fromkeys(place.split("/")[0] for place in case["checkouts"])
+    }  # fmt: skip
+    table = plan(observed(*repositories.values()), Memory()).table
+    return {route.worktree.path.removeprefix("/w/"): list(route.names) for route in table.routes}
+
+
+def _checkout(age: int, place: str, branch: str | None) -> Worktree:
+    return worktree(branch, path=f"/w/{place}", created=age, admin=f"{age}", main="/" not in place,
+                    common=f"/w/{place.split('/', maxsplit=1)[0]}/.git")  # fmt: skip
+
+
 READERS: dict[str, Callable[[Path, Case], object]] = {
     "compose": _compose,
     "env": _env,
     "copied": _copied,
     "frameworks": _frameworks,
     "run": _run,
+    "labels": _labels,
 }

@@ -271,8 +271,9 @@ def test_a_repository_that_is_deleted_takes_no_other_down(running: Router) -> No
     branch = fresh("second")
     other = running.make_repository(running.directory / "second", branch)
     assert running.run("up", cwd=other).code == 0
+    running.label(other, "second")
     shutil.rmtree(other)
-    running.gone(branch)
+    running.gone("second")
     assert running.get(running.trunk).status_code == 502
     assert running.run("status", "--check").code == 0
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from router.ports import service_port
 from router.store import Store
 from tests.e2e.routers import Router, Upstream, free_port, fresh, listens, plain_caddy, wait_until
 
@@ -70,11 +71,11 @@ def test_another_repository_joins_and_is_let_go(running: Router) -> None:
     assert said.code == 0, said.err
     assert branch in said.out
     assert {w["repository"] for w in running.worktrees().values()} == {"shop", "second"}
-    assert running.get(branch).status_code == 502
+    assert running.get("second").status_code == running.get(f"second-{branch}").status_code == 502
 
     assert running.down(other).code == 0
-    assert branch not in running.worktrees()
-    assert running.get(branch).status_code == 404
+    assert "second" not in running.worktrees()
+    assert running.get("second").status_code == 404
     assert running.get(running.trunk).status_code == 502
 
 
@@ -82,7 +83,46 @@ def test_repositories_can_be_named(router: Router) -> None:
     branch = fresh("second")
     other = router.make_repository(router.directory / "second", branch)
     router.up(router.repository, other)
-    assert router.worktrees().keys() == {router.trunk, branch}
+    assert router.worktrees().keys() == {router.trunk, "second"}
+
+
+def test_two_repositories_that_both_have_one_branch_checked_out_are_no_problem(running: Router) -> None:
+    other = running.make_repository(running.directory / "blog", running.trunk)
+    said = running.run("up", "--detach", cwd=other)
+    assert said.code == 0
+    routed = [running.routed(path) for path in (running.repository, other)]
+    assert [each["name"] for each in routed] == [running.trunk, "blog"]
+    assert [each["aliases"] for each in routed] == [["shop"], [f"blog-{running.trunk}"]]
+    assert not running.all_kinds()
+    assert "warning" not in said.err
+
+
+def test_router_up_gives_a_worktree_the_label_of_its_branch_once_nobody_else_has_it(running: Router) -> None:
+    name = fresh("twin")
+    first, second = running.add(f"x/{name}"), running.add(f"x.{name}")
+    running.label(first, f"x-{name}")
+    suffixed = running.routed(second)["name"]
+    with Upstream("second") as server:
+        running.declare(second, server.port)
+        wait_until(lambda: running.page(suffixed) == "second", what="the second server")
+        running.git("worktree", "remove", "--force", first)
+        wait_until(lambda: running.get(f"x-{name}").status_code == 404, what="the name is free")
+        assert running.routed(second)["name"] == suffixed
+
+        assert running.run("up").code == 0
+        running.label(second, f"x-{name}")
+        assert running.page(f"x-{name}") == running.page(suffixed) == "second"
+        assert running.kinds(second) == {"stranger-on-port"}  # its server is this process
+        assert running.run("env", "--check", cwd=second, env={"WORKTREE_NAME": suffixed}).code == 0
+
+
+def test_prefixes_of_branches_are_left_out_of_labels(running: Router) -> None:
+    (running.repository / "router.toml").write_text('[names]\nstrip = ["worktree-", "agent/"]\n')
+    name = fresh("foo")
+    path, other = running.add(f"worktree-{name}"), running.add(f"agent/{name}-2")
+    running.label(path, name)
+    running.label(other, f"{name}-2")
+    assert running.url("--direct", cwd=path) == f"127.0.0.1:{service_port('web', f'worktree-{name}')}"
 
 
 def test_up_with_another_port_is_refused_with_a_hint(shared: Router) -> None:

@@ -90,7 +90,8 @@ def _may_have_left(name: str, route: Route, seen: Observed) -> bool:
     asks = (tree.branch, repository.overrides.get(tree.branch or "", Override()).name)
     asked = (route.worktree.branch, None)
     same_directory = Path(tree.path).name == Path(route.worktree.path).name
-    return asks != asked if name == route.name else not same_directory
+    of_directory = name != route.name and name == label(Path(route.worktree.path).name)
+    return not same_directory if of_directory else (asks, repository.strip) != (asked, ())
 
 
 @SLOW

@@ -77,7 +77,7 @@ def kept(memory: Memory) -> Mapping[WorktreeId, RememberedWorktree]:
 # Looks of every kind: worktrees that get in each other's way, by few ports and names
 
 PORTS = st.sampled_from([3000, 3001, WEB, WEB + 1, API, 8080, 2019, 9229])
-BRANCHES = st.sampled_from(["main", "x", "X", "y", "t", "feature/y", *COLLIDING]) | st.none()
+BRANCHES = st.sampled_from(["main", "x", "X", "y", "t", "feature/y", "agent/x", *COLLIDING]) | st.none()
 COMMONS = ("/r/.git", "/b/.git")
 USERS = st.sampled_from([None, ME, ME, 0, ME + 1])
 _HIDE = st.integers(0, 5).map(lambda n: n == 0)
@@ -88,6 +88,7 @@ _OVERRIDES = st.builds(
     hide=_HIDE,
     ports=st.dictionaries(st.just("web"), PORTS, max_size=1),
 )
+_PREFIXES = st.sampled_from([(), (), ("agent/",), ("agent/", "x")])
 _BASES = st.sampled_from([3000, 8080, 65_535])
 
 
@@ -135,7 +136,9 @@ def _worktrees(draw: st.DrawFn, place: int) -> Worktree:
 def _repositories(draw: st.DrawFn, trees: Iterable[Worktree]) -> Repository:
     specs = st.tuples(_specs("web", "PORT"), _specs("api", "API_PORT"))
     overrides = draw(st.dictionaries(BRANCHES.filter(bool), _OVERRIDES, max_size=1))
-    return repository(*trees, overrides=overrides, services=draw(specs), answered=not draw(_RARELY))
+    return repository(
+        *trees, overrides=overrides, services=draw(specs), answered=not draw(_RARELY), strip=draw(_PREFIXES)
+    )
 
 
 def _specs(name: str, variable: str) -> st.SearchStrategy[ServiceSpec]:

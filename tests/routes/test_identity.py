@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from router.model import Repository, Worktree
+from router.naming import hash3
 from router.remembered import Memory, RememberedWorktree
 from router.routes.plan import plan
 from tests.fakes import observed, repository, worktree
@@ -91,6 +92,18 @@ def test_names_follow_the_branch_and_the_number_does_not() -> None:
     assert (changed.project, changed.scope, changed.index) == ("shop-y", "y", 1)
 
 
+def test_a_worktree_that_gets_the_label_of_its_branch_after_all_keeps_its_names_in_shared_servers() -> None:
+    one, other = worktree("a/b", created=1), worktree("a-b", created=2, admin="y", path="/w")
+    both, alone = observed(worktree("main"), one, other), observed(worktree("main"), other)
+    memory = plan(alone, plan(both, Memory()).memory).memory
+    for now in (900.0, 901.0):
+        planned = plan(replace(alone, now=now), memory)
+        memory = planned.memory
+        [known] = [each for each in memory.worktrees if each.path == "/w"]
+        assert known.label == "a-b"
+        assert (known.project, known.scope) == (f"shop-a-b-{hash3('a-b')}", f"a-b-{hash3('a-b')}")
+
+
 def test_numbered_clones_side_by_side_are_equals() -> None:
     clones = [replace(repository(at(f"/w/project-{n}")), name=f"project-{n}") for n in (1, 2)]
     assert projects(*clones) == {"/w/project-1": "project-1", "/w/project-2": "project-2"}
@@ -100,9 +113,9 @@ def test_numbered_clones_side_by_side_are_equals() -> None:
 def test_clones_of_one_row_have_a_label_each_before_anybody_joins_them() -> None:
     one, two = (replace(repository(at(f"/w/project-{n}")), name=f"project-{n}") for n in (1, 2))
     memory = plan(observed(two), remembered(one)).memory
-    assert [k.label for k in memory.worktrees] == ["main", "project-2-main"]
+    assert [k.label for k in memory.worktrees] == ["main", "project-2"]
     joined = plan(observed(one, two), memory)
-    assert [route.name for route in joined.table.routes] == ["main", "project-2-main"]
+    assert [route.name for route in joined.table.routes] == ["main", "project-2"]
 
 
 def test_another_repository_that_nobody_looks_at_keeps_no_label() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from router.model import Observed, Override, Problem
 from router.naming import hash3
-from router.remembered import Memory
+from router.remembered import Memory, without_waits
 from router.routes.plan import plan
 from tests.fakes import observed, repository, worktree
 from tests.routes.looks import NOTHING, after, names, routes
@@ -63,11 +63,99 @@ def test_a_label_stays_after_a_restart_though_an_older_worktree_wants_it_now() -
     assert names(observed(old, young), memory) == {"a/b": "a-b", "a-b": f"a-b-{hash3('a-b')}"}
 
 
-def test_the_suffix_stays_after_the_owner_of_the_name_left() -> None:
-    one, other = worktree("a/b", created=1), worktree("a-b", created=2, admin="y")
-    memory = plan(observed(one, other), NOTHING).memory
-    for now in (0.0, 1e6):  # while the name is kept from others, and after that
-        assert names(observed(other, now=now), memory) == {"a-b": f"a-b-{hash3('a-b')}"}
+# The label of its branch for a worktree that had another, once nobody has it any more
+
+FIRST = worktree("a/b", created=1)
+SECOND = worktree("a-b", path="/w/second", created=2, admin="y")
+SUFFIXED = f"a-b-{hash3('a-b')}"
+
+
+def second(seen: Observed, memory: Memory) -> tuple[str, ...]:
+    return routes(seen, memory)[SECOND.path].names
+
+
+def test_the_suffix_stays_for_a_quarter_of_an_hour_after_the_owner_of_the_name_left() -> None:
+    memory = after(observed(FIRST, SECOND))
+    for now in (1e6, 1e6 + 1, 1e6 + 899):
+        seen = observed(SECOND, now=now)
+        assert second(seen, memory) == (SUFFIXED, "second")
+        memory = after(seen, memory=memory)
+
+
+def test_the_label_of_the_branch_is_given_after_that_and_the_old_one_stays_as_an_alias() -> None:
+    memory = after(observed(FIRST, SECOND), observed(SECOND, now=1e6))
+    for now in (1e6 + 900, 1e6 + 901, 2e6):
+        seen = observed(SECOND, now=now)
+        assert second(seen, memory) == ("a-b", "second", SUFFIXED)
+        assert collisions(seen, memory) == {"a-b": []}
+        memory = after(seen, memory=memory)
+    thief = worktree(SUFFIXED, path="/w/thief", created=1)
+    assert second(observed(thief, SECOND), memory) == ("a-b", "second", SUFFIXED)
+
+
+def test_router_up_gives_the_label_of_the_branch_at_once_where_nobody_has_it() -> None:
+    memory = without_waits(after(observed(FIRST, SECOND)), ["/r/.git"])
+    assert second(observed(FIRST, SECOND), memory) == (SUFFIXED, "second")
+    assert second(observed(SECOND, now=1e9), memory) == ("a-b", "second", SUFFIXED)
+
+
+def test_router_up_for_another_repository_gives_it_nothing() -> None:
+    memory = without_waits(after(observed(FIRST, SECOND), observed(SECOND)), ["/other/.git"])
+    assert second(observed(SECOND), memory) == (SUFFIXED, "second")
+
+
+def test_the_wait_begins_again_where_somebody_had_the_name_meanwhile() -> None:
+    memory = after(observed(FIRST, SECOND), observed(SECOND, now=100), observed(FIRST, SECOND, now=200))
+    memory = after(observed(SECOND, now=300), memory=memory)
+    assert second(observed(SECOND, now=1100), memory) == (SUFFIXED, "second")
+    assert second(observed(SECOND, now=1200), memory)[0] == "a-b"
+
+
+def test_a_clock_that_is_set_back_makes_no_wait_longer() -> None:
+    memory = after(observed(FIRST, SECOND), observed(SECOND, now=1e9), observed(SECOND, now=0))
+    assert second(observed(SECOND, now=900), memory)[0] == "a-b"
+
+
+def test_the_owner_of_a_name_may_have_switched_its_branch_instead_of_leaving() -> None:
+    switched = replace(FIRST, branch="c")
+    memory = after(observed(FIRST, SECOND), observed(switched, SECOND))
+    assert second(observed(switched, SECOND, now=899), memory)[0] == SUFFIXED
+    assert second(observed(switched, SECOND, now=900), memory)[0] == "a-b"
+
+
+def test_of_two_that_wait_for_a_name_the_older_gets_it() -> None:
+    third = worktree("a.b", path="/w/third", created=3, admin="z")
+    memory = after(observed(FIRST, SECOND, third), observed(third, SECOND))
+    found = routes(observed(third, SECOND, now=900), memory)
+    assert found[SECOND.path].name == "a-b"
+    assert found[third.path].name == f"a-b-{hash3('a.b')}"
+
+
+def test_a_switch_of_branch_ends_the_aliases_that_were_labels() -> None:
+    memory = after(observed(FIRST, SECOND), observed(SECOND), observed(SECOND, now=900))
+    switched = replace(SECOND, branch="c")
+    assert second(observed(switched, now=901), memory) == ("c", "second")
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        observed(repository(FIRST, SECOND, overrides={"a/b": Override(hide=True)})),
+        observed(replace(FIRST, present=False), SECOND),
+    ],
+    ids=["hidden", "missing"],
+)
+def test_a_name_whose_owner_is_there_unrouted_is_not_waited_for(away: Observed) -> None:
+    memory = without_waits(after(observed(FIRST, SECOND), away), ["/r/.git"])
+    assert second(replace(away, now=901), memory)[0] == SUFFIXED
+
+
+def test_a_repository_that_is_let_go_keeps_its_names_from_those_who_had_to_take_others() -> None:
+    shop, blog = repository(worktree("x")), repository(worktree("x", common="/b/.git", path="/w/blog"), name="blog")
+    memory = after(observed(shop, blog), observed(blog))
+    for known in (memory, without_waits(memory, ["/b/.git"])):
+        assert routes(observed(blog, now=901), known)["/w/blog"].name == "blog-x"
+        assert routes(observed(shop, blog, now=901), known)["/r.x"].name == "x"
 
 
 def test_a_switch_of_branch_gives_a_new_label() -> None:
@@ -219,7 +307,7 @@ def test_a_name_that_was_given_away_while_nobody_looked_stays_with_who_has_it() 
     memory = after(observed(first), observed(second))
     found = routes(observed(first, second), memory)
     assert found["/b.main"].name == "main"
-    assert found["/r.main"].name == "shop-main"
+    assert found["/r.main"].names == ("shop", "shop-main", "r-main")
 
 
 def test_a_detached_worktree_is_called_like_its_directory() -> None:
@@ -233,6 +321,61 @@ def test_detached_worktrees_in_directories_of_one_name_take_the_parents_name() -
     found = routes(observed(*trees))
     assert found["/1/shop"].name == "shop"
     assert found["/2/shop"].name == "2-shop"
+
+
+# Several repositories; the corpus has more of them
+
+SHOP, BLOG = repository(worktree("main")), repository(worktree("main", common="/b/.git", path="/w/blog"), name="blog")
+
+
+def test_the_main_checkout_of_the_second_repository_is_called_by_it_and_that_is_no_problem() -> None:
+    found = routes(observed(SHOP, BLOG))
+    assert found["/r.main"].name == "main"
+    assert found["/w/blog"].names == ("blog", "blog-main")
+    assert all(route.problems == () for route in found.values())
+
+
+def test_the_order_in_which_repositories_are_served_says_which_is_the_first() -> None:
+    served = Memory(repositories=("/b/.git", "/r/.git"))
+    found = routes(observed(SHOP, BLOG), served)
+    assert (found["/w/blog"].name, found["/r.main"].name) == ("main", "shop")
+    assert routes(observed(SHOP), served)["/r.main"].name == "shop"
+
+
+def test_the_main_checkout_of_the_second_repository_keeps_its_label_on_every_branch() -> None:
+    memory = after(observed(SHOP, BLOG))
+    switched = repository(worktree("x", common="/b/.git", path="/w/blog", main=True), name="blog")
+    thief = worktree("blog", created=1)
+    found = routes(observed(repository(worktree("main"), thief), switched), memory)
+    assert found["/w/blog"].names == ("blog", "blog-x")
+    assert found[thief.path].name == "shop-blog"
+
+
+def test_what_0_1_0_called_the_second_main_checkout_becomes_its_alias() -> None:
+    blog = routes(observed(SHOP, BLOG))["/w/blog"].worktree.id
+    memory = after(observed(SHOP, BLOG))
+    before = tuple(
+        replace(each, label="blog-main", aliases=("blog",)) if each.id == blog else each for each in memory.worktrees
+    )
+    written_by_0_1_0 = replace(memory, worktrees=before)
+    assert routes(observed(SHOP, BLOG), written_by_0_1_0)["/w/blog"].names == ("blog-main", "blog")
+    at_up = without_waits(written_by_0_1_0, ["/b/.git"])
+    for now in (1e9, 1e9 + 1):
+        assert routes(observed(SHOP, BLOG, now=now), at_up)["/w/blog"].names == ("blog", "blog-main")
+        at_up = after(observed(SHOP, BLOG, now=now), memory=at_up)
+
+
+def test_the_first_repository_that_is_served_alone_again_has_its_branch_as_label() -> None:
+    gone = replace(after(observed(SHOP, BLOG)), worktrees=after(observed(SHOP, BLOG)).worktrees[:1])
+    [blog] = gone.worktrees
+    assert blog.label == "blog"
+    found = routes(observed(BLOG, now=1e9), without_waits(gone, ["/b/.git"]))["/w/blog"]
+    assert found.names == ("main", "blog-main", "blog")
+
+
+def test_no_collision_is_shown_for_the_branch_of_another_repositorys_main_checkout() -> None:
+    bare = repository(worktree("main", main=False, admin="m", common="/b.git", path="/w/m"), name="blog")
+    assert collisions(observed(SHOP, bare)) == {"main": [], "blog-main": []}
 
 
 def test_a_worktree_of_another_repository_takes_the_repositorys_name_in_front() -> None:

@@ -9,7 +9,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined, Template
 from router.caddy import callback_rules, tag
 from router.errors import SettingsError
 from router.model import Route, RouteTable, Service
-from router.naming import host_forms, host_port, origin
+from router.naming import host_forms, host_port, origin, service_host
 from router.status import source_text
 
 MARK = "# Made by worktree-router from the route table; changes here are overwritten."
@@ -109,6 +109,8 @@ def render(table: RouteTable, site: Site, *, templates: Mapping[str, str], name:
             f"{route.name}={callback_rules.home(route, port=site.port, target=site.callback_target)}"
             for route in table.routes
         ],
+        dialled=_dialled(site),
+        hosts={service: service_host("{named}", service) for service in services},
         any_tls=any(service.tls for route in table.routes for service in route.services),
         callback_pattern=callback_rules.path_pattern(paths),
         label=tag.LABEL,
@@ -148,6 +150,12 @@ def _rows(table: RouteTable, services: Sequence[str], site: Site) -> Iterator[Ro
     for route in table.routes:
         cells = tuple(_cell(route.service(name), site) for name in services)
         yield from (Row(name, route.name, cells, _mounted(route)) for name in route.names)
+
+
+def _dialled(site: Site) -> list[str]:
+    """Return the addresses of upstreams as they stand in the route table, without their ports."""
+    addresses = (site.upstream_host,) if site.upstream_host else ("127.0.0.1", "::1")
+    return [host_port(address, 0).removesuffix(":0") for address in addresses]
 
 
 def _cell(service: Service | None, site: Site) -> Cell:

@@ -77,15 +77,15 @@ def command_environment(
     """Return the environment for a command in the worktree of `cwd`.
 
     It names the worktree that the command should reach in `ROUTER_EXPECT`. LeakError where there are leaks and `fix`
-    is not asked for.
+    is not asked for, other than by files that were copied from the main checkout.
     """
     resolved = resolve(settings, store, cwd=cwd)
     environment = resolved.environment
     covered = {**environ, **environment.values}
     found = _assignments(resolved, environ=environ, covered=covered)
-    leaked = _leaks(resolved, found)
-    if not fix:
-        leaks.refuse(leaked)
+    leaked, main = _leaks(resolved, found), _of_main(resolved)
+    if not fix:  # what was copied with a file of the main checkout's is common, and said instead
+        leaks.refuse(tuple(each for each in leaked if not _is_copied(each.assignment, main)))
     values = {**leaks.without_leaks(environ, leaked), **environment.values, EXPECT: environment.name}
     common = _copied(resolved, found, covered=covered)
     return CommandEnvironment(values, leaked, common, environment.path, environment.ports)
@@ -161,22 +161,34 @@ def _strongest(root: Path) -> Iterable[Assignment]:
 
 def _leaks(resolved: ResolvedEnvironment, found: Iterable[Assignment]) -> tuple[Leak, ...]:
     tools = frozenset({sys.prefix, f"{sys.prefix}/bin", os.path.dirname(sys.executable)})  # noqa: PTH120 - links stay
-    return leaks.find_leaks(resolved.environment, tuple(_others(resolved)), found, tools=tools)
+    leaked = leaks.find_leaks(resolved.environment, tuple(_others(resolved)), found, tools=tools)
+    shared, main = resolved.current.repository.shared, _of_main(resolved)
+    return tuple(
+        each for each in leaked if not (each.assignment.variable in shared and _is_copied(each.assignment, main))
+    )
+
+
+def _of_main(resolved: ResolvedEnvironment) -> Mapping[str, str]:
+    """Return the values of the main checkout's files, none for the main checkout itself."""
+    if resolved.current.worktree.main:
+        return {}
+    return {each.variable: each.value for each in _strongest(Path(resolved.current.repository.path))}
+
+
+def _is_copied(assignment: Assignment, main: Mapping[str, str]) -> bool:
+    """Tell whether a file says what the main checkout's own files say."""
+    return assignment.source != SHELL and main.get(assignment.variable) == assignment.value
 
 
 def _copied(
     resolved: ResolvedEnvironment, found: Iterable[Assignment], *, covered: Mapping[str, str]
 ) -> tuple[Copied, ...]:
     """Return what is the main checkout's too, of the values that count: the shell's before those of files."""
-    repository, worktree = resolved.current.repository, resolved.current.worktree
-    if worktree.main:
-        return ()
-    main = {each.variable: each.value for each in _strongest(Path(repository.path))}
     counting = [each for each in found if covered.get(each.variable, each.value) == each.value]
     once = {each.variable: each for each in reversed(counting)}
     return copied.find_copied(
         (each for each in counting if once[each.variable] is each),
-        main, own=resolved.environment.values, shared=repository.shared,
+        _of_main(resolved), own=resolved.environment.values, shared=resolved.current.repository.shared,
     )  # fmt: skip
 
 

@@ -391,3 +391,17 @@ def test_a_command_sees_what_router_env_sets_and_no_copy_behind_it(shop: Shop) -
     made = worktree_env.command_environment(shop.settings, shop.store, cwd=shop.tree, environ={}, fix=False)
     assert [each.assignment.variable for each in made.copied] == ["REDIS_URL"]
     assert shop.copied(shop.tree) == [("DB_URL", ".env"), ("REDIS_URL", ".env")]
+
+
+def test_a_file_that_was_copied_from_the_main_checkout_stops_no_command(shop: Shop) -> None:
+    for place in (shop.main, shop.tree):
+        (place / ".env").write_text("PORT=3000\nDB_URL=postgres://localhost/shop\n")
+    own = shop.env(shop.tree)
+    assert shop.for_command({})["PORT"] == own["PORT"] != "3000"
+    made = worktree_env.command_environment(shop.settings, shop.store, cwd=shop.tree, environ={}, fix=False)
+    assert [each.assignment.variable for each in made.copied] == ["DB_URL"]
+    assert {"PORT", "DB_URL"} <= {variable for variable, _ in shop.leaks(shop.tree)}
+    with pytest.raises(LeakError):
+        shop.for_command({"DB_URL": "postgres://localhost/shop"})
+    (shop.main / "router.toml").write_text('shared = ["DB_URL"]')
+    assert "DB_URL" not in {variable for variable, _ in shop.leaks(shop.tree)}

@@ -1,5 +1,6 @@
 """Guards for every test: no real home, no git or router from outside, nobody but this machine, no leftovers."""
 
+import contextlib
 import ipaddress
 import os
 import secrets
@@ -7,13 +8,15 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from hypothesis import HealthCheck, settings
+
+from router.ports import NOT_DEV_PORTS
 
 _REQUIRE_ALL = "ROUTER_TESTS_REQUIRE_ALL"
 _TOKEN = secrets.token_hex(8)
@@ -56,6 +59,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background jo
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # started with nohup
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+
+def _hold(ports: Iterable[int]) -> list[socket.socket]:
+    """Keep ports from being handed out as free ones: no dev server is sought on them. Another process may have them."""
+    held = []
+    for port in ports:
+        with contextlib.suppress(OSError):
+            held.append(socket.socket())
+            held[-1].bind(("", port))
+    return held
+
+
+_HELD = _hold(port for port in NOT_DEV_PORTS if port >= 32_768)
+
 # A change is judged by the same examples each time; new ones are sought with --hypothesis-profile=long.
 settings.register_profile("long", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=10_000)
 settings.register_profile("router", settings.get_profile("long"), max_examples=100, derandomize=True)
@@ -69,6 +85,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_unconfigure() -> None:
+    for held in _HELD:
+        held.close()
     shutil.rmtree(_HOME, ignore_errors=True)
 
 

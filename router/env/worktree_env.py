@@ -86,9 +86,10 @@ def command_environment(
     leaked, main = _leaks(resolved, found), _of_main(resolved)
     if not fix:  # what was copied with a file of the main checkout's is common, and said instead
         leaks.refuse(tuple(each for each in leaked if not _is_copied(each.assignment, main)))
-    values = {**leaks.without_leaks(environ, leaked), **environment.values, EXPECT: environment.name}
+    replaced = leaked if fix else ()
+    values = {**leaks.without_leaks(environ, replaced), **environment.values, EXPECT: environment.name}
     common = _copied(resolved, found, covered=covered)
-    return CommandEnvironment(values, leaked, common, environment.path, environment.ports)
+    return CommandEnvironment(values, replaced, common, environment.path, environment.ports)
 
 
 def _environment(settings: Settings, current: CurrentWorktree) -> Environment:

@@ -400,6 +400,7 @@ def test_a_file_that_was_copied_from_the_main_checkout_stops_no_command(shop: Sh
     assert shop.for_command({})["PORT"] == own["PORT"] != "3000"
     made = worktree_env.command_environment(shop.settings, shop.store, cwd=shop.tree, environ={}, fix=False)
     assert [each.assignment.variable for each in made.copied] == ["DB_URL"]
+    assert made.replaced == ()
     assert {"PORT", "DB_URL"} <= {variable for variable, _ in shop.leaks(shop.tree)}
     with pytest.raises(LeakError):
         shop.for_command({"DB_URL": "postgres://localhost/shop"})

@@ -23,7 +23,9 @@ def figures() -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.soak", "--seconds", str(SECONDS), "--seed", str(SEED)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr.decode()[-3000:]
-    return dict(json.loads(done.stdout))
+    found = dict(json.loads(done.stdout))
+    print(*found["failures"], sep="\n")  # pytest shows it where one of them matters, and cuts the figures
+    return found
 
 
 def test_no_host_ever_showed_another_worktrees_page(figures: dict[str, Any]) -> None:

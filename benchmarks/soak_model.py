@@ -127,9 +127,9 @@ class Pool:
         return self._directory / f"shop.{self._places}"
 
     def port(self) -> int:
-        """Return a port that no worktree ever had, below those that the system gives to clients."""
+        """Return a port that no worktree ever had, below those that the system gives to clients, and no other test."""
         while True:
-            port = self._rng.randrange(20_000, 32_000)
+            port = self._rng.randrange(30_000, 32_768)
             if port not in self._ports and not listens(port):
                 self._ports.add(port)
                 return port

@@ -45,8 +45,8 @@ def wait_until(look: Callable[[], Seen], *, limit: float = LIMIT, what: str = ""
 
 
 # Handed out once in this process, and to no other of pytest-xdist's: below those that the system gives to clients,
-# above the hash ports.
-_ports = list(range(20_000 + _WORKER, 32_000, _WORKERS))
+# above the hash ports; those from 30000 on are the soak's, which runs beside other tests.
+_ports = list(range(20_000 + _WORKER, 30_000, _WORKERS))
 random.shuffle(_ports)
 _hash_ports: set[int] = set()
 

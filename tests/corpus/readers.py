@@ -60,7 +60,7 @@ def _copied(root: Path, case: Case) -> list[str]:
 
 def _frameworks(root: Path, _: Case) -> list[str]:
     """Return what the frameworks of each directory of a worktree need."""
-    return [_needed(directory, each) for directory, texts in projects(root) for each in frameworks(texts)]
+    return [_needed(directory, each) for directory, texts in projects(root) for each in frameworks(texts, port=8080)]
 
 
 def _needed(directory: str, found: Framework) -> str:

@@ -20,7 +20,8 @@ def worktree(name: str = "feature-x", path: str = "/nowhere", **rest: Any) -> di
 def status(*worktrees: dict[str, Any], problems: Iterable[dict[str, Any]] = (), **caddy: Any) -> dict[str, Any]:
     """Return the status of these worktrees; `caddy` is Caddy's part."""
     known = {"pid": None, "admin": "unix//nowhere", "in_sync": None, "loads": None}
-    return {"worktrees": list(worktrees), "problems": list(problems), "repositories": [], "caddy": {**known, **caddy},
+    return {"worktrees": list(worktrees), "problems": list(problems), "repositories": [],
+            "origin": "http://localhost:8080", "caddy": {**known, **caddy},
             "oauth": {"redirect_uris": ["http://localhost:8080/auth/callback"]}}  # fmt: skip
 
 

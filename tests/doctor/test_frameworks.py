@@ -2,16 +2,21 @@
 
 import json
 import time
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.doctor.frameworks.found import frameworks, further_files
+from router.doctor.frameworks import found
+from router.doctor.frameworks.found import further_files
 from router.doctor.frameworks.framework import Framework
 
 MANAGE = 'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")'
 RAILS = {"Gemfile": 'source "x"\ngem "rails", "~> 7.1"\n', "Gemfile.lock": "  specs:\n    rails (7.1.3)\n"}
+
+
+frameworks = partial(found.frameworks, port=8080)
 
 
 def package(**dependencies: str) -> str:
@@ -23,8 +28,8 @@ def installed(name: str, version: str) -> dict[str, str]:
 
 
 def only(files: dict[str, str]) -> Framework:
-    [found] = frameworks(files)
-    return found
+    [framework] = frameworks(files)
+    return framework
 
 
 def django(settings: str, file: str = "shop/settings.py") -> Framework:
@@ -45,7 +50,9 @@ def test_the_markers_tell_what_else_is_worth_reading() -> None:
     assert "next.config.mjs" in further_files({"package.json": "{}"})
     assert "config/environments/development.rb" in further_files({"Gemfile": ""})
     assert {"shop/settings.py", "shop/settings/__init__.py"} < {*further_files({"manage.py": MANAGE})}
-    assert further_files({"manage.py": MANAGE.replace("shop.settings", "../../etc/passwd")}) == (".env", ".env.local")
+    assert further_files({"manage.py": MANAGE.replace("shop.settings", "../../etc/passwd")}) == (
+        ".envrc", ".env", ".env.local",
+    )  # fmt: skip
     imports = {"manage.py": MANAGE, "shop/settings.py": "from .base import *\nfrom ...etc.passwd import *"}
     assert "shop/base.py" in further_files(imports)
     assert not any(name.startswith(("/", "..")) for name in further_files(imports))
@@ -109,13 +116,13 @@ def test_an_old_webpack_dev_server_accepts_only_configured_hosts() -> None:
     found = only(files)
     assert (found.file, found.line) == ("webpack.config.js", 'devServer: { allowedHosts: [".localhost"] },')
     assert not found.deep
-    assert not only({**files, "webpack.config.js": 'allowedHosts: [".localhost"]'}).without
+    assert not only({**files, "webpack.config.js": 'devServer: { allowedHosts: [".localhost"] }'}).without
 
 
 @pytest.mark.parametrize(
     "files", [{}, installed("webpack-dev-server", "4.11.0"), installed("webpack-dev-server", "5.2.0")]
 )
-@pytest.mark.parametrize("name", ["webpack-dev-server", "react-scripts", "@vue/cli-service", "@angular/cli"])
+@pytest.mark.parametrize("name", ["webpack-dev-server", "react-scripts", "@vue/cli-service"])
 def test_a_newer_one_lacks_nothing_and_one_of_unknown_age_nothing_that_is_certain(
     files: dict[str, str], name: str
 ) -> None:
@@ -125,6 +132,7 @@ def test_a_newer_one_lacks_nothing_and_one_of_unknown_age_nothing_that_is_certai
 def test_angular_is_told_in_its_own_file() -> None:
     found = only({"package.json": package(**{"@angular/cli": "^13"}), **installed("webpack-dev-server", "4.7.3")})
     assert (found.name, found.file, found.line) == ("angular", "angular.json", '"allowedHosts": [".localhost"]')
+    assert only({"package.json": package(**{"@angular/cli": "^5"})}).line, "every Angular 5 has an older one"
 
 
 @pytest.mark.parametrize(
@@ -190,7 +198,11 @@ def test_a_package_file_may_be_of_any_shape(text: str) -> None:
 
 HOSTILE = [
     "hmr:{", "/* ", "/*", "allowedDevOrigins", "ALLOWED_HOSTS = [", "'a',", "\n", " ", "config.hosts=[",
-    "config.hosts<</", "config.hosts << ", "gem ", "\ngem", "from ", "from\n", "(", "{", "[",
+    "config.hosts<</", "config.hosts << ", "gem ", "\ngem", "from ", "from\n", "(", "{", "[", "'\\'", "\"\\",
+    "`\\`", "/[", "export default {", "export default (", "exports = x;", "const x = x;", "return {", ") => {",
+    "server: {", "devServer: {", "config.hosts = [\na,\n", "config.hosts <<\n", "config.hosts.clear if x\n",
+    "config.hosts << /(.*)*(.*)*(.*)*x/\n", "if x:\n ALLOWED_HOSTS = []\n", "x = ", "a+", "not ", "if x\n",
+    "from .a import *\n", "%w[",
 ]  # fmt: skip
 
 
@@ -200,6 +212,7 @@ def test_a_hostile_file_is_read_in_no_time(text: str) -> None:
     began = time.process_time()
     javascript = {"next.config.js": text, "vite.config.js": text}
     frameworks({"package.json": package(next="16.2"), **javascript})
+    frameworks({"package.json": package(**{"webpack-dev-server": "3"}), "webpack.config.js": text})
     frameworks({"package.json": package(vite="7"), "manage.py": MANAGE, "shop/settings.py": text, **javascript})
     frameworks({"package.json": text, "Gemfile": text, "manage.py": text})
     frameworks({**RAILS, "Gemfile.lock": text, "config/application.rb": text})

@@ -2,24 +2,29 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 Files = Mapping[str, str]
 """The texts of a directory's files by name, which may hold anything."""
 Version = tuple[int, ...]
-SCRIPTS = ("js", "mjs", "cjs", "ts", "mts")
-"""How the files end that are written in JavaScript or TypeScript."""
+
+_LABELS = ("a", "feature-x", "fix-login-2", "7b", "feature-x--api")
+ONE_LABEL = tuple(f"{label}.localhost" for label in _LABELS)
+"""Hosts as worktrees have them: a framework accepts hosts of one label where it accepts all of these."""
+TWO_LABELS = tuple(f"{service}.{label}.localhost" for service in ("api", "docs-2") for label in _LABELS[:-1])
+"""Hosts as the services of worktrees have them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Framework:
-    """A framework that a directory uses, and the `line` that its `file` lacks; `without` is what happens without it.
+    """A framework that a directory uses, and one of three answers.
 
-    All three are empty where it needs nothing. With `deep` it needs the line only for hosts of two labels
-    (`api.feature-x.localhost`), which services other than `web` have; `programs` are the names of its server. Where
-    only running the project would show it, `unsure` says what cannot be told, and what to look at.
+    It needs nothing: all texts are empty. It needs the `line` in its `file`: `without` is what happens without it, and
+    an empty line means that what `without` names has to go. It cannot be told: `unsure` says why, and `look` what its
+    `file` has to say. With `deep` the answer is about hosts of two labels only (`api.feature-x.localhost`); `programs`
+    are the names of its server.
     """
 
     name: str
@@ -29,16 +34,33 @@ class Framework:
     deep: bool = False
     programs: frozenset[str] = frozenset()
     unsure: str = ""
+    look: str = ""
 
 
-def first_of(files: Files, names: tuple[str, ...]) -> str:
+def elsewhere(name: str, file: str, setting: str) -> Framework:
+    """Return that a setting leads hot reload away from the page's own host."""
+    return Framework(name, file=file, without=f"{setting} sends hot reload to another place than the page's: remove it")
+
+
+def worst(answers: Sequence[Framework]) -> Framework | None:
+    """Return the answer that weighs most: what is lacking, then what cannot be told; None where there is none."""
+    ordered = sorted(answers, key=lambda answer: (not answer.without, not answer.unsure))
+    return ordered[0] if ordered else None
+
+
+def agreed(answers: Sequence[bool | None]) -> bool | None:
+    """Return what all ways through a file answer; None where they differ, or one of them is not known."""
+    return answers[0] if answers and all(answer == answers[0] for answer in answers) else None
+
+
+def either(answers: Sequence[bool | None]) -> bool | None:
+    """Return whether one of several is true; None where that depends on one that is not known."""
+    return True if True in answers else None if None in answers else False
+
+
+def first_of(files: Files, names: Sequence[str]) -> str:
     """Return the first of some names that is there, empty where none is."""
     return next((name for name in names if name in files), "")
-
-
-def without_comments(text: str) -> str:
-    """Return JavaScript without its comments, roughly: the slashes of an address in quotes stay."""
-    return re.sub(r"/\*.*?(?:\*/|\Z)|(?<![:\"'])//[^\n]*", "", text, flags=re.DOTALL)
 
 
 def as_json(text: str) -> dict[str, Any]:
@@ -56,8 +78,8 @@ def number(pattern: str, text: str) -> Version | None:
     return tuple(int(part[:6]) for part in match[1].split(".")) if match else None
 
 
-def version_of(files: Files, package: str, wanted: str = "") -> Version | None:
-    """Return the version of an npm package that is installed, else the lowest that its range allows."""
-    version = as_json(files.get(f"node_modules/{package}/package.json", "")).get("version")
-    installed = number(r"^(\d+\.\d+)", version) if isinstance(version, str) else None
-    return installed or number(r"^[~^]?(\d+\.\d+)", wanted)
+def variable(files: Files, names: Sequence[str], name: str) -> str | None:
+    """Return the value that env files give a variable, the last of `names` first; None where none of them sets it."""
+    pattern = re.compile(rf"^[ \t]*(?:export[ \t]+)?{name}[ \t]*=[ \t]*[\"']?([^\"'\s#]*)", re.MULTILINE)
+    found = (pattern.findall(files.get(file, "")) for file in reversed(names))
+    return next((values[-1] for values in found if values), None)

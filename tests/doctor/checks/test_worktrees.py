@@ -48,7 +48,8 @@ def test_what_cannot_be_told_is_said_with_what_to_look_at(tmp_path: Path) -> Non
     (tmp_path / "vite.config.ts").write_text("export default { server: { hmr: chosen } }")
     [finding] = framework_settings.check(status(worktree("a", str(tmp_path))))
     assert finding.level == "warn"
-    assert finding.message.startswith("vite: cannot be told, as server.hmr of vite.config.ts is computed")
+    assert finding.message == "vite: cannot be told, as its server.hmr is a variable or computed; see vite.config.ts"
+    assert finding.hint.startswith("server.hmr")
 
 
 def test_what_only_a_host_of_two_labels_needs_is_a_warning_where_there_is_one(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -622,8 +623,13 @@ def test_unknown_service_of_a_live_worktree(visit: Visit) -> None:
     ("/users/auth/x?scope=a&state=NONCE&error=access_denied", "/users/auth/x"),
     ("/signin-oidc", "/signin-oidc"),
     ("/oauth2callback", "/oauth2callback"),
+    ("/api/auth/callback/", "/api/auth/callback/"),
+    ("/authentication/login-callback", "/authentication/login-callback"),
+    ("/x?id_token=SECRET", "/x"),
+    ("/oauth-callback", None),
     ("/auth/oidc.callback/x?a=1", None),
-    ("/api/auth/callback/", None),
+    ("/.auth/login/aad/callback?code=SECRET&state=NONCE", None),
+    ("/%3Cb%3E/callback?state=NONCE&code=SECRET", None),
     ("/api?code=1", None),
     ("/a%20b/callback?code=1&state=2", None),
     ("/../callback?code=1&state=2", None),
@@ -635,6 +641,8 @@ def test_a_callback_path_that_nobody_configured_is_told_with_the_line_to_write(
         lines = caddy.request(method, target, host="localhost").text.splitlines()
         if path is None:
             assert "callback_paths" not in " ".join(lines)
+            page = caddy.request(method, target, host="localhost", headers=HTML)
+            assert not {"SECRET", "NONCE"} & set(re.findall("[A-Z]+", page.text))
             continue
         assert lines == [
             f"the callback path {path} is not configured",

@@ -52,12 +52,15 @@ def copy(source: Path, target: Path, *, progress: Progress = lambda _: None) -> 
     out. Modes and times are kept. OSError says what cannot be copied, in its `filename`.
     """
     began, done = time.monotonic(), Copied(progress=progress)
+    mode = os.lstat(source).st_mode
     if source.is_file():
         _file(str(source), str(target), done)
-    elif source.is_symlink():
+    elif stat.S_ISLNK(mode):
         shutil.copy2(source, target, follow_symlinks=False)
-    else:
+    elif stat.S_ISDIR(mode):
         _tree(source, target, done)
+    else:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
     done.seconds = time.monotonic() - began
     return done
 
@@ -98,10 +101,10 @@ def _file(source: str, target: str, done: Copied) -> None:
                 _copy_bytes(original, copied, found.st_size)
             os.fchmod(copied, stat.S_IMODE(found.st_mode))
             os.utime(copied, ns=(found.st_atime_ns, found.st_mtime_ns))
+        except OSError as exc:
+            raise OSError(exc.errno, exc.strerror, source) from exc
         finally:
             os.close(copied)
-    except OSError as exc:
-        raise OSError(exc.errno, exc.strerror, source) from exc
     finally:
         os.close(original)
     done.count(found.st_size, shared=shared)

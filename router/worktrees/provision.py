@@ -69,7 +69,8 @@ def _copy(checkout: Checkout, paths: Iterable[str], *, say: Say, progress: CopyP
         except OSError as exc:
             if os.path.lexists(target):  # somebody else was faster
                 continue
-            if os.path.lexists(source):
+            is_gone = isinstance(exc, FileNotFoundError) and str(exc.filename) == str(source)  # it may be back by now
+            if os.path.lexists(source) and not is_gone:
                 message = f"{exc.filename or source} cannot be copied: {exc.strerror or exc}"
                 raise FileError(message, hint="fix that, or do not copy it") from exc
             say(f"did not copy {shown(path)}: it was removed meanwhile")

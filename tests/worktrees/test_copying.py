@@ -65,6 +65,13 @@ def test_what_is_no_file_is_left_out(tmp_path: Path) -> None:
     assert list((tmp_path / "target").iterdir()) == []
 
 
+def test_what_is_gone_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        copy(tmp_path / "gone", tmp_path / "copy")
+    assert str(caught.value.filename) == str(tmp_path / "gone")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_error_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a").write_text("x")

@@ -55,6 +55,14 @@ def status(as_json: AsJson = False, watch: Watch = False, check: Check = False, 
     return table.output(document)
 
 
+def runs() -> bool:
+    """Tell whether a router runs. SettingsError where the settings cannot be used."""
+    from router.settings import load
+    from router.store import Store
+
+    return Store(load().state_dir).running_watcher() is not None
+
+
 @app.command()
 def url(name: Name = None, service: Service = "web", direct: Direct = False, oauth: Oauth = False) -> Output:
     """Print one URL."""

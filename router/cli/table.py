@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 _WIDE = 10_000  # columns of a pipe: whoever reads it wants one line for each service
 
 
-def output(status: Document, *notes: str) -> Output:
-    """Return the table for standard output, the problems and then these notes for standard error."""
+def output(status: Document, *notes: str, up_first: bool = False) -> Output:
+    """Return the table for standard output, the problems and then these notes for standard error.
+
+    With `up_first` the worktrees with a server come before those without one, in each repository.
+    """
     from rich.console import Console  # `url` and `status --json` start without it
 
     console = Console() if sys.stdout.isatty() else Console(width=_WIDE)
     with console.capture() as capture:
-        console.print(_table(status))
+        console.print(_table(status, up_first=up_first))
     return Output(capture.get(), (*_memory_lines(status), *_problems(status), *notes))
 
 
@@ -49,7 +52,7 @@ def _problems(status: Document) -> Iterator[str]:
         yield from problem_lines(problem)
 
 
-def _table(status: Document) -> "Table":
+def _table(status: Document, *, up_first: bool = False) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -58,7 +61,12 @@ def _table(status: Document) -> "Table":
         table.add_column(heading, overflow="fold", no_wrap=heading in {"NAME", "URL", "PORT", "MEMORY"})
     several = len({worktree["repository"] for worktree in status["worktrees"]}) > 1
     repository = None
-    for worktree in sorted(status["worktrees"], key=lambda w: (w["repository"], w["name"]) if several else w["name"]):
+
+    def place(worktree: Document) -> tuple[str, bool, str]:
+        is_up = any(service["up"] for service in worktree["services"].values())
+        return worktree["repository"] if several else "", up_first and not is_up, worktree["name"]
+
+    for worktree in sorted(status["worktrees"], key=place):
         if several and worktree["repository"] != repository:
             repository = worktree["repository"]
             table.add_row(Text(repository, style="bold"))

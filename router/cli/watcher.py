@@ -1,5 +1,6 @@
 """The commands that start and stop the watcher, and show what it logs: `up`, `down`, `logs`."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,25 +34,25 @@ def up(
     take_over: TakeOver = False,
 ) -> Output | None:
     """Start the router for a repository. If it is running already, it serves this repository too."""
-    from router.cli import table
     from router.observe import git
     from router.watcher import client, launch
 
     settings, store = opened(port=port, caddy=caddy)
-    commons = [git.common_dir(path) for path in client.directories(repositories or [current_directory()])]
+    places = client.directories(repositories or [current_directory()])
+    commons = [git.common_dir(path) for path in places]
 
     def start() -> "Document | None":
         if not detach:
-            _watch(settings, store, commons, take_over=take_over)
+            _watch(settings, store, commons, take_over=take_over, at=places[0])
             return None
         options = [f"--port={settings.port}", f"--caddy={settings.caddy}", *(["--take-over"] if take_over else [])]
         return launch.detach(store, [*options, *map(str, commons)])
 
     document, new = client.up(settings, store, commons, take_over=take_over, start=start)
     if document is None or new is None:
-        return table.output(document) if document else None
+        return _shown(document, at=places[0]) if document else None
     serves = "now serves this repository too" if new else "already serves this repository"
-    return table.output(document, f"the router (pid {document['watcher']['pid']}) {serves}")
+    return _shown(document, f"the router (pid {document['watcher']['pid']}) {serves}", at=places[0])
 
 
 @app.command()
@@ -81,17 +82,22 @@ def logs(follow: Follow = False) -> Output | None:
     return None
 
 
-def _watch(settings: "Settings", store: "Store", commons: list[Path], *, take_over: bool) -> None:
+def _watch(settings: "Settings", store: "Store", commons: list[Path], *, take_over: bool, at: Path) -> None:
     from router.watcher import logs, loop
 
     logs.log_to(store.watcher_log)
-    loop.watch(settings, store, commons, say=output.news, ready=_show_table, take_over=take_over)
+    loop.watch(settings, store, commons, say=output.news, ready=partial(_show, at=at), take_over=take_over)
 
 
-def _show_table(document: "Document") -> None:
-    from router.cli import table
+def _shown(document: "Document", *notes: str, at: Path, foreground: bool = False) -> Output:
+    """Return the table and the first steps; the next one is for the worktree that the directory `at` is in."""
+    from router.cli import first_steps, table
 
-    result = table.output(document)
+    return table.output(document, *notes, *first_steps.lines(document, at=at, foreground=foreground), up_first=True)
+
+
+def _show(document: "Document", *, at: Path) -> None:
+    result = _shown(document, at=at, foreground=True)
     output.news(result.text.removesuffix("\n"))
     for line in result.notes:
         output.note(line)

@@ -56,7 +56,7 @@ def here(settings: Settings, store: Store, *, cwd: Path) -> tuple[Document, str 
     looked up as the watcher would. The name is None outside of every worktree.
     """
     document = status(settings, store, cwd=cwd)
-    if name := _name_at(document, cwd):
+    if name := name_at(document, cwd):
         return document, name
     from router.observe import git
     from router.watcher import preview
@@ -66,7 +66,7 @@ def here(settings: Settings, store: Store, *, cwd: Path) -> tuple[Document, str 
     except RouterError:
         return document, None
     document = preview.without_watcher(settings, store, (*store.memory().repositories, str(common)))
-    return document, _name_at(document, cwd)
+    return document, name_at(document, cwd)
 
 
 def up(
@@ -156,7 +156,8 @@ def _with_problem(document: dict[str, Any], problem: Problem | None) -> Document
     return {**document, "problems": [*document["problems"], problem_values(problem)]}
 
 
-def _name_at(document: Document, cwd: Path) -> str | None:
+def name_at(document: Document, cwd: Path) -> str | None:
+    """Return the name of the worktree that a directory is in, None where it is in none of the document."""
     paths = ((w["name"], path) for w in document["worktrees"] for path in (w["path"], os.path.realpath(w["path"])))
     names = {path: name for name, path in paths}
     root = deepest_root(shown(os.path.realpath(cwd)), names)

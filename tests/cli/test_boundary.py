@@ -6,9 +6,11 @@ import subprocess
 from collections.abc import Callable
 
 import pytest
+from typer.main import get_command
 
 from router import __version__
 from router.cli import boundary
+from router.cli.app import app
 from tests.cli.conftest import FakeWatcher, Workplace
 from tests.e2e.routers import Said
 
@@ -34,11 +36,25 @@ def test_wrong_usage_is_exit_code_2(command: Command, arguments: tuple[str, ...]
 
 def test_every_help_is_printed_on_standard_output(command: Command) -> None:
     said = command("--help")
-    commands = [line.split()[0] for line in said.out.partition("Commands:\n")[2].splitlines()]
+    families = [part.splitlines() for part in said.out.split("\n\n")[3:]]
+    commands = [line.split()[0] for _, *lines in families for line in lines]
     assert (said.code, said.err, commands[:4]) == (0, "", ["up", "down", "logs", "status"])
-    assert "..." not in said.out.partition("Commands:\n")[2], "each fits its line"
+    assert [title for title, *_ in families][:2] == ["Start and stop:", "See what is routed:"]
+    assert set(commands) == set(get_command(app).commands)
     for name in commands:
         assert command(name, "--help").code == 0
+
+
+@pytest.mark.parametrize("arguments", [(), ("hook",), ("hosts",)], ids=str)
+def test_no_summary_of_a_help_is_cut_off_at_80_columns(workplace: Workplace, arguments: tuple[str, ...]) -> None:
+    said = workplace.shell(f"router {' '.join(arguments)} --help", env={"COLUMNS": "80"}).stdout
+    lines = [line for line in said.partition("Options:")[2].splitlines() if line.startswith("  ")]
+    assert len(lines) >= 3
+    assert [line for line in lines if line.endswith("...") or len(line) > 80] == []
+
+
+def test_router_alone_is_the_status_where_a_router_runs(command: Command, watching: FakeWatcher) -> None:
+    assert command() == command("status")
 
 
 def test_a_bug_is_exit_code_3_and_its_traceback_a_file(

@@ -15,8 +15,8 @@ from tests.cli.conftest import FakeWatcher, Workplace
 from tests.e2e.routers import Router, fresh, wait_until
 
 PRINTING = (("--help",), ("status",), ("url",), ("env",))
-FAILING = (("url", "nobody"), ("nonsense",), ("run", "no-such-command"), ())
-CODES = {("url", "nobody"): 1, ("nonsense",): 2, ("run", "no-such-command"): 127, (): 2}
+FAILING = (("url", "nobody"), ("nonsense",), ("run", "no-such-command"), ("hook",))
+CODES = {("url", "nobody"): 1, ("nonsense",): 2, ("run", "no-such-command"): 127, ("hook",): 2}
 
 
 @contextmanager

@@ -74,6 +74,14 @@ def test_several_repositories_are_grouped() -> None:
     assert lines[1:] == ["blog", "b", "shop", "a", "c"]
 
 
+def test_what_is_up_comes_first_where_that_is_asked_for() -> None:
+    down = service("web", 9, up=False)
+    found = document(table(route("a", down), route("b"), route("c", down, service("api", 8)), route("d", down)))
+    names = [[line.split()[0] for line in shown_table.output(found, up_first=first).text.splitlines()[1:]]
+             for first in (True, False)]  # fmt: skip
+    assert names == [["b", "c", "api", "a", "d"], ["a", "b", "c", "api", "d"]]
+
+
 def test_without_a_worktree_it_says_so() -> None:
     assert "no worktree is routed" in shown(document(table()))
 

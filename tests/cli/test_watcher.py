@@ -17,11 +17,17 @@ Command = Callable[..., Said]
 
 @pytest.fixture
 def answering(watching: FakeWatcher, workplace: Workplace) -> Iterator[None]:
-    """Answer a signal as the watcher does: serve the repositories that are to be served."""
+    """Answer a signal as the watcher does: serve the repositories that are to be served.
+
+    The server of the checkout is up where there is a file `up` in it.
+    """
+    place = workplace.repository
 
     def look_again(*_: object) -> None:
         repositories = Store(workplace.state).memory().repositories
-        watching.publish(statuses.worktree("main"), repositories=tuple(repositories))
+        web = statuses.service("web", "main", 14315, up=(place / "up").exists())
+        tree = statuses.worktree("main", path=str(place), services={"web": web})
+        watching.publish(tree, repositories=tuple(repositories))
 
     before = signal.signal(signal.SIGUSR1, look_again)
     yield
@@ -32,8 +38,39 @@ def test_a_running_router_serves_one_more_repository(command: Command, answering
     first, again = command("up", "--detach"), command("up")
     assert (first.code, again.code) == (0, 0)
     assert first.out.splitlines()[1].startswith("main  http://main.localhost:8080")
-    assert first.err == f"the router (pid {os.getpid()}) now serves this repository too\n"
-    assert again.err == f"the router (pid {os.getpid()}) already serves this repository\n"
+    assert first.err.splitlines()[0] == f"the router (pid {os.getpid()}) now serves this repository too"
+    assert again.err.splitlines()[0] == f"the router (pid {os.getpid()}) already serves this repository"
+
+
+def test_up_says_where_the_dashboard_is_how_to_stop_it_and_what_to_do_next(
+    command: Command, answering: None, workplace: Workplace
+) -> None:
+    dashboard = "The dashboard is at http://localhost:8080; `router down` stops it."
+    (workplace.repository / "package.json").write_text('{"scripts": {"dev": "vite"}}')
+    (workplace.repository / "pnpm-lock.yaml").touch()
+    assert command("up").err.splitlines()[1:] == [dashboard, "Next: router run -- pnpm run dev"]
+    os.chdir("..")
+    place = workplace.repository
+    said = command("up", str(place)).err.splitlines()
+    assert said[1:] == [dashboard, f"Next: cd {place} && router run -- pnpm run dev"]
+
+
+def test_up_in_a_checkout_that_does_not_say_how_it_starts(
+    command: Command, answering: None, workplace: Workplace
+) -> None:
+    [*_, last] = command("up").err.splitlines()
+    assert last == (
+        f"Next: start the dev server of main as usual, in {workplace.repository}; "
+        "`router run -- COMMAND` gives it port 14315"
+    )
+
+
+def test_up_beside_a_server_that_is_up_says_what_to_open(
+    command: Command, workplace: Workplace, answering: None
+) -> None:
+    (workplace.repository / "up").touch()
+    [*_, last] = command("up").err.splitlines()
+    assert last == "Next: open http://main.localhost:8080"
 
 
 def test_a_router_that_runs_differently_is_not_joined(command: Command, answering: None) -> None:

@@ -18,6 +18,7 @@ from router.launch.preload import Target
 from router.launch.tree import tree
 from router.model import DEFAULT_SERVICES, Worktree
 from router.observe.envfiles import declarations, values
+from router.observe.start_command import start_command
 from router.remembered import Memory
 from router.repository_settings import load_repository_settings
 from router.routes.plan import plan
@@ -130,6 +131,14 @@ def _checkout(age: int, place: str, branch: str | None) -> Worktree:
                     common=f"/w/{place.split('/', maxsplit=1)[0]}/.git")  # fmt: skip
 
 
+def _start(root: Path, case: Case) -> str | None:
+    """Return the command that starts a checkout, behind its folder; `installed` are the programs on PATH."""
+    for path in case.get("executable", ()):
+        (root / path).chmod(0o755)
+    found = start_command(root, installed=case.get("installed", ()).__contains__)
+    return f"{found.folder}: {found.line}" if found and found.folder else found and found.line
+
+
 READERS: dict[str, Callable[[Path, Case], object]] = {
     "compose": _compose,
     "env": _env,
@@ -137,4 +146,5 @@ READERS: dict[str, Callable[[Path, Case], object]] = {
     "frameworks": _frameworks,
     "run": _run,
     "labels": _labels,
+    "start": _start,
 }

@@ -38,17 +38,34 @@ async function wait() {
   state.textContent = "The server answers now. Reload this page to send the form again.";
 }
 
-async function showProgram() {
+// The command is put together by the watcher, from fixed names of files in the worktree; here it is text to copy
+async function showFacts() {
   const response = await fetch("/.router/service.json", { cache: "no-store" });
   if (response.status !== 200) return;
-  const { program } = await response.json();
-  if (!program) return;
-  document.getElementById("program").textContent = program;
-  for (const element of document.querySelectorAll(".program")) element.hidden = false;
+  const facts = await response.json();
+  for (const name of ["directory", "program"]) {
+    if (!facts[name]) continue;
+    document.getElementById(name).textContent = facts[name];
+    for (const element of document.querySelectorAll(`.${name}`)) element.hidden = false;
+  }
+  document.getElementById("command").textContent = facts.command ?? "";
+  document.getElementById("start").hidden = !facts.command;
+}
+
+// A screen reader is not told each second
+const BEGAN = Date.now();
+
+function showWait() {
+  const seconds = Math.round((Date.now() - BEGAN) / 1000);
+  waited.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
 state.hidden = false;
 state.className = "waiting muted";
-state.textContent = "Waiting for an answer";
+state.textContent = "Waiting for an answer ";
+const waited = document.createElement("span");
+waited.setAttribute("aria-hidden", "true");
+state.append(waited);
+setInterval(showWait, 1000);
 setTimeout(wait, Math.min(1000 * 2 ** reloads() - 500, 30_000));
-showProgram().catch(() => {});
+showFacts().catch(() => {});

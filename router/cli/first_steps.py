@@ -1,7 +1,6 @@
 """What `router up` says below its table: where the dashboard is, how to stop the router, what to do next."""
 
 import os
-import shlex
 import shutil
 from contextlib import closing
 from functools import partial
@@ -39,9 +38,4 @@ def _next_step(status: Document, at: Path) -> str | None:
             f"start the dev server of {tree['name']} as usual, in {shown(str(root))}; "
             f"`router run -- COMMAND` gives it port {web['port']}"
         )
-    folder = root / found.folder
-    return f"{'' if _is_here(folder) else f'cd {shlex.quote(shown(str(folder)))} && '}router run -- {found.line}"
-
-
-def _is_here(folder: Path) -> bool:
-    return os.path.realpath(folder) == os.path.realpath(os.curdir)
+    return found.typed(str(root), here=os.curdir)

@@ -33,7 +33,7 @@ def init(tools: Tools, write: Write = False) -> Output:
     from router.tools import init
 
     settings, _ = opened()
-    proposal = init.propose(tools, cwd=current_directory(), port=settings.port, redirect_uri=settings.redirect_uris[0])
+    proposal = init.propose(tools, cwd=current_directory(), port=settings.port)
     if write:
         init.write(proposal)
     return Output(proposal.text, (*proposal.notes, proposal.summary(written=write)))

@@ -46,7 +46,7 @@ def up(
             _watch(settings, store, commons, take_over=take_over, at=places[0])
             return None
         options = [f"--port={settings.port}", f"--caddy={settings.caddy}", *(["--take-over"] if take_over else [])]
-        return launch.detach(store, [*options, *map(str, commons)])
+        return launch.detach(store, [*options, *map(str, commons)], say=output.note)
 
     document, new = client.up(settings, store, commons, take_over=take_over, start=start)
     if document is None or new is None:

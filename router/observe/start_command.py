@@ -3,12 +3,14 @@
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from router import files
 from router.errors import FileError
+from router.naming import shown
 from router.toml_reader import read_toml
 
 _LARGEST = 1 << 18  # bytes of a file
@@ -35,6 +37,16 @@ class StartCommand:
 
     line: str
     folder: str = ""
+
+    def typed(self, root: str, *, here: str | None = None) -> str:
+        """Return what to type in the directory `here`, or anywhere, to start it on the port of the checkout `root`."""
+        place = str(Path(root) / self.folder)
+        run = f"router run -- {self.line}"
+        return (
+            run
+            if here and os.path.realpath(here) == os.path.realpath(place)
+            else f"cd {shlex.quote(shown(place))} && {run}"
+        )
 
 
 def start_command(root: Path, *, installed: Installed = lambda _: None) -> StartCommand | None:

@@ -12,13 +12,12 @@ CREATE, REMOVE, POST_CREATE = (f"router hook {name}" for name in ("worktree-crea
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the texts depend on: the router's port, its redirect URI, and the paths that `[setup]` links.
+    """What the texts depend on: the router's port, and the paths that `[setup]` links.
 
     `claude` is the user's own settings of Claude Code: their file and its text, empty where there is none.
     """
 
     port: int
-    redirect_uri: str
     links: tuple[str, ...] = ()
     claude: tuple[str, str] = ("", "")
 

@@ -42,18 +42,10 @@ def diff(change: Change) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
-def _mise(edited: Edited, facts: Facts) -> Edited:
-    path = next((name for name in mise.PROJECT if edited.texts.get(name) is not None), "mise.toml")
-
-    def edit(text: str) -> str:
-        if not text:
-            return MISE.format(redirect_uri=toml_edit.quoted(facts.redirect_uri))
-        table = toml_edit.plain(text).get("env")
-        if isinstance(table, dict) and "OAUTH_REDIRECT_URI" in table:
-            return text
-        return toml_edit.with_key(text, "env", "OAUTH_REDIRECT_URI", facts.redirect_uri)
-
-    return ignoring(changed(edited, path, edit), "/.mise.local.toml", "/.env.local")
+def _mise(edited: Edited, _: Facts) -> Edited:
+    if all(edited.texts.get(name) is None for name in mise.PROJECT):
+        edited = changed(edited, "mise.toml", lambda _: MISE)
+    return ignoring(edited, "/.mise.local.toml", "/.env.local")
 
 
 def _worktrunk(edited: Edited, facts: Facts) -> Edited:
@@ -62,17 +54,19 @@ def _worktrunk(edited: Edited, facts: Facts) -> Edited:
     notes: list[str] = []
 
     def edit(text: str) -> str:
-        if not text:
-            return WORKTRUNK.format(command=toml_edit.quoted(POST_CREATE), url=toml_edit.quoted(url))
-        text = _with_hook(text)
-        table = toml_edit.plain(text).get("list", {})
-        if not isinstance(table, dict) or "url" not in table:
-            return toml_edit.with_key(text, "list", "url", url)
-        if table["url"] != url:
-            notes.append(f"{path} has a `[list] url` of its own, which stays; the router's is {url}")
-        return text
+        after = _with_hook(text) if text else WORKTRUNK.format(command=toml_edit.quoted(POST_CREATE))
+        if after != text and "url" not in _table(after, "list"):
+            notes.append(
+                f'for the URLs in `wt list`; not written, as its port is this machine\'s: [list] url = "{url}"'
+            )
+        return after
 
     return ignoring(changed(edited, path, edit).with_notes(notes), "/.env.local")
+
+
+def _table(text: str, name: str) -> Mapping[str, object]:
+    table = toml_edit.plain(text).get(name)
+    return table if isinstance(table, dict) else {}
 
 
 def _with_hook(text: str) -> str:

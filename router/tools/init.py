@@ -36,7 +36,7 @@ class Proposal:
         return f"written: {names}" if written else f"nothing is written yet; --write would write {names}"
 
 
-def propose(tools: Iterable[str], *, cwd: Path, port: int, redirect_uri: str) -> Proposal:
+def propose(tools: Iterable[str], *, cwd: Path, port: int) -> Proposal:
     """Return what setting these tools up changes in the checkout of `cwd`. Nothing is written.
 
     RouterError names the file that cannot be read or changed; then none is changed.
@@ -50,7 +50,7 @@ def propose(tools: Iterable[str], *, cwd: Path, port: int, redirect_uri: str) ->
             _expect_inside(checkout.root, path)
             with contextlib.suppress(*([FileError] if path == FILE else [])):  # reported where it matters
                 texts[path] = files.text(checkout.root / path, limit=_LARGEST)
-    proposed, notes = changes(edited, texts, Facts(port, redirect_uri, _links(checkout.main), _claude_settings()))
+    proposed, notes = changes(edited, texts, Facts(port, _links(checkout.main), _claude_settings()))
     text, further = "", tuple[str, ...]()
     if _COMPOSE in wanted:
         text, further = report(checkout.root, checkout.main, checkout_files.compose_files(checkout.root))

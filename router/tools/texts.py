@@ -1,21 +1,14 @@
 """The texts of the files that `router init` creates, and its blocks in those that exist."""
 
 MISE = """\
-# What every checkout shares. A worktree's own ports, names and URLs are in its `.mise.local.toml`, which git
-# ignores. `router env --write --format mise` writes it; in a new worktree, `router hook` does.
-
-[env]
-OAUTH_REDIRECT_URI = {redirect_uri}
+# A worktree's own ports, names and URLs are in its `.mise.local.toml`, which git ignores. As this file is there,
+# `router hook` writes it in a new worktree; `router env --write --format mise` writes it in any.
 """
 
 WORKTRUNK = """\
 # Gives a new worktree its env block, copied files and links. Worktrunk asks once whether this may run.
 [[pre-start]]
 router = {command}
-
-# The worktree's URL. For long branch names and unusual characters `router url` has the exact one.
-[list]
-url = {url}
 """
 
 DIRENV = """\
@@ -34,6 +27,8 @@ Several worktrees of this repository run side by side behind `router`. Use only 
   `localhost`.
 - `router env` prints its ports, `DATABASE_NAME`, `COMPOSE_PROJECT_NAME` and other variables; `router run -- COMMAND`
   runs a command with them. Start servers, migrations and tests that way.
+- Python, Node and Java do not resolve `*.localhost` everywhere. `curl "$(router url)/path"` works; elsewhere ask
+  `http://127.0.0.1:PORT/path` with the header `Host: NAME.localhost:PORT`, as `router url` has name and port.
 - `router env --check` fails, and names the value, where a value of another worktree is in use. Run it before anything
   that writes to a database.
 - `router stop --port 5173` ends your server on that port, and `router stop` all of this worktree's; both refuse those

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from router import proc
@@ -13,18 +13,21 @@ from router.store import Store
 from router.watcher.client import POLL, published
 from router.watcher.patience import Patience
 
+_SLOW = 3.0  # seconds after which it is said what is waited for
 
-def detach(store: Store, arguments: Sequence[str]) -> Document:
+
+def detach(store: Store, arguments: Sequence[str], *, say: Callable[[str], None]) -> Document:
     """Start `router up` apart from this terminal; return its first status document.
 
-    RouterError says what it said where it could not start; LostRaceError where another one was faster.
+    `say` takes a line for people where that takes long. RouterError says what it said where it could not start;
+    LostRaceError where another one was faster.
     """
     log = store.logs / f"up.{os.getpid()}.log"
     command = [sys.executable, "-m", "router", "up", *arguments]
     environ = {**os.environ, "ROUTER_STATE_DIR": str(store.directory)}
     try:
         process = proc.start(command, env=environ, cwd=store.directory, log=log)
-        patience = Patience(process.pid)
+        patience, slow = Patience(process.pid), time.monotonic() + _SLOW
         while process.poll() is None:
             document = published(store, process.pid)
             if document:
@@ -37,6 +40,9 @@ def detach(store: Store, arguments: Sequence[str]) -> Document:
                     f"the watcher did not start in time: {_said(log) or 'it printed nothing'}",
                     hint=f"see {store.watcher_log}",
                 )
+            if time.monotonic() > slow:
+                say(f"waiting for the watcher (pid {process.pid}) to load its first configuration; the machine is busy")
+                slow = float("inf")
             time.sleep(POLL)
         raise _not_started(store, process.returncode, log)
     finally:

@@ -32,6 +32,7 @@ from router.watcher.pace import Pace
 from router.watcher.publisher import Publisher
 from router.watcher.routing import Routing
 from router.watcher.signals import Signals
+from router.watcher.start_commands import StartCommands
 
 log = logging.getLogger(__name__)
 
@@ -57,16 +58,18 @@ def watch(
     routing = Routing(store, observer=observer, admin=admin, caddy=caddy)
     orphans = Orphans(wake.set, least=settings.reap_memory, auto=settings.reap == "auto",
                       routers=partial(guard.routers, store))  # fmt: skip
+    start_commands = StartCommands(wake.set)
     live = Live(modes.live_socket(store), {"/.router/memory.json": Usage(store)})
     watcher = Watcher(settings, store, signals=signals, pace=Pace(wake), routing=routing, observer=observer,
-                      orphans=orphans, live=live, admin=admin, caddy=caddy, publisher=publisher,
-                      say=partial(_say_if_heard, say))  # fmt: skip
+                      orphans=orphans, start_commands=start_commands, live=live, admin=admin, caddy=caddy,
+                      publisher=publisher, say=partial(_say_if_heard, say))  # fmt: skip
     try:
         with signals.handled():  # before the lock is taken: whoever sees it held may send one
             watcher.run(commons, ready=ready)
     finally:
         observer.close()
         orphans.close()
+        start_commands.close()
         live.close()
         admin.close()
         wake.close()
@@ -77,7 +80,8 @@ class Watcher:
 
     def __init__(
         self, settings: Settings, store: Store, *, signals: Signals, pace: Pace, routing: Routing, observer: Observer,
-        orphans: Orphans, live: Live, admin: Admin, caddy: Caddy, publisher: Publisher, say: Say,
+        orphans: Orphans, start_commands: StartCommands, live: Live, admin: Admin, caddy: Caddy, publisher: Publisher,
+        say: Say,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._store = store
@@ -86,6 +90,7 @@ class Watcher:
         self._routing = routing
         self._observer = observer
         self._orphans = orphans
+        self._start_commands = start_commands
         self._live = live
         self._admin = admin
         self._caddy = caddy
@@ -191,10 +196,11 @@ class Watcher:
         self._publisher.beat()
         state = self._routing.state
         self._orphans.about(state.memory, self._observer.repositories)
+        self._start_commands.about(state.table)
         shown = (state, self._routing.problems(), self._observer.repositories, self._orphans.found,
-                 *self._caddy.facts.items())  # fmt: skip
+                 self._start_commands.found, *self._caddy.facts.items())  # fmt: skip
         if shown != self._shown or not self._publisher.is_published():
-            self._publisher.show_programs(state.table, state.memory)
+            self._publisher.show_services(state.table, state.memory, self._start_commands.found)
             self._publisher.publish(self._document())
             self._shown = shown
 

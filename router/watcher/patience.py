@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from router import proc
 
-LIMIT = 15.0  # seconds without a sign of life
-LONGEST = 120.0  # seconds in all
+LIMIT = 30.0  # seconds without a sign of life
+LONGEST = 600.0  # seconds in all
 _SIGN = 0.1  # seconds of processor time; a watcher at rest uses less within the limit
 
 

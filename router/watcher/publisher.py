@@ -1,13 +1,15 @@
-"""What Caddy serves of the watcher's: the status document, the heartbeat, the programs last seen."""
+"""What Caddy serves of the watcher's: the status document, the heartbeat, what starting pages tell of a service."""
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 from router import files
 from router.errors import FileError, StoreError
 from router.model import RouteTable
+from router.naming import shown
+from router.observe.start_command import StartCommand
 from router.remembered import Memory
 from router.status import Document
 from router.store import Store
@@ -44,10 +46,24 @@ class Publisher:
         except OSError as exc:
             raise StoreError(f"{path} cannot be written: {exc.strerror}", hint="fix its directory") from exc
 
-    def show_programs(self, table: RouteTable, memory: Memory) -> None:
-        """Show on each service's starting page which program was last seen there."""
-        for key, program in _programs(table, memory):
-            self._write(self._store.site / f"services/{key}.json", json.dumps({"program": program}))
+    def show_services(self, table: RouteTable, memory: Memory, commands: Mapping[str, StartCommand]) -> None:
+        """Show on each service's starting page where and how it is started, and which program was last seen there.
+
+        `commands` are the start commands by the worktree's path.
+        """
+        remembered = {each.id: each.services for each in memory.worktrees}
+        for route in table.routes:
+            programs = remembered.get(route.worktree.id, {})
+            for service in route.services:
+                seen, command = programs.get(service.name), commands.get(route.worktree.path)
+                facts = {
+                    "directory": shown(route.worktree.path),
+                    "command": command.typed(route.worktree.path) if command and service.name == "web" else None,
+                    "program": seen.program if seen else None,
+                }
+                for name in route.names:
+                    key = name if service.name == "web" else f"{name}--{service.name}"
+                    self._write(self._store.site / f"services/{key}.json", json.dumps(facts))
 
     def withdraw(self) -> None:
         """Remove what only a running watcher can say."""
@@ -59,14 +75,3 @@ class Publisher:
         if self._written.get(path) != text or not path.exists():
             self._store.write(path, text)
             self._written[path] = text
-
-
-def _programs(table: RouteTable, memory: Memory) -> Iterator[tuple[str, str]]:
-    remembered = {each.id: each for each in memory.worktrees}
-    for route in table.routes:
-        worktree = remembered.get(route.worktree.id)
-        for service in route.services if worktree else ():
-            seen = worktree.services.get(service.name) if worktree else None
-            if seen and seen.program:
-                for name in route.names:
-                    yield name if service.name == "web" else f"{name}--{service.name}", seen.program

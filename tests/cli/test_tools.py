@@ -30,7 +30,7 @@ def test_a_change_is_shown_and_only_written_when_asked(command: Command, workpla
     assert not (workplace.repository / "mise.toml").exists()
     written = command("init", "mise", "--write")
     assert written.out == shown.out
-    assert "OAUTH_REDIRECT_URI" in (workplace.repository / "mise.toml").read_text()
+    assert ".mise.local.toml" in (workplace.repository / "mise.toml").read_text()
 
 
 def test_a_tool_that_nobody_knows_is_wrong_usage(command: Command) -> None:

@@ -469,17 +469,21 @@ def test_the_dashboards_origin_has_nothing_of_a_worktree(caddy: Running, port: i
 
 def test_starting_page_names_what_it_waits_for(visit: Visit, tmp_path: Path, port: int) -> None:
     (tmp_path / "services").mkdir()
-    (tmp_path / "services" / "feature-x.json").write_text('{"program": "<b>vite</b>"}')
+    command = "cd '/w/<i>x</i>' && router run -- npm run dev"
+    facts = {"directory": "/w/<i>x</i>", "command": command, "program": "<b>vite"}
+    (tmp_path / "services" / "feature-x.json").write_text(json.dumps(facts))
     page = visit.open("feature-x.localhost")
     page.get_by_text("Last seen there").wait_for()
-    facts = page.locator("dd").all_inner_texts()
-    assert facts[:4] == ["feature-x", "web", str(port), ".mise.local.toml"]
-    assert facts[4] == "<b>vite</b>"
+    told = page.locator("dd").all_inner_texts()
+    assert told == ["feature-x", "/w/<i>x</i>", "web", str(port), ".mise.local.toml", "<b>vite"]
+    assert page.locator("#command").inner_text() == command
+    page.get_by_text(re.compile(r"Waiting for an answer [1-9]\d* s")).wait_for()
 
 
 def test_starting_page_of_a_service_that_nobody_has_seen_yet(visit: Visit) -> None:
     page = visit.open("api.feature-x.localhost")
     assert page.locator("dd:visible").all_inner_texts() == ["feature-x", "api", "9", "default"]
+    assert page.locator("#start").is_hidden()
 
 
 def test_starting_page_turns_into_the_app_at_the_same_address(visit: Visit, port: int) -> None:

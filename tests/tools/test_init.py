@@ -11,8 +11,6 @@ from router.tools import init
 from router.tools.init import Proposal
 from tests.disks import fill, small_disk
 
-REDIRECT_URI = "http://localhost:8080/auth/callback"
-
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
@@ -26,7 +24,7 @@ def repository(path: Path) -> Path:
 
 
 def proposed(checkout: Path, *tools: str) -> Proposal:
-    return init.propose(tools, cwd=checkout, port=8080, redirect_uri=REDIRECT_URI)
+    return init.propose(tools, cwd=checkout, port=8080)
 
 
 def changed(proposal: Proposal) -> list[str]:

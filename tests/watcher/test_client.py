@@ -230,7 +230,7 @@ def test_a_watcher_that_follows_the_one_that_is_ended_keeps_what_it_serves(
 
 def test_what_could_not_be_started_apart_is_an_error_with_what_it_said(store: Store) -> None:
     with pytest.raises(RouterError, match="is not inside a git repository"):
-        launch.detach(store, [str(store.directory)])
+        launch.detach(store, [str(store.directory)], say=print)
     assert list(store.logs.iterdir()) == []
 
 

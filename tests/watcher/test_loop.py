@@ -20,6 +20,7 @@ from router.watcher.pace import Pace
 from router.watcher.publisher import Publisher
 from router.watcher.routing import Routing
 from router.watcher.signals import Signals
+from router.watcher.start_commands import StartCommands
 from tests.fakes import FakeAdmin, observed, worktree
 from tests.watcher.fakes import FakeCaddy, FakeObserver, FakeWake
 
@@ -70,7 +71,7 @@ class Stage:
             pace=Script(self, list(steps)), observer=self.observer, admin=self.admin, caddy=caddy,
             routing=Routing(self.store, observer=self.observer, admin=self.admin, caddy=caddy),
             orphans=Orphans(wake.set, least=0, auto=False, routers=tuple), live=Live(live_socket(self.store), {}),
-            publisher=Publisher(self.store), say=self.said.append,
+            start_commands=StartCommands(wake.set), publisher=Publisher(self.store), say=self.said.append,
         )  # fmt: skip
 
     def run(self, *commons: str) -> "Stage":

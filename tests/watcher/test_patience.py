@@ -37,7 +37,7 @@ def test_a_process_that_works_slowly_is_waited_for_longer_but_not_for_ever() -> 
 def test_a_process_that_only_ticks_over_is_not_at_work() -> None:
     clock, process = Clock(), Process()
     patience = Patience(1, clock=clock, spent=process)
-    for _ in range(20):
+    for _ in range(round(LIMIT) + 5):
         clock.now += 1
-        process.spent += 0.005
+        process.spent += 0.002
     assert patience.exhausted()

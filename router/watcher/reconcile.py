@@ -125,6 +125,8 @@ def check(before: State, *, admin: Admin, now: float) -> State:
             return before if same else replace(before, losses=losses, sync=Sync.SAME, trouble=None)
     except CaddyError as exc:
         return unreachable(before, exc)
+    if before.sync is Sync.AWAY:  # it is back without what it was given: nobody took that from it
+        return replace(before, sync=Sync.LOST)
     if not before.in_sync:  # lost before: it is counted once, until a load succeeds
         return before
     after = replace(before, sync=Sync.LOST, losses=(*losses, now))

@@ -59,7 +59,7 @@ class Routing:
     def step(self, *, resync: bool) -> None:
         """Make a pass where one is due: something has changed, is to be loaded again, or `resync` asks for it."""
         self._whole, self._due = self._whole or resync, self._due or resync
-        if self._drift.due():
+        if self._drift.due() or self.state.sync is Sync.AWAY:  # one that is back may have kept what it was given
             self.state = check(self.state, admin=self._admin, now=time.monotonic())
             if self.state.sync is Sync.AWAY:  # to ask it once more would only put off that it is continued or started
                 return

@@ -110,6 +110,20 @@ def test_a_caddy_that_does_not_answer_is_asked_once_in_a_step_which_may_take_lon
     assert parts.labels() == ["x", "y"]
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_caddy_that_is_back_is_given_only_what_it_did_not_keep(parts: Parts, kept: bool) -> None:
+    parts.admin.away = True
+    parts.routing.step(resync=True)
+    parts.observer.seen = Y
+    parts.routing.step(resync=False)
+    parts.observer.seen = X
+    parts.admin.away = False
+    parts.admin.serves = parts.admin.loads[-1] if kept else ""
+    parts.routing.step(resync=False)
+    assert parts.routing.state.in_sync
+    assert len(parts.admin.loads) == (1 if kept else 2)
+
+
 def test_a_caddy_that_was_started_again_is_given_everything(parts: Parts) -> None:
     parts.caddy.restart = True
     parts.routing.keep_caddy()

@@ -17,6 +17,7 @@ ONLY_IMPORTERS = {
     "subprocess": {"proc"},
     "watchdog": {"watcher.events"},
     "dotenv": {"observe.dotenv"},
+    "pg8000": {"data.postgres.server"},
     "jinja2": {"caddy.caddyfile", "env.templates"},
     "pydantic": {"settings", "repository_settings"},
     "pydantic_settings": {"settings"},

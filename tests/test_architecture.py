@@ -18,6 +18,7 @@ ONLY_IMPORTERS = {
     "watchdog": {"watcher.events"},
     "dotenv": {"observe.dotenv"},
     "pg8000": {"data.postgres.server"},
+    "sqlite3": {"data.sqlite"},
     "jinja2": {"caddy.caddyfile", "env.templates"},
     "pydantic": {"settings", "repository_settings"},
     "pydantic_settings": {"settings"},

@@ -1,6 +1,7 @@
 """What every kind of database, queue or cache can do: a new kind is one module with these five methods."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -65,7 +66,8 @@ class Order:
     `copy` is the database that it is a copy of, None for an empty one; `dumped` copies by the server's own tools, which
     disturbs nobody who is connected. `largest` is in bytes; `patience` in seconds, for another maker. `work` is a
     private directory for files, `tools` are where the server's programs are sought, None where they usually are.
-    `replaced` is the record of the template whose name the new one takes over.
+    `replaced` is the record of the template whose name the new one takes over. `known` is told the new one's identifier
+    before it gets its name, by kinds that cannot mark it.
     """
 
     copy: str | None = None
@@ -75,6 +77,7 @@ class Order:
     work: Path = Path()
     tools: tuple[Path, ...] | None = None
     replaced: Record | None = None
+    known: Callable[[str], None] = field(default=lambda _: None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,23 +108,23 @@ class Kind(Protocol):
     copies: bool
     """Whether it can copy at all; else what it makes is empty."""
 
-    def identify(self, connection: Connection) -> Identity:
+    def identify(self, connection: Connection, /) -> Identity:
         """Return which server this is."""
 
-    def make(self, connection: Connection, record: Record, order: Order) -> str:
+    def make(self, connection: Connection, record: Record, order: Order, /) -> str:
         """Make what the record says, or finish it, or find it made; return the server's own identifier of it."""
 
-    def is_ours(self, connection: Connection, record: Record) -> bool:
+    def is_ours(self, connection: Connection, record: Record, /) -> bool:
         """Tell whether what has the record's name is the very one that was made for it: all marks say so."""
 
-    def drop(self, connection: Connection, record: Record) -> None:
+    def drop(self, connection: Connection, record: Record, /) -> None:
         """Drop what was made for the record, finished or not; nothing where there is nothing any more.
 
         ResourceError `foreign` where something else has its name, `busy` where somebody is connected.
         """
 
-    def describe(self, connection: Connection, record: Record) -> Description:
+    def describe(self, connection: Connection, record: Record, /) -> Description:
         """Return how it is now."""
 
-    def url(self, connection: Connection, record: Record) -> str:
+    def url(self, connection: Connection, record: Record, /) -> str:
         """Return the URL by which the worktree's programs reach it: the main checkout's, little changed."""

@@ -89,6 +89,7 @@ def make(work: Work) -> Made | Failure:
         elif work.wanted.template and work.kind.copies:
             order = replace(order, copy=work.connection.database)
         record = work.ledger.begin(_intent(work, identity))
+        order = replace(order, known=lambda oid: work.ledger.change(replace(record, oid=oid)))
         made = replace(record, oid=work.kind.make(work.connection, record, order), ready=True)
         work.ledger.change(made)
         return Made(made, template, due)
@@ -171,9 +172,10 @@ def _known(work: Work, identity: Identity, use: str) -> Record | None:
 
 def _intent(work: Work, identity: Identity) -> Record:
     wanted, connection = work.wanted, work.connection
+    server = host_port(connection.host or "localhost", connection.port)
     return Record(
         wanted.worktree, wanted.path, wanted.resource, wanted.use, wanted.kind, wanted.source,
-        host_port(connection.host or "localhost", connection.port), wanted.name, identity.identifier, "", "", work.clock(),
+        server, wanted.name, identity.identifier, "", "", work.clock(),
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ ONLY_IMPORTERS = {
 }
 CORE = {
     "blocks", "caddy.caddyfile", "caddy.callback_rules", "caddy.explain", "doctor.findings", "doctor.frameworks",
-    "doctor.redirect_uris", "env.formats", "env.leaks", "env.templates", "env.values", "env.worktrunk_filters",
+    "data.lives", "doctor.redirect_uris", "env.formats", "env.leaks", "env.templates", "env.values", "env.worktrunk_filters",
     "errors", "from_json", "launch.command", "launch.commands", "launch.config_ports", "launch.launch",
     "launch.preload", "launch.script_calls", "launch.servers", "launch.shell_line", "launch.single", "launch.wrappers",
     "memory_text", "model", "naming", "paths", "ports", "processes.asked", "processes.belonging",

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from router.errors import FileError
 LARGEST = 16 << 20  # bytes of a text that `text` reads
 _CHUNK = 1 << 16
 _OPEN = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # a FIFO or a leased file never makes us wait
+CANNOT_SHARE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}
+"""What `share_blocks` and `copy_file_range` fail with where a file system cannot."""
+_FICLONE = 0x40049409  # ioctl_ficlone(2)
 _HINTS = {
     errno.ENOSPC: "free some space and try again",
     errno.EDQUOT: "free some of your disk quota and try again",
@@ -120,6 +124,24 @@ def _make_private(directory: Path) -> None:
             if missing[-1].parent == missing[-1]:
                 raise
             missing.append(missing[-1].parent)
+
+
+def share_blocks(original: int, copied: int) -> bool:
+    """Have a file share the blocks of another one, as Btrfs, XFS and others can; False where it cannot.
+
+    Both are descriptors of open files. OSError for anything else that goes wrong, a full disk say.
+    """
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    try:
+        fcntl.ioctl(copied, _FICLONE, original)
+    except OSError as exc:
+        if exc.errno not in CANNOT_SHARE:
+            raise
+        return False
+    return True
 
 
 class _UnfitError(ValueError):

@@ -17,6 +17,8 @@ ONLY_IMPORTERS = {
     "subprocess": {"proc"},
     "watchdog": {"watcher.events"},
     "dotenv": {"observe.dotenv"},
+    "pg8000": {"data.postgres.server"},
+    "sqlite3": {"data.sqlite"},
     "jinja2": {"caddy.caddyfile", "env.templates"},
     "pydantic": {"settings", "repository_settings"},
     "pydantic_settings": {"settings"},
@@ -26,7 +28,7 @@ ONLY_IMPORTERS = {
     "tomlkit": {"tools.toml_edit"},
 }
 CORE = {
-    "blocks", "caddy.caddyfile", "caddy.callback_rules", "caddy.explain", "doctor.findings",
+    "blocks", "caddy.caddyfile", "caddy.callback_rules", "caddy.explain", "data.lives", "doctor.findings",
     "doctor.redirect_uris", "env.formats", "env.leaks", "env.templates", "env.values", "env.worktrunk_filters",
     "errors", "from_json", "launch.command", "launch.commands", "launch.config_ports", "launch.launch",
     "launch.preload", "launch.script_calls", "launch.servers", "launch.shell_line", "launch.single", "launch.wrappers",

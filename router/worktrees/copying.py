@@ -1,7 +1,6 @@
 """Copies files and whole directories for a new worktree, sharing their blocks where the file system can."""
 
 import contextlib
-import errno
 import os
 import shutil
 import stat
@@ -11,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from router import files
+
 _REMOVED = (FileNotFoundError, NotADirectoryError)  # by another program, since it was listed
-_CANNOT_SHARE = {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}
-_FICLONE = 0x40049409  # ioctl_ficlone(2)
 _STEP = 1000  # files from one sign of progress to the next
 _SMALL = 1 << 16  # bytes that are read and written at once
 _BLOCK = 1 << 24
@@ -96,7 +95,7 @@ def _file(source: str, target: str, done: Copied) -> None:
             return
         copied = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            shared = done.shared and _share(original, copied)
+            shared = done.shared and files.share_blocks(original, copied)
             if not shared:
                 _copy_bytes(original, copied, found.st_size)
             os.fchmod(copied, stat.S_IMODE(found.st_mode))
@@ -110,21 +109,6 @@ def _file(source: str, target: str, done: Copied) -> None:
     done.count(found.st_size, shared=shared)
 
 
-def _share(original: int, copied: int) -> bool:
-    """Have a file share the blocks of another one, as Btrfs, XFS and others can; False where it cannot."""
-    if sys.platform != "linux":
-        return False
-    import fcntl
-
-    try:
-        fcntl.ioctl(copied, _FICLONE, original)
-    except OSError as exc:
-        if exc.errno not in _CANNOT_SHARE:
-            raise
-        return False
-    return True
-
-
 def _copy_bytes(original: int, copied: int, size: int) -> None:
     """Copy a file's bytes: a large one's in the kernel, where it can."""
     if sys.platform == "linux" and size > _SMALL:
@@ -133,7 +117,7 @@ def _copy_bytes(original: int, copied: int, size: int) -> None:
                 pass
             return
         except OSError as exc:  # an old kernel between two file systems; nothing was copied then
-            if exc.errno not in _CANNOT_SHARE:
+            if exc.errno not in files.CANNOT_SHARE:
                 raise
     while block := os.read(original, _BLOCK):
         rest = memoryview(block)

@@ -1,0 +1,130 @@
+"""What every kind of database, queue or cache can do: a new kind is one module with these five methods."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from router.data.connection import Connection
+from router.data.ledger import Record
+from router.errors import RouterError
+
+CAUSES = (
+    "down",  # the server does not answer
+    "denied",  # its user may not do that
+    "wrong-credentials",  # it does not know the user or the password
+    "busy",  # somebody is connected, or another maker is at work
+    "foreign",  # what has the name is not what the router made
+    "full",  # the server's disk is
+    "too-big",  # more than the resource's `max`
+    "elsewhere",  # the server is not on this machine
+    "tool-missing",  # a client library, or a program of the server's version
+    "failed",  # anything else: the server's own words say what
+)
+
+
+class ResourceError(RouterError):
+    """A database, queue or cache cannot be made, looked at or dropped; `cause` is one of `CAUSES`."""
+
+    def __init__(self, cause: str, message: str, *, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who is connected: the server's number of the session, and what it says of its client."""
+
+    number: int
+    application: str = ""
+    user: str = ""
+    address: str = ""
+    port: int | None = None
+
+    def __str__(self) -> str:
+        """Return it as messages name it."""
+        return f"{self.application or self.user or 'a client'} (session {self.number})"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What is found on a server: `identifier` tells it, with its data, from every other one.
+
+    `version` changes when anything is written into the database that is to be copied, `sessions` are connected to it;
+    both only where a kind has templates.
+    """
+
+    identifier: str
+    version: str = ""
+    sessions: tuple[Session, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a resource is to be made.
+
+    `copy` is the database that it is a copy of, None for an empty one; `dumped` copies by the server's own tools, which
+    disturbs nobody who is connected. `largest` is in bytes; `patience` in seconds, for another maker. `work` is a
+    private directory for files, `tools` are where the server's programs are sought, None where they usually are.
+    `replaced` is the record of the template whose name the new one takes over. `known` is told the new one's identifier
+    before it gets its name, by kinds that cannot mark it.
+    """
+
+    copy: str | None = None
+    dumped: bool = False
+    largest: int = 2_000_000_000
+    patience: float = 120.0
+    work: Path = Path()
+    tools: tuple[Path, ...] | None = None
+    replaced: Record | None = None
+    known: Callable[[str], None] = field(default=lambda _: None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """How a resource is now: `state` is `ready`, `half-made`, `absent` or `foreign`; `size` in bytes, where known."""
+
+    state: str
+    size: int | None = None
+    sessions: tuple[Session, ...] = ()
+    detail: str = ""
+
+
+def expect_small(name: str, size: int, order: Order) -> None:
+    """Raise ResourceError `too-big` where a copy of so many bytes would be larger than is allowed."""
+    if size > order.largest:
+        raise ResourceError(
+            "too-big",
+            f"{name} has {size / 1e6:,.0f} MB, more than the {order.largest / 1e6:,.0f} MB that a copy may have",
+            hint='raise `max` of this resource in router.toml, or set `copy = "empty"`',
+        )
+
+
+class Kind(Protocol):
+    """A kind of resource. Every method may raise ResourceError; what it leaves unfinished is found by its record."""
+
+    has_templates: bool
+    """Whether it copies a template of the router's own, not the main checkout's database."""
+    copies: bool
+    """Whether it can copy at all; else what it makes is empty."""
+
+    def identify(self, connection: Connection, /) -> Identity:
+        """Return which server this is."""
+
+    def make(self, connection: Connection, record: Record, order: Order, /) -> str:
+        """Make what the record says, or finish it, or find it made; return the server's own identifier of it."""
+
+    def is_ours(self, connection: Connection, record: Record, /) -> bool:
+        """Tell whether what has the record's name is the very one that was made for it: all marks say so."""
+
+    def drop(self, connection: Connection, record: Record, /) -> None:
+        """Drop what was made for the record, finished or not; nothing where there is nothing any more.
+
+        ResourceError `foreign` where something else has its name, `busy` where somebody is connected.
+        """
+
+    def describe(self, connection: Connection, record: Record, /) -> Description:
+        """Return how it is now."""
+
+    def url(self, connection: Connection, record: Record, /) -> str:
+        """Return the URL by which the worktree's programs reach it: the main checkout's, little changed."""

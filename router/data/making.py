@@ -1,0 +1,196 @@
+"""Makes and drops resources by the ledger: intent first, then the server, then what was made, so that a crash is found.
+
+Whatever is killed in between, the next call with the same ledger finishes or finds it. What cannot be done is a value.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+
+from router.data.connection import Connection
+from router.data.kind import Identity, Kind, Order, ResourceError
+from router.data.ledger import NEXT_TEMPLATE, OLD_TEMPLATE, OWN, TEMPLATE, Ledger, Record
+from router.errors import RouterError
+from router.model import WorktreeId
+from router.naming import host_port
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A resource that a worktree is to have.
+
+    `source` is the variable that has the main checkout's URL. `template` is the name of the template that it is copied
+    from where its kind has such, empty for an empty resource; `main` and `main_path` are the main checkout, whose the
+    template is. `refresh` is how many seconds a template may be older than a database that is in use.
+    """
+
+    worktree: WorktreeId
+    path: str
+    resource: str
+    kind: str
+    source: str
+    name: str
+    main: WorktreeId
+    main_path: str
+    use: str = OWN
+    template: str = ""
+    refresh: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All that making a resource takes: what is wanted, where, how, and the ledger that keeps it.
+
+    `hosts` are the other machines that are allowed.
+    """
+
+    wanted: Wanted
+    kind: Kind
+    connection: Connection
+    ledger: Ledger
+    order: Order
+    hosts: Collection[str] = ()
+    clock: Clock = time.time
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A resource that is there. `template` is what it was copied from; `refresh_due` says that this is too old by now,
+    while the main checkout's database is in use: `refresh` copies it beside."""
+
+    record: Record
+    template: Record | None = None
+    refresh_due: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a resource is not there: `cause` is one of `kind.CAUSES`, `hint` the next step."""
+
+    cause: str
+    message: str
+    hint: str
+
+
+def make(work: Work) -> Made | Failure:
+    """Make a resource, or find it made."""
+    try:
+        _expect_allowed(work)
+        identity = work.kind.identify(work.connection)
+        known = _known(work, identity, work.wanted.use)
+        if known and known.ready and work.kind.is_ours(work.connection, known):
+            return Made(known)
+        order, template, due = work.order, None, False
+        if work.wanted.template and work.kind.has_templates:
+            template, due = _template(work, identity)
+            order = replace(order, copy=template.name)
+        elif work.wanted.template and work.kind.copies:
+            order = replace(order, copy=work.connection.database)
+        record = work.ledger.begin(_intent(work, identity))
+        order = replace(order, known=lambda oid: work.ledger.change(replace(record, oid=oid)))
+        made = replace(record, oid=work.kind.make(work.connection, record, order), ready=True)
+        work.ledger.change(made)
+        return Made(made, template, due)
+    except RouterError as exc:
+        return _failure(exc)
+
+
+def refresh(work: Work) -> Made | Failure:
+    """Make the template again where the main checkout's database has changed, even while that is in use."""
+    try:
+        _expect_allowed(work)
+        identity = work.kind.identify(work.connection)
+        known = _known(work, identity, TEMPLATE)
+        if known and known.version == identity.version and work.kind.is_ours(work.connection, known):
+            return Made(known)
+        return Made(_new_template(work, identity))
+    except RouterError as exc:
+        return _failure(exc)
+
+
+def drop(ledger: Ledger, kind: Kind, connection: Connection, record: Record) -> Failure | None:
+    """Drop what was made for a record and forget it; what cannot be dropped stays in the ledger."""
+    try:
+        kind.drop(connection, record)
+        ledger.forget(record.nonce)
+    except RouterError as exc:
+        return _failure(exc)
+    return None
+
+
+def _template(work: Work, identity: Identity) -> tuple[Record, bool]:
+    """Return the template, refreshed where nobody is in the way, and whether it is due to be by a dump."""
+    known = _known(work, identity, TEMPLATE)
+    if known and not work.kind.is_ours(work.connection, known):
+        known = None
+    if known and known.version == identity.version:
+        return known, False
+    if known and identity.sessions:
+        return known, work.clock() - known.since >= work.wanted.refresh
+    try:
+        return _new_template(work, identity), False
+    except ResourceError as exc:
+        if known and exc.cause in ("busy", "tool-missing"):  # somebody has connected since it was looked at
+            return known, True
+        raise
+
+
+def _new_template(work: Work, identity: Identity) -> Record:
+    intent = _intent(work, identity)
+    record = work.ledger.begin(
+        replace(intent, worktree=work.wanted.main, path=work.wanted.main_path, use=NEXT_TEMPLATE,
+                name=work.wanted.template, version=identity.version)
+    )  # fmt: skip
+    replaced = _known(work, identity, TEMPLATE)  # read after the intent: another maker may just have made it
+    if replaced and replaced.version == identity.version and work.kind.is_ours(work.connection, replaced):
+        return replaced
+    order = replace(work.order, copy=work.connection.database, dumped=bool(identity.sessions), replaced=replaced)
+    try:
+        oid = work.kind.make(work.connection, record, order)
+    except ResourceError as exc:
+        if exc.cause != "busy" or order.dumped:
+            raise
+        oid = work.kind.make(work.connection, record, replace(order, dumped=True))  # somebody came meanwhile
+    made = replace(record, use=TEMPLATE, oid=oid, ready=True)
+    if replaced and replaced.nonce != made.nonce:
+        old = replace(replaced, use=OLD_TEMPLATE)
+        work.ledger.change(made, old)
+        drop(work.ledger, work.kind, work.connection, old)
+    else:
+        work.ledger.change(made)
+    return made
+
+
+def _known(work: Work, identity: Identity, use: str) -> Record | None:
+    wanted = work.wanted
+    owner, name = (wanted.main, wanted.template) if use == TEMPLATE else (wanted.worktree, None)
+    key = (owner, wanted.resource, use, identity.identifier)
+    return next((r for r in work.ledger.records() if r.key == key and name in (None, r.name)), None)
+
+
+def _intent(work: Work, identity: Identity) -> Record:
+    wanted, connection = work.wanted, work.connection
+    server = host_port(connection.host or "localhost", connection.port)
+    return Record(
+        wanted.worktree, wanted.path, wanted.resource, wanted.use, wanted.kind, wanted.source,
+        server, wanted.name, identity.identifier, "", "", work.clock(),
+    )  # fmt: skip
+
+
+def _expect_allowed(work: Work) -> None:
+    wanted, connection = work.wanted, work.connection
+    if not connection.on_this_machine() and connection.host not in work.hosts:
+        raise ResourceError(
+            "elsewhere", f"{wanted.source} names a server on {connection.host}, which is not this machine",
+            hint="allow that host in the machine's own config.toml, or leave this resource out",
+        )  # fmt: skip
+    if connection.database in (wanted.name, wanted.template):
+        raise ResourceError(
+            "foreign", f"{connection.database} is the main checkout's own", hint="choose another name for the copy"
+        )
+
+
+def _failure(exc: RouterError) -> Failure:
+    return Failure(exc.cause if isinstance(exc, ResourceError) else "failed", exc.message, exc.hint)

@@ -1,0 +1,152 @@
+"""PostgreSQL: a database for each worktree, copied from a template of the router's own."""
+
+import contextlib
+
+from router.data.connection import Connection
+from router.data.kind import Description, Identity, Order, ResourceError, Session, expect_small
+from router.data.ledger import Record
+from router.data.postgres import databases, dump
+from router.data.postgres.databases import Database
+from router.data.postgres.server import Server, opened, place, quoted
+
+_PATIENCE = 30.0  # seconds to wait for a maker of what is to be dropped
+
+
+class Postgres:
+    """Databases of a server of version 13 or later.
+
+    A database is created as `wtr_<nonce>`, marked when it is complete, and renamed: whatever is killed in between
+    leaves what the next maker finds by the nonce.
+    """
+
+    has_templates = True
+    copies = True
+
+    def identify(self, connection: Connection) -> Identity:
+        """Return which server this is, and how the main checkout's database is."""
+        with opened(connection) as server:
+            version = databases.version(server, connection.database)
+            return Identity(server.identifier, version, server.sessions(connection.database))
+
+    def make(self, connection: Connection, record: Record, order: Order) -> str:
+        """Make the record's database, or finish it, or find it made; return its oid."""
+        quoted(record.name)  # before anything is done for it
+        with opened(connection) as server:
+            server.lock(record.name, patience=order.patience)
+            _expect_server(server, connection, record)
+            there = databases.named(server, record.name)
+            if there and record.proves(there.mark) and record.oid in ("", there.oid):
+                return there.oid
+            if there and not (order.replaced and _is(there, order.replaced)):
+                raise _foreign(record)
+            half = databases.named(server, record.half_made)
+            if half and not record.proves(half.mark):
+                databases.drop(server, half.name)
+                half = None
+            if half is None:
+                _complete(server, connection, record, order)
+            swap = [(there.name, order.replaced.half_made)] if there and order.replaced else []
+            databases.rename(server, *swap, (record.half_made, record.name))
+            made = databases.named(server, record.name)
+            return made.oid if made else ""
+
+    def is_ours(self, connection: Connection, record: Record) -> bool:
+        """Tell whether the server, the oid and the mark are the record's."""
+        with opened(connection) as server:
+            there = databases.named(server, record.name)
+            return server.identifier == record.identifier and there is not None and _is(there, record)
+
+    def drop(self, connection: Connection, record: Record) -> None:
+        """Drop the record's database, by an own name: no other can take its place between the look and the drop."""
+        with opened(connection) as server:
+            server.lock(record.name, patience=_PATIENCE)
+            _expect_server(server, connection, record)
+            half = databases.named(server, record.half_made)
+            if half and record.oid in ("", half.oid):
+                _expect_nobody(server, half)
+                return databases.drop(server, half.name)
+            there = databases.named(server, record.name)
+            if there is None or (not record.oid and not record.proves(there.mark)):
+                return None  # it was never made, or is gone
+            if record.name == connection.database or not _is(there, record):
+                raise _foreign(record)
+            _expect_nobody(server, there)
+            databases.rename(server, (record.name, record.half_made))
+            renamed = databases.named(server, record.half_made)
+            if renamed is None or renamed.oid != there.oid:
+                databases.rename(server, (record.half_made, record.name))
+                raise _foreign(record)
+            return databases.drop(server, record.half_made)
+
+    def describe(self, connection: Connection, record: Record) -> Description:
+        """Return its size, and who is connected."""
+        with opened(connection) as server:
+            if server.identifier != record.identifier:
+                return Description("foreign", detail=f"{place(connection)} is not the server where it was made")
+            there = databases.named(server, record.name)
+            if there and _is(there, record):
+                return Description("ready", databases.size(server, there.name), server.sessions(there.name))
+            if half := databases.named(server, record.half_made):
+                return Description("half-made", databases.size(server, half.name), server.sessions(half.name))
+            return Description("foreign", detail=_foreign(record).message) if there else Description("absent")
+
+    def url(self, connection: Connection, record: Record) -> str:
+        """Return the main checkout's URL with the record's database in it."""
+        return connection.with_database(record.name)
+
+
+def _is(there: Database, record: Record) -> bool:
+    return record.proves(there.mark) and record.oid in ("", there.oid)
+
+
+def _complete(server: Server, connection: Connection, record: Record, order: Order) -> None:
+    """Make the half-made database whole and mark it; where that fails nothing is left of it."""
+    try:
+        _fill(server, connection, record, order)
+        if record.is_template:
+            databases.close(server, record.half_made)
+        databases.mark(server, record.half_made, record.mark)
+    except BaseException:
+        with contextlib.suppress(ResourceError):  # else the next maker does it
+            if databases.named(server, record.half_made):
+                databases.drop(server, record.half_made)
+        raise
+
+
+def _fill(server: Server, connection: Connection, record: Record, order: Order) -> None:
+    name = record.half_made
+    if order.copy is None:
+        databases.create(server, name, template=None)
+    else:
+        expect_small(order.copy, databases.size(server, order.copy), order)
+        if order.dumped:
+            databases.create_like(server, name, source=order.copy)
+            dump.load(connection, source=order.copy, target=name, major=server.major, order=order)
+        else:
+            databases.create(server, name, template=order.copy)
+        databases.keep_settings(server, name, source=order.copy)
+
+
+def _expect_server(server: Server, connection: Connection, record: Record) -> None:
+    if server.identifier != record.identifier:
+        raise ResourceError(
+            "foreign", f"the PostgreSQL at {place(connection)} is not the one where {record.name} was made",
+            hint="start that one again, or see `router resources`: nothing is done on another one",
+        )  # fmt: skip
+
+
+def _expect_nobody(server: Server, database: Database) -> None:
+    if sessions := server.sessions(database.name):
+        raise ResourceError("busy", f"{database.name} is in use by {_listed(sessions)}", hint="end that program")
+
+
+def _listed(sessions: tuple[Session, ...]) -> str:
+    shown = ", ".join(map(str, sessions[:3]))
+    return f"{shown} and {len(sessions) - 3} more" if len(sessions) > 3 else shown  # noqa: PLR2004
+
+
+def _foreign(record: Record) -> ResourceError:
+    return ResourceError(
+        "foreign", f"the database {record.name} is not the one that the router made",
+        hint="it is left as it is: rename or drop it yourself, if nobody needs it",
+    )  # fmt: skip

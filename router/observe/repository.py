@@ -9,6 +9,7 @@ from router.model import Problem, Repository, ServiceSpec, Worktree
 from router.naming import shown
 from router.observe import envfiles, git, git_worktrees
 from router.observe.copies import Copies, copies
+from router.observe.written import own_database, written_names
 from router.repository_settings import FILE, RepositorySettings, load_repository_settings
 
 
@@ -86,15 +87,18 @@ def _copies(
 def _with_files(
     worktrees: Iterable[Worktree], specs: tuple[ServiceSpec, ...], before: Repository | None
 ) -> tuple[Worktree, ...]:
-    declared = {each.id: each.declared for each in before.worktrees} if before else {}
-    found = []
-    for each in worktrees:
-        if each.present:
-            said, wrong = envfiles.declarations(Path(each.path), specs, before=declared.get(each.id, ()))
-            found.append(replace(each, declared=said, problems=(*each.problems, *wrong)))
-        else:
-            found.append(each)
-    return tuple(found)
+    known = {each.id: each for each in before.worktrees} if before else {}
+    return tuple(_with_its_files(each, specs, known.get(each.id)) if each.present else each for each in worktrees)
+
+
+def _with_its_files(worktree: Worktree, specs: tuple[ServiceSpec, ...], before: Worktree | None) -> Worktree:
+    root = Path(worktree.path)
+    said, wrong = envfiles.declarations(root, specs, before=before.declared if before else ())
+    database = own_database(root) if worktree.main else ""
+    if not database and wrong and before:  # a file that cannot be read for a moment
+        database = before.own_database
+    problems = (*worktree.problems, *wrong)
+    return replace(worktree, declared=said, written=written_names(root), own_database=database, problems=problems)
 
 
 def _of_none(worktrees: Iterable[Worktree]) -> tuple[Problem, ...]:

@@ -1,7 +1,7 @@
 """What a checkout's files call it in shared servers: the router's own block, and the URL of main's database."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -25,23 +25,21 @@ def written_names(root: Path) -> WrittenNames | None:
     return None
 
 
-def own_database(main: Path, *, variable: str | None = None) -> str:
+def own_database(main: Path, *, first: Iterable[str] = ()) -> str:
     """Return the name of the database that the URL in a main checkout's own files has, empty where there is none.
 
-    It is the URL in `variable` where that is given, else in `DATABASE_URL`, else in the first that is called alike.
-    What the router wrote itself does not count, nor does what is for tests.
+    It is the URL of a variable of `first`, else of `DATABASE_URL`, else of the first that is called alike. What the
+    router wrote itself does not count, nor does what is for tests.
     """
     values: dict[str, str] = {}
     for name, value, _ in envfiles.values(main, blocks=False):
         values.setdefault(name, value)
-    return next((name for each in _candidates(values, variable) if (name := _database(values[each]))), "")
+    return next((name for each in _candidates(values, first) if (name := _database(values[each]))), "")
 
 
-def _candidates(values: Mapping[str, str], variable: str | None) -> list[str]:
-    if variable:
-        return [variable] if variable in values else []
+def _candidates(values: Mapping[str, str], first: Iterable[str]) -> list[str]:
     alike = [name for name in values if _URL.fullmatch(name) and "TEST" not in name.split("_")]
-    return sorted(alike, key=lambda name: name != _USUAL)
+    return [*(name for name in first if name in values), *sorted(alike, key=lambda name: name != _USUAL)]
 
 
 def _database(value: str) -> str:

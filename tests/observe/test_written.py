@@ -58,10 +58,10 @@ def test_the_database_of_main_is_that_of_its_url(text: str, name: str, tmp_path:
     assert own_database(tmp_path) == name
 
 
-def test_a_variable_that_is_named_counts_alone(tmp_path: Path) -> None:
+def test_a_variable_that_is_named_counts_first(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DATABASE_URL=postgres:///one\nMAIN=postgres:///two\n")
-    assert own_database(tmp_path, variable="MAIN") == "two"
-    assert own_database(tmp_path, variable="OTHER") == ""
+    assert own_database(tmp_path, first=["MAIN"]) == "two"
+    assert own_database(tmp_path, first=["OTHER"]) == "one"
 
 
 def test_what_the_router_wrote_itself_is_no_url_of_main(tmp_path: Path) -> None:

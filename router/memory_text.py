@@ -36,7 +36,7 @@ def _memory(document: Mapping[str, Any]) -> Memory:
         raise ValueError("another version's")
     known = {"repositories": document["repositories"], "worktrees": document["worktrees"]}
     memory = from_json.build(Memory, {**known, "gone": document.get("gone", [])})
-    names = (name for gone in memory.gone for name in gone.names)
+    names = (name for gone in memory.gone for name in (*gone.names, gone.project, gone.scope) if name)
     if not all(map(_was_given, memory.worktrees)) or not all(map(is_label, names)):
         raise ValueError("nothing that was ever routed")
     return memory

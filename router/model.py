@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from router.shared_names import WrittenNames
+
 ERROR_KINDS = frozenset({
     "port-conflict", "unreachable-from-container", "watcher-down", "caddy-down", "load-refused", "drift",
     "foreign-caddy", "stranger-on-port", "shared-port", "same-directory", "start-failed", "resource-failed",
@@ -100,7 +102,8 @@ class Worktree:
     `branch` is the short name (`feature/x`), also while a rebase or bisect has HEAD detached; None where
     nothing but a commit is checked out, and for a folder copy. `present` is whether its directory is there, `made`
     whether `git worktree add` is done with it. `same_as` is the path of another worktree that this one's path really
-    leads to (a link, a wrong `gitdir`): that one is the true owner.
+    leads to (a link, a wrong `gitdir`): that one is the true owner. `written` is what it was called when its files were
+    written; `own_database` is the database that a main checkout's own files name, empty where they name none.
     """
 
     id: WorktreeId
@@ -112,6 +115,8 @@ class Worktree:
     made: bool = True
     same_as: str | None = None
     declared: tuple[Declaration, ...] = ()
+    written: WrittenNames | None = None
+    own_database: str = ""
     problems: tuple[Problem, ...] = ()
 
     @property

@@ -31,8 +31,9 @@ class RememberedWorktree:
     """What is remembered of one worktree: its label, for which branch, and its services.
 
     `wanted` is the label that its branch asked for, empty where another worktree has been given the label since.
-    `repository` is its repository's name as it was when `project` and `scope` were given out; `path` and `aliases`
-    are those of the last pass that routed it. `earlier` are those of the aliases that were its label before that became
+    `project` and `scope` are what it is called in shared servers, `repository` is its repository's name; `own_database`
+    is the database that the files of a main checkout name. `path` and `aliases` are those of the last pass that routed
+    it. `earlier` are those of the aliases that were its label before that became
     the natural one; `waiting_since` is since when that one has been free while it has another, in seconds since the
     epoch.
     """
@@ -46,6 +47,7 @@ class RememberedWorktree:
     index: int | None = None
     project: str = ""
     scope: str = ""
+    own_database: str = ""
     path: str = ""
     aliases: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
@@ -57,7 +59,8 @@ class GoneWorktree:
     """What is remembered of a worktree that is gone: whose processes may be left, and whose names are not free yet.
 
     `path` is where it was (empty in what 0.1.0 remembered), `names` are its label and aliases, without those that
-    another worktree has been given since. `since` is when it was first seen to be gone, in seconds since the epoch.
+    another worktree has been given since. `project` and `scope` are what it was called in shared servers. `since` is
+    when it was first seen to be gone, in seconds since the epoch.
     """
 
     id: WorktreeId
@@ -66,6 +69,8 @@ class GoneWorktree:
     branch: str | None
     names: tuple[str, ...]
     since: float
+    project: str = ""
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)

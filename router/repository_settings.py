@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic_core import ErrorDetails
 
 from router import files
 from router.errors import SettingsError
 from router.model import DEFAULT_SERVICES, ENV_TEMPLATE, Override, ServiceSpec
 from router.naming import PATH_SEGMENT, is_label
 from router.ports import BASES, HIGHEST, LOWEST
+from router.resource_settings import Commands, Resource, ResourceName
 from router.settings import CallbackPath, plain_message
 from router.toml_reader import read_toml
 
 FILE = "router.toml"
 LARGEST = 1 << 16  # bytes of the file
-MOST = {"services": 100, "env": 200, "worktrees": 500, "callback_paths": 50, "shared": 200}
+MOST = {"services": 100, "env": 200, "worktrees": 500, "callback_paths": 50, "shared": 200, "resources": 20}
 """How many entries of each table or list count, the first ones; more of them spoil nothing else in the file."""
 
 _MOST_VARIABLES = 20  # of a service
@@ -84,6 +86,14 @@ class _Service(BaseModel):
     base: Port | None = None
 
 
+def _with_variables(resources: dict[str, Resource]) -> dict[str, Resource]:
+    variables: dict[str, str] = {}
+    for name, resource in resources.items():
+        if resource.variable and (other := variables.setdefault(resource.variable, name)) != name:
+            raise ValueError(f"{name} and {other} are both from {resource.variable}: leave one of them out")
+    return resources
+
+
 def _with_bases(services: dict[str, _Service]) -> dict[str, _Service]:
     for name, service in services.items():
         if service.ports != "hash" and service.base is None and name not in BASES:
@@ -114,7 +124,8 @@ class _Copies(BaseModel):
 class Setup(BaseModel):
     """What a new worktree gets from the main checkout: paths to link, copy and clone.
 
-    `fetch` asks origin first; of a worktree with `sparse` these directories alone are checked out.
+    `fetch` asks origin first; of a worktree with `sparse` these directories alone are checked out. `run` are commands
+    that are run in it, once they are allowed.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -123,6 +134,7 @@ class Setup(BaseModel):
     clone: Paths = ()
     sparse: Paths = ()
     fetch: bool = False
+    run: Commands = ()
 
 
 class RepositorySettings(BaseModel):
@@ -134,6 +146,7 @@ class RepositorySettings(BaseModel):
     names: _Names = _Names()
     copies: _Copies | None = None
     setup: Setup = Setup()
+    resources: Annotated[dict[ResourceName, Resource], AfterValidator(_with_variables)] = {}
     worktrees: dict[str, _Worktree] = {}
     env: dict[Variable, Template] = {}
     env_template: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = ENV_TEMPLATE
@@ -203,7 +216,14 @@ def _entries(value: Any) -> Collection[Any]:
     return value.items() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
+def _reason(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return "there is no such key"
+    told = error["type"] != "literal_error"
+    return plain_message(error["msg"]) + ("" if told else f", not {ascii(error['input'])[:100]}")
+
+
 def _message(exc: ValidationError) -> str:
-    errors = [f"{'.'.join(map(str, e['loc']))}: {plain_message(e['msg'])}" for e in exc.errors(include_url=False)]
+    errors = [f"{'.'.join(map(str, e['loc']))}: {_reason(e)}" for e in exc.errors(include_url=False)]
     more = [f"and {len(errors) - _MOST_ERRORS} more"] if len(errors) > _MOST_ERRORS else []
     return "; ".join([*errors[:_MOST_ERRORS], *more])

@@ -8,8 +8,16 @@ from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
+from router.amounts import size
 from router.errors import SettingsError
 from router.naming import check_callback_path, origin, shown
 from router.ports import ADMIN_PORT, HIGHEST
@@ -18,7 +26,10 @@ APP = "worktree-router"
 DEFAULT_CALLBACK = "/auth/callback"
 _LONGEST_PATH = 1024  # characters
 _MOST_PATHS = 50
+_MOST_HOSTS = 50
 _LONGEST_SHOWN = 200  # characters of a value in a message
+FILE_ONLY = frozenset({"data_hosts"})
+"""The settings that no variable can set."""
 _FLAGS = frozenset({"port", "caddy"})  # the settings that are options of `router up` too
 
 
@@ -41,18 +52,8 @@ def _absolute(path: Path) -> Path:
         raise ValueError("there is no such home directory") from exc
 
 
-def _size(value: Any) -> Any:
-    """Return the bytes of a size that is text, such as `50MB` or `64 MiB`; pydantic judges anything else."""
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"([0-9]{1,12}) ?(?:([kmgt]?)(i?)b)?", value, re.ASCII | re.IGNORECASE)
-    if not match:
-        raise ValueError("a size is a number of bytes, or like 50MB or 64MiB")
-    return int(match[1]) * (1024 if match[3] else 1000) ** " kmgt".index((match[2] or " ").lower())
-
-
 CallbackPath = Annotated[str, Field(max_length=_LONGEST_PATH), AfterValidator(check_callback_path)]
-Size = Annotated[int, BeforeValidator(_size), Field(strict=True, ge=1)]
+Size = Annotated[int, BeforeValidator(size)]
 
 
 class Mode(StrEnum):
@@ -63,11 +64,22 @@ class Mode(StrEnum):
     COMPOSE = "compose"
 
 
+class _Variables(EnvSettingsSource):
+    """The `ROUTER_*` variables, without those that must not count."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return a setting's value in the environment, None where it has none."""
+        if field_name in FILE_ONLY:
+            return None, field_name, False
+        return super().get_field_value(field, field_name)
+
+
 class Settings(BaseSettings):
     """Settings of this machine, resolved once.
 
     `reap` is what becomes of processes whose worktree is gone: `auto` ends them, `off` only reports them. One counts
-    that holds a port or uses more than `reap_memory` bytes.
+    that holds a port or uses more than `reap_memory` bytes. `data_hosts` are the other machines on whose servers
+    databases may be made; only the file names them, as a variable may come from a repository.
     """
 
     model_config = SettingsConfigDict(env_prefix="ROUTER_", env_ignore_empty=True, extra="forbid", frozen=True)
@@ -84,6 +96,7 @@ class Settings(BaseSettings):
     )
     reap: Literal["off", "auto"] = "off"
     reap_memory: Size = 50_000_000
+    data_hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], Field(max_length=_MOST_HOSTS)] = ()
 
     @classmethod
     def settings_customise_sources(
@@ -95,8 +108,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return the sources, strongest first."""
-        del dotenv_settings, file_secret_settings  # a worktree's .env must not configure the machine
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        del env_settings, dotenv_settings, file_secret_settings  # a worktree's .env must not configure the machine
+        return init_settings, _Variables(settings_cls), TomlConfigSettingsSource(settings_cls, toml_file=config_file())
 
     @property
     def origin(self) -> str:
@@ -141,7 +154,7 @@ def load(**flags: object) -> Settings:
         raise SettingsError(
             f"the setting {name} cannot be {shown(repr(error['input'])[:_LONGEST_SHOWN])}: "
             f"{plain_message(error['msg'])}",
-            hint=f"set it with {flag}ROUTER_{name.upper()} or in {config_file()}",
+            hint=f"set it {'' if name in FILE_ONLY else f'with {flag}ROUTER_{name.upper()} or '}in {config_file()}",
         ) from exc
     except tomllib.TOMLDecodeError as exc:
         raise SettingsError(f"{config_file()} is not TOML: {exc}", hint="fix or remove that file") from exc

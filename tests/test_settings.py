@@ -44,6 +44,16 @@ def test_a_flag_without_a_value_counts_as_absent() -> None:
     assert load(port=None, caddy=None) == load()
 
 
+def test_only_the_file_names_the_hosts_of_data(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.write_text('data_hosts = ["db.internal", "10.0.0.7"]')
+    monkeypatch.setenv("ROUTER_DATA_HOSTS", '["evil.example"]')
+    assert load().data_hosts == ("db.internal", "10.0.0.7")
+    monkeypatch.setenv("ROUTER_DATA_HOSTS", "no JSON")
+    assert load().data_hosts == ("db.internal", "10.0.0.7")
+    config.write_text('data_hosts = ["https://db.internal/"]')
+    assert refused().hint == f"set it in {config}"
+
+
 def test_on_port_80_the_origin_has_no_port() -> None:
     assert load(port=80).redirect_uris == ("http://localhost/auth/callback",)
 

@@ -8,6 +8,7 @@ from router.model import Repository, ServiceSpec, Worktree
 from router.naming import origin, service_host, shown
 from router.ports import hash_port
 from router.remembered import RememberedWorktree
+from router.shared_names import database_name
 
 _OWN = (
     "FEATURE", "WORKTREE_NAME", "WORKTREE_BRANCH", "WORKTREE_URL", "WORKTREE_API_URL", "OAUTH_STATE", "DATABASE_NAME",
@@ -48,7 +49,8 @@ def base_environment(
     assigned = {spec.name: _env_port(remembered, spec.name) for spec in repository.services}
     ports = {service: service_port for service, service_port in assigned.items() if service_port}
     urls = {service: origin(service_host(remembered.label, service), port) for service in ports}
-    database, vhost = database_name(remembered.project), f"/{remembered.scope}"
+    database = remembered.own_database or database_name(remembered.project)
+    vhost = f"/{remembered.scope}"
     prefix = f"{remembered.scope}:" if remembered.scope else ""
     values = {
         "FEATURE": remembered.label,
@@ -111,16 +113,6 @@ def varying(services: Iterable[ServiceSpec], templates: Mapping[str, str]) -> fr
     """Return the variables that have another value in each worktree of a repository with these services and `[env]`."""
     filled_in = {variable for variable, template in templates.items() if "{{" in template or "{%" in template}
     return frozenset({*_OWN, *dict(port_variables(services))} - (templates.keys() - filled_in) | filled_in)
-
-
-def database_name(project: str) -> str:
-    """Return the name of a project's database: letters, digits and `_`, no digit first, at most 63 bytes.
-
-    PostgreSQL cuts longer ones without an error, so that two projects would share one database. Two projects never
-    share a name: a project has single hyphens and no `_`.
-    """
-    name = project.replace("-", "_")
-    return f"_{name}" if name[:1].isdigit() else name
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ DOTENV = (".env.development.local", ".env.local", ".env.development", ".env")
 _DOTENV_OF_VITE = (".env.development.local", ".env.development", ".env.local", ".env")  # its guide, "Env Files"
 _ON_VITE = frozenset({"vite", "astro", "@sveltejs/kit"})
 FILES = (*mise.LOCAL, *DOTENV, *mise.PROJECT)
+WRITTEN = (".mise.local.toml", ".env.local")
+"""The files that the router writes its own block into."""
 _LARGEST = 1 << 16  # bytes; a larger one is no env file, and a hostile one of 1 MiB takes the parsers seconds
 
 
@@ -75,11 +77,19 @@ def declarations(
     return tuple(found), tuple(problems)
 
 
-def values(root: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield every value that the files of a worktree give to a variable, as name, value and file; the router's own
-    block included. What cannot be read says nothing."""
+def values(root: Path, *, blocks: bool = True) -> Iterator[tuple[str, str, str]]:
+    """Yield every value that the files of a worktree give to a variable, as name, value and file.
+
+    The router's own block counts with `blocks`. What cannot be read says nothing.
+    """
     for name, file in _expanded({name: _read(root, name) for name in names(root)}).items():
-        yield from ((variable, value, name) for variable, value in {**file.values, **file.block}.items())
+        found = {**file.values, **file.block} if blocks else file.values
+        yield from ((variable, value, name) for variable, value in found.items())
+
+
+def blocks(root: Path) -> tuple[Mapping[str, str], ...]:
+    """Return what the router's own blocks in the files of a worktree set, the strongest first."""
+    return tuple(file.block for name in WRITTEN if (file := _read(root, name)).block)
 
 
 def text(path: Path) -> str | None:
@@ -131,7 +141,9 @@ def _read(root: Path, name: str) -> _File:
         plain, block = _parts(content)
         if name in DOTENV:
             return replace(_dotenv(plain), block=_dotenv(block).values)
-        return replace(_mise(root, plain), block=_mise(root, f"[env]\n{block}").values)
+        return replace(
+            _mise(root, plain), block=_mise(root, block if block.startswith("[env]\n") else f"[env]\n{block}").values
+        )
     except OSError as exc:
         return _File(bad=_reason(exc), failed=True, rest="what it said before counts")
     except ValueError as exc:

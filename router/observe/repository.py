@@ -1,6 +1,6 @@
 """One look at one repository: its worktrees with what their files declare, and its `router.toml`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +9,9 @@ from router.model import Problem, Repository, ServiceSpec, Worktree
 from router.naming import shown
 from router.observe import envfiles, git, git_worktrees
 from router.observe.copies import Copies, copies
+from router.observe.written import own_database, written_names
 from router.repository_settings import FILE, RepositorySettings, load_repository_settings
+from router.resource_settings import by_rank
 
 
 def repository(common: Path, *, before: Repository | None = None) -> Repository:
@@ -26,7 +28,7 @@ def repository(common: Path, *, before: Repository | None = None) -> Repository:
     everyone = (*listing.worktrees, *extra.worktrees)
     return replace(
         found,
-        worktrees=_with_files(everyone, found.services, before),
+        worktrees=_with_files(everyone, found.services, before, first=_variables(settings)),
         problems=(*listing.problems, *_of_none(everyone), *wrong, *extra.problems),
     )
 
@@ -83,18 +85,31 @@ def _copies(
     )
 
 
+def _variables(settings: RepositorySettings | None) -> tuple[str, ...]:
+    """Return the variables that `[resources]` names, that of the database whose name is `DATABASE_NAME` first."""
+    resources = by_rank(settings.resources) if settings else ()
+    return tuple(resource.variable for _, resource in resources if resource.variable)
+
+
 def _with_files(
-    worktrees: Iterable[Worktree], specs: tuple[ServiceSpec, ...], before: Repository | None
+    worktrees: Iterable[Worktree], specs: tuple[ServiceSpec, ...], before: Repository | None, *, first: Sequence[str]
 ) -> tuple[Worktree, ...]:
-    declared = {each.id: each.declared for each in before.worktrees} if before else {}
-    found = []
-    for each in worktrees:
-        if each.present:
-            said, wrong = envfiles.declarations(Path(each.path), specs, before=declared.get(each.id, ()))
-            found.append(replace(each, declared=said, problems=(*each.problems, *wrong)))
-        else:
-            found.append(each)
-    return tuple(found)
+    known = {each.id: each for each in before.worktrees} if before else {}
+    return tuple(
+        _with_its_files(each, specs, known.get(each.id), first=first) if each.present else each for each in worktrees
+    )
+
+
+def _with_its_files(
+    worktree: Worktree, specs: tuple[ServiceSpec, ...], before: Worktree | None, *, first: Sequence[str]
+) -> Worktree:
+    root = Path(worktree.path)
+    said, wrong = envfiles.declarations(root, specs, before=before.declared if before else ())
+    database = own_database(root, first=first) if worktree.main else ""
+    if not database and wrong and before:  # a file that cannot be read for a moment
+        database = before.own_database
+    problems = (*worktree.problems, *wrong)
+    return replace(worktree, declared=said, written=written_names(root), own_database=database, problems=problems)
 
 
 def _of_none(worktrees: Iterable[Worktree]) -> tuple[Problem, ...]:

@@ -58,7 +58,7 @@ def plan_context(observed: Observed, memory: Memory) -> PlanContext:
     asked = wishes(routed, repositories=titles, first=next(iter(served), None))
     reserved = reserved_names(routed, remembered, left, served=frozenset(served), now=observed.now)
     names = labels.names(routed, remembered, reserved, wishes=asked, now=observed.now)
-    numbers = identities(routed, remembered, names=names, repositories=titles)
+    numbers = identities(routed, remembered, left, repositories=titles)
     containers = _by_worktree(observed.containers)
     specs = {w.id: _specs(r, remembered.get(w.id), containers.get(w.path, ())) for r, w in routed}
     hash_ports = _hash_ports(routed, specs, names)

@@ -63,7 +63,8 @@ def inherits(worktree: Worktree, gone: GoneWorktree) -> bool:
 
 def departed(known: RememberedWorktree, now: float) -> GoneWorktree:
     """Return what stays remembered of a worktree that is gone since `now`, in seconds since the epoch."""
-    return GoneWorktree(known.id, known.path, known.repository, known.branch, names_of(known), now)
+    names = names_of(known)
+    return GoneWorktree(known.id, known.path, known.repository, known.branch, names, now, known.project, known.scope)
 
 
 def names_of(known: RememberedWorktree) -> tuple[str, ...]:

@@ -1,18 +1,20 @@
 """What is one worktree's alone besides its ports: its number, its project's name, its scope in shared servers."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
 from router.model import Worktree, WorktreeId
-from router.naming import hash3, label
-from router.remembered import RememberedWorktree
-from router.routes.labels import Names
+from router.naming import hash6, label, shown
+from router.remembered import GoneWorktree, RememberedWorktree
+from router.routes.gone import inherits
 from router.routes.repositories import number, row
 from router.routes.routable import Routable
 from router.routes.wishes import directory_label, wanted
+from router.shared_names import database_name
 
-_LONGEST = 62  # bytes: PostgreSQL keeps 63 of a name, and one that begins with a digit gets `_` in front
+_LONGEST = 49  # bytes: a database's name has one more where it begins with a digit, and frameworks add to it
+_HASH = 6  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,59 +27,99 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """A worktree with what its names in shared servers are made of: its label, its repository's name, its wish.
+class _Taken:
+    """The names that somebody has.
 
-    `earlier` are the labels that it had while another worktree had the one that it has now.
+    `databases` are those that the files of main checkouts name. `gone` are worktrees whose databases may still be
+    there: another branch never gets their names.
     """
 
-    worktree: Worktree
-    label: str
-    earlier: tuple[str, ...]
-    repository: str
-    wanted: str
+    projects: set[str]
+    scopes: set[str]
+    databases: frozenset[str]
+    gone: tuple[GoneWorktree, ...]
+    found: dict[WorktreeId, tuple[str, str]] = field(default_factory=dict)
+
+    def give(self, worktree: Worktree, project: str, scope: str) -> None:
+        """Have a worktree have these names."""
+        self.projects.add(project)
+        self.scopes.add(scope)
+        self.found[worktree.id] = project, scope
+
+    def is_free(self, worktree: Worktree, *, project: str | None = None, scope: str | None = None) -> bool:
+        """Tell whether a new worktree may have a project, or a scope."""
+        left = tuple(each for each in self.gone if each.id.admin and not inherits(worktree, each))
+        if project is not None and not worktree.main and database_name(project) in self.databases:
+            return False
+        return (
+            project not in self.projects
+            and scope not in self.scopes
+            and all(project != each.project and (scope != each.scope or not each.project) for each in left)
+        )
 
 
 def identities(
     routed: tuple[Routable, ...],
     kept: Mapping[WorktreeId, RememberedWorktree],
+    gone: Iterable[GoneWorktree] = (),
     *,
-    names: Mapping[WorktreeId, Names],
     repositories: Mapping[str, str],
 ) -> dict[WorktreeId, Identity]:
     """Return what each worktree is called in shared servers; no two that are remembered share anything.
 
     `repositories` are the repositories' names by common directory. The main checkout's project is the repository, its
-    scope empty (the project where it is one of a numbered row); another's project has its label too, its scope is its
-    label. What is taken gets three characters of its hash behind it. Project and scope stay while the worktree's names
-    do, the index for good.
+    scope empty (the project where it is one of a numbered row); another's project has what its branch asks for too,
+    and that is its scope. What is cut, or is another's, gets six characters of a hash behind it. Project, scope and
+    index stay for good, whatever branch is checked out: databases are called like that. Where nothing is remembered,
+    what the router's own block in the worktree's files says counts.
     """
-    unseen = [known for owner, known in kept.items() if owner not in names]
-    projects, scopes = {known.project for known in unseen}, {known.scope for known in unseen if known.project}
-    found: dict[WorktreeId, tuple[str, str]] = {}
-    new: list[_Named] = []
-    for repository, worktree in routed:
-        title, known = repositories[repository.common_dir], kept.get(worktree.id)
-        own = names[worktree.id]
-        named = _Named(worktree, own.label, own.earlier, title, wanted(repository, worktree))
-        if known and _is_kept(known, named) and known.project not in projects and known.scope not in scopes:
-            found[worktree.id] = known.project, known.scope
-            projects.add(known.project)
-            scopes.add(known.scope)
-        else:
-            new.append(named)
-    for named in new:
-        project = next(each for each in _projects(named) if each not in projects)
-        scope = next(each for each in _scopes(named, project) if each not in scopes)
-        found[named.worktree.id] = project, scope
-        projects.add(project)
-        scopes.add(scope)
+    taken = _taken(routed, kept, gone)
+    for _, worktree in routed:
+        _keep(worktree, kept.get(worktree.id), taken)
+    branches = frozenset((w.id.common_dir, shown(w.branch)) for _, w in routed if w.branch)
+    for is_main in (True, False):
+        group = [each for each in routed if each[1].main == is_main]
+        for _, worktree in group:
+            _keep_written(worktree, branches, taken)
+        for repository, worktree in group:
+            _name(worktree, repositories[repository.common_dir], wanted(repository, worktree), taken)
     indexes = _indexes(routed, kept)
-    return {owner: Identity(indexes[owner], project, scope) for owner, (project, scope) in found.items()}
+    return {owner: Identity(indexes[owner], project, scope) for owner, (project, scope) in taken.found.items()}
 
 
-def _is_kept(known: RememberedWorktree, named: _Named) -> bool:
-    return bool(known.project) and known.repository == named.repository and known.label in (named.label, *named.earlier)
+def _taken(
+    routed: Iterable[Routable], kept: Mapping[WorktreeId, RememberedWorktree], gone: Iterable[GoneWorktree]
+) -> _Taken:
+    """Return what is taken by those that are not routed now, and by databases that files name."""
+    ids = {worktree.id for _, worktree in routed}
+    unseen = [known for owner, known in kept.items() if owner not in ids and known.project]
+    databases = {*(w.own_database for _, w in routed), *(known.own_database for known in unseen)}
+    return _Taken(
+        {known.project for known in unseen}, {known.scope for known in unseen}, frozenset(databases - {""}), tuple(gone)
+    )
+
+
+def _keep(worktree: Worktree, known: RememberedWorktree | None, taken: _Taken) -> None:
+    if known and known.project and known.project not in taken.projects and known.scope not in taken.scopes:
+        taken.give(worktree, known.project, known.scope)
+
+
+def _keep_written(worktree: Worktree, branches: frozenset[tuple[str, str]], taken: _Taken) -> None:
+    """Keep the names that the worktree's own block has; one that was written for another's branch was copied."""
+    written = worktree.written
+    if written is None or worktree.id in taken.found:
+        return
+    is_own = written.branch == shown(worktree.branch or "") or (worktree.id.common_dir, written.branch) not in branches
+    if is_own and taken.is_free(worktree, project=written.project, scope=written.scope):
+        taken.give(worktree, written.project, written.scope)
+
+
+def _name(worktree: Worktree, title: str, wish: str, taken: _Taken) -> None:
+    """Give a worktree without names its names; `title` is its repository's name, `wish` the label that it asks for."""
+    if worktree.id not in taken.found:
+        project = next(each for each in _projects(worktree, title, wish) if taken.is_free(worktree, project=each))
+        scope = next(each for each in _scopes(worktree, wish, project) if taken.is_free(worktree, scope=each))
+        taken.give(worktree, project, scope)
 
 
 def _indexes(routed: Iterable[Routable], kept: Mapping[WorktreeId, RememberedWorktree]) -> dict[WorktreeId, int]:
@@ -110,31 +152,41 @@ def _next(_worktree: Worktree, _known: RememberedWorktree | None, taken: set[int
     return next(n for n in count(1) if n not in taken)
 
 
-def _projects(named: _Named) -> Iterator[str]:
-    repository, name = label(named.repository), named.label
-    if named.worktree.copy:
-        text = directory_label(named.worktree)
-    elif named.worktree.main:
-        text = repository
-    else:  # a label that another repository had already begins with this one's name
-        text = f"{repository}-{name if name == named.wanted else name.removeprefix(f'{repository}-')}"
-    yield _cut(text, text)
-    suffix = hash3(f"{named.repository}/{name}")
-    yield _cut(f"{text}-{suffix}", text)
-    yield from (_cut(f"{text}-{suffix}-{n}", f"{text}{n}") for n in count(2))
+def _projects(worktree: Worktree, title: str, wish: str) -> Iterator[str]:
+    if worktree.copy:
+        text = directory_label(worktree)
+    elif worktree.main:
+        text = title
+    else:
+        text = f"{title}-{wish}"
+    whole = f"{title}/{_whole(worktree)}"
+    yield _cut(text, whole)
+    yield _hashed(text, whole)
+    yield from (_hashed(text, f"{whole} {n}") for n in count(2))
 
 
-def _scopes(named: _Named, project: str) -> Iterator[str]:
-    if named.worktree.main and number(named.worktree.path) is None:
+def _scopes(worktree: Worktree, wish: str, project: str) -> Iterator[str]:
+    if worktree.main and number(worktree.path) is None:
         yield ""
-    if named.worktree.main:  # numbered checkouts side by side are equals: none of them has the plain names
+    if worktree.main:  # numbered checkouts side by side are equals: none of them has the plain names
         yield project
-    yield named.label
-    yield project
-    yield from (_cut(f"{project}-{n}", f"{project}{n}") for n in count(2))
+    yield _cut(wish, _whole(worktree))
+    if project.endswith(f"-{wish}"):  # another repository has a branch of that name
+        yield project
+    yield _hashed(wish, _whole(worktree))
+    yield from (_hashed(wish, f"{project} {n}") for n in count(2))
+
+
+def _whole(worktree: Worktree) -> str:
+    """Return what a worktree is called by, whole: its branch, or its path where that says nothing."""
+    return worktree.branch if worktree.branch and not worktree.main else worktree.path
 
 
 def _cut(text: str, whole: str) -> str:
-    """Return a label of at most 62 bytes: where something is cut off, three characters of a hash stand for it."""
+    """Return a label of at most 49 bytes: where something is cut off, a hash of the whole name stands for it."""
     plain = label(text)
-    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 4].rstrip('-')}-{hash3(whole)}"
+    return plain if len(plain) <= _LONGEST else _hashed(text, whole)
+
+
+def _hashed(text: str, whole: str) -> str:
+    return f"{label(text)[: _LONGEST - 1 - _HASH].rstrip('-')}-{hash6(whole)}"

@@ -32,6 +32,7 @@ def next_memory(memory: Memory, context: PlanContext, routes: Iterable[Route], g
             index=context.identities[route.worktree.id].index,
             project=context.identities[route.worktree.id].project,
             scope=context.identities[route.worktree.id].scope,
+            own_database=route.worktree.own_database,
             path=route.worktree.path,
             aliases=route.aliases,
             earlier=context.names[route.worktree.id].earlier,
@@ -75,7 +76,8 @@ def merged(base: Memory, mine: Memory, theirs: Memory) -> Memory:
     new = [each for each in theirs.worktrees if old.get(each.id) != each]
     ports = {service.assigned: each.id for each in new for service in each.services.values()}
     names = {name: each.id for each in new for name in names_of(each)}
-    found = {each.id: _undecided(each, ports, names) for each in mine.worktrees}
+    shared = {("project", each.project): each.id for each in new} | {("scope", each.scope): each.id for each in new}
+    found = {each.id: _unnamed(_undecided(each, ports, names), shared) for each in mine.worktrees}
     for each in new:
         found[each.id] = _with_assignments(found.get(each.id), each)
     return replace(
@@ -103,6 +105,12 @@ def _undecided(
     services = {n: replace(s, assigned=None, env_port=None) if n in lost else s for n, s in mine.services.items()}
     own = _without_names(mine, [name for name in names_of(mine) if names.get(name, mine.id) != mine.id])
     return replace(own, services=services) if lost else own
+
+
+def _unnamed(mine: RememberedWorktree, shared: Mapping[tuple[str, str], WorktreeId]) -> RememberedWorktree:
+    """Return what I remember of a worktree without its names in shared servers where one is another's by now."""
+    owners = {shared.get(("project", mine.project), mine.id), shared.get(("scope", mine.scope), mine.id)}
+    return mine if owners == {mine.id} else replace(mine, project="", scope="")
 
 
 def _without_names(known: RememberedWorktree, names: Collection[str]) -> RememberedWorktree:

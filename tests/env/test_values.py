@@ -2,13 +2,14 @@
 
 import pytest
 
-from router.env.values import Environment, base_environment, database_name, with_templates
+from router.env.values import Environment, base_environment, with_templates
 from router.errors import TemplateValueError
 from router.model import Repository, ServiceSpec
 from router.ports import hash_port, service_port
 from router.remembered import Memory
 from router.repository_settings import variable_name
 from router.routes.plan import plan
+from router.shared_names import database_name
 from tests.fakes import declared, observed, repository, worktree
 
 CALLBACK = "http://localhost:8080/auth/callback"

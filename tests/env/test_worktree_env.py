@@ -125,6 +125,37 @@ def test_a_worktree_that_another_command_creates_meanwhile_keeps_what_it_was_ass
     assert [shop.env(shop.main.parent / "shop.late")["PORT"]] == assigned
 
 
+SHARED = ("DATABASE_NAME", "RABBITMQ_VHOST", "REDIS_KEY_PREFIX", "COMPOSE_PROJECT_NAME")
+
+
+def test_names_in_shared_servers_stay_when_another_branch_is_checked_out(shop: Shop) -> None:
+    before = {name: shop.env(shop.tree)[name] for name in SHARED}
+    git("switch", "-q", "-c", "feature/y", cwd=shop.tree)
+    after = shop.env(shop.tree)
+    assert after["FEATURE"] == "feature-y"
+    assert {name: after[name] for name in SHARED} == before
+    new = shop.env(shop.add("feature-y"))
+    git("worktree", "add", "-q", shop.main.parent / "again", "feature/x", cwd=shop.main)
+    again = shop.env(shop.main.parent / "again")
+    assert all(len({before[name], new[name], again[name]}) == 3 for name in SHARED)
+
+
+def test_a_written_block_keeps_its_names_where_the_memory_is_lost(shop: Shop) -> None:
+    shop.write(shop.tree)
+    git("switch", "-q", "-c", "feature/y", cwd=shop.tree)
+    shop.store.memory_file.unlink()
+    assert shop.env(shop.tree)["DATABASE_NAME"] == "shop_feature_x"
+    git("worktree", "add", "-q", "-b", "feature-x", shop.main.parent / "other", cwd=shop.main)
+    assert shop.env(shop.main.parent / "other")["DATABASE_NAME"] != "shop_feature_x"
+
+
+def test_the_database_of_main_is_that_of_its_own_url_and_nobody_elses(shop: Shop) -> None:
+    (shop.main / ".env").write_text("DATABASE_URL=postgres://me:secret@localhost:5432/shop_dev\n")
+    assert shop.env(shop.main)["DATABASE_NAME"] == "shop_dev"
+    assert shop.env(shop.add("dev"))["DATABASE_NAME"].startswith("shop_dev_")
+    assert shop.env(shop.tree)["DATABASE_NAME"] == "shop_feature_x"
+
+
 def test_outside_of_every_worktree_it_says_so(shop: Shop, tmp_path: Path) -> None:
     with pytest.raises(NotARepositoryError, match="not inside a git repository"):
         shop.env(tmp_path)

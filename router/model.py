@@ -131,9 +131,9 @@ class Repository:
 
     `copies` is whether folders beside the main checkout count as worktrees too, `strip` what branches begin with that
     their labels leave out. `env` are the templates of its worktrees' environment by variable, `env_template` the file
-    of a worktree that is filled from it, `shared` the variables whose values all worktrees have in common on purpose.
-    `answered` is whether git listed the worktrees just now: where it did not, they are those of the last good look, if
-    any.
+    of a worktree that is filled from it, `shared` the variables whose values all worktrees have in common on purpose,
+    `resources` the names of what each has of its own in databases, queues and caches. `answered` is whether git listed
+    the worktrees just now: where it did not, they are those of the last good look, if any.
     """
 
     name: str
@@ -148,6 +148,7 @@ class Repository:
     env: Mapping[str, str] = field(default_factory=dict)
     env_template: str = ENV_TEMPLATE
     shared: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     answered: bool = True
 

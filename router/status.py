@@ -1,7 +1,7 @@
 """The one document that `status --json`, the table, the dashboard and `url` all show (schema 1 of the design)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from router import __version__
@@ -46,10 +46,25 @@ class CaddyStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceState:
+    """A database, queue or cache of a worktree: its name in `router.toml`, `making`, `ready` or `failed`.
+
+    `kind` and `target`, its name on its server, are empty where they are not known yet.
+    """
+
+    name: str
+    state: str
+    kind: str = ""
+    target: str = ""
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """The parts of the document around the worktrees; `problems` are those of no single worktree.
 
-    `orphans` are the entries of processes whose worktree is gone; None where nobody looked.
+    `orphans` are the entries of processes whose worktree is gone; None where nobody looked. `resources` are by the
+    worktree's path.
     """
 
     port: int
@@ -59,6 +74,7 @@ class Frame:
     repositories: tuple[Repository, ...] = ()
     problems: tuple[Problem, ...] = ()
     orphans: tuple[Document, ...] | None = None
+    resources: Mapping[str, tuple[ResourceState, ...]] = field(default_factory=dict)
 
 
 def document(table: RouteTable, frame: Frame) -> dict[str, Any]:
@@ -71,7 +87,7 @@ def document(table: RouteTable, frame: Frame) -> dict[str, Any]:
         "caddy": asdict(frame.caddy),
         "oauth": {"redirect_uris": _redirect_uris(table, frame)},
         "repositories": [{"path": _text(r.path), "git_dir": _text(r.common_dir)} for r in frame.repositories],
-        "worktrees": [_worktree(route, frame.port) for route in table.routes],
+        "worktrees": [_worktree(route, frame) for route in table.routes],
         "problems": [problem_values(problem) for problem in (*frame.problems, *table.problems)],
         **({} if frame.orphans is None else {"orphans": list(frame.orphans)}),
     }
@@ -83,7 +99,9 @@ def _redirect_uris(table: RouteTable, frame: Frame) -> list[str]:
     return list(dict.fromkeys([*frame.redirect_uris, *(f"{own}{path}" for path in table.callback_paths)]))
 
 
-def _worktree(route: Route, port: int) -> dict[str, Any]:
+def _worktree(route: Route, frame: Frame) -> dict[str, Any]:
+    port, resources = frame.port, frame.resources.get(route.worktree.path, ())
+    wrong = (*route.problems, *(each.problem for each in resources if each.problem))
     return {
         "name": route.name,
         "branch": _text(route.worktree.branch),
@@ -95,8 +113,13 @@ def _worktree(route: Route, port: int) -> dict[str, Any]:
         "aliases": list(route.aliases),
         "oauth_state": route.name,
         "services": {service.name: _service(route, service, port) for service in route.services},
-        "problems": [problem_values(problem) for problem in route.problems],
+        **({"resources": [_resource(each) for each in resources]} if resources else {}),
+        "problems": [problem_values(problem) for problem in wrong],
     }
+
+
+def _resource(state: ResourceState) -> dict[str, Any]:
+    return {"name": state.name, "kind": state.kind or None, "state": state.state, "target": _text(state.target or None)}
 
 
 def _service(route: Route, service: Service, port: int) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def make(work: Work) -> Made | Failure:
         work.ledger.change(made)
         return Made(made, template, due)
     except RouterError as exc:
-        return _failure(exc)
+        return failure(exc)
 
 
 def refresh(work: Work) -> Made | Failure:
@@ -107,7 +107,7 @@ def refresh(work: Work) -> Made | Failure:
             return Made(known)
         return Made(_new_template(work, identity))
     except RouterError as exc:
-        return _failure(exc)
+        return failure(exc)
 
 
 def drop(ledger: Ledger, kind: Kind, connection: Connection, record: Record) -> Failure | None:
@@ -116,7 +116,7 @@ def drop(ledger: Ledger, kind: Kind, connection: Connection, record: Record) -> 
         kind.drop(connection, record)
         ledger.forget(record.nonce)
     except RouterError as exc:
-        return _failure(exc)
+        return failure(exc)
     return None
 
 
@@ -192,5 +192,6 @@ def _expect_allowed(work: Work) -> None:
         )
 
 
-def _failure(exc: RouterError) -> Failure:
+def failure(exc: RouterError) -> Failure:
+    """Return an error as the value of what could not be done."""
     return Failure(exc.cause if isinstance(exc, ResourceError) else "failed", exc.message, exc.hint)

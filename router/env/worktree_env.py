@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from router import files, repository_settings
@@ -13,6 +13,7 @@ from router.env.assignments import SHELL, Assignment
 from router.env.copied import Copied
 from router.env.current import CurrentWorktree, current_worktree
 from router.env.leaks import Leak
+from router.env.resources import resource_variables
 from router.env.values import Environment, base_environment, with_templates
 from router.errors import HiddenError, RouterError, SettingsError, TemplateValueError, UsageError
 from router.model import Repository, Worktree
@@ -42,7 +43,7 @@ def resolve(settings: Settings, store: Store, *, cwd: Path) -> ResolvedEnvironme
     if watcher := store.running_watcher():
         settings = settings.model_copy(update={"port": watcher.port})
     current = current_worktree(settings, store, cwd=cwd)
-    return ResolvedEnvironment(settings, current, _environment(settings, current))
+    return ResolvedEnvironment(settings, current, _environment(settings, current, store))
 
 
 def foreign_values(
@@ -92,7 +93,7 @@ def command_environment(
     return CommandEnvironment(values, replaced, common, environment.path, environment.ports)
 
 
-def _environment(settings: Settings, current: CurrentWorktree) -> Environment:
+def _environment(settings: Settings, current: CurrentWorktree, store: Store) -> Environment:
     repository, worktree, remembered = current.repository, current.worktree, current.remembered
     path = shown(worktree.path)
     if broken := next((p for p in repository.problems if p.kind == "unreadable-file"), None):
@@ -102,6 +103,7 @@ def _environment(settings: Settings, current: CurrentWorktree) -> Environment:
     if remembered is None or not remembered.project:
         raise UsageError(f"{path} has no environment: git is still creating it", hint="try again in a moment")
     base = _base(settings, repository, worktree, remembered)
+    base = replace(base, values={**base.values, **resource_variables(current, store)})
     try:
         return _with_templates(base, repository, worktree)
     except TemplateValueError as exc:

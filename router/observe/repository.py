@@ -63,6 +63,7 @@ def _configured(found: Repository, settings: RepositorySettings) -> Repository:
         env=settings.env,
         env_template=settings.env_template,
         shared=settings.shared,
+        resources=tuple(name for name, _ in by_rank(settings.resources)),
     )
 
 

@@ -15,6 +15,7 @@ from router import __version__
 from router.caddy import modes
 from router.caddy.admin import Admin
 from router.caddy.supervisor import Caddy
+from router.data.ledger import Ledger
 from router.errors import LostRaceError, RouterError, StoreError
 from router.model import RouteTable
 from router.observe.survey import living
@@ -23,6 +24,7 @@ from router.processes import orphans as left_over
 from router.settings import Settings
 from router.status import CaddyStatus, Document, Frame, WatcherStatus, document
 from router.store import RunningWatcher, Store
+from router.watcher.beside import Beside
 from router.watcher.changes import changes
 from router.watcher.events import Wake
 from router.watcher.live import Live, Usage
@@ -30,6 +32,7 @@ from router.watcher.observer import Observer
 from router.watcher.orphans import Orphans
 from router.watcher.pace import Pace
 from router.watcher.publisher import Publisher
+from router.watcher.resources import Resources
 from router.watcher.routing import Routing
 from router.watcher.signals import Signals
 from router.watcher.start_commands import StartCommands
@@ -58,18 +61,18 @@ def watch(
     routing = Routing(store, observer=observer, admin=admin, caddy=caddy)
     orphans = Orphans(wake.set, least=settings.reap_memory, auto=settings.reap == "auto",
                       routers=partial(guard.routers, store))  # fmt: skip
-    start_commands = StartCommands(wake.set)
+    resources = Resources(wake.set, ledger=Ledger(store.directory), hosts=settings.data_hosts)
+    beside = Beside(orphans, StartCommands(wake.set), resources)
     live = Live(modes.live_socket(store), {"/.router/memory.json": Usage(store)})
     watcher = Watcher(settings, store, signals=signals, pace=Pace(wake), routing=routing, observer=observer,
-                      orphans=orphans, start_commands=start_commands, live=live, admin=admin, caddy=caddy,
-                      publisher=publisher, say=partial(_say_if_heard, say))  # fmt: skip
+                      beside=beside, live=live, admin=admin, caddy=caddy, publisher=publisher,
+                      say=partial(_say_if_heard, say))  # fmt: skip
     try:
         with signals.handled():  # before the lock is taken: whoever sees it held may send one
             watcher.run(commons, ready=ready)
     finally:
         observer.close()
-        orphans.close()
-        start_commands.close()
+        beside.close()
         live.close()
         admin.close()
         wake.close()
@@ -80,8 +83,7 @@ class Watcher:
 
     def __init__(
         self, settings: Settings, store: Store, *, signals: Signals, pace: Pace, routing: Routing, observer: Observer,
-        orphans: Orphans, start_commands: StartCommands, live: Live, admin: Admin, caddy: Caddy, publisher: Publisher,
-        say: Say,
+        beside: Beside, live: Live, admin: Admin, caddy: Caddy, publisher: Publisher, say: Say,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._store = store
@@ -89,8 +91,7 @@ class Watcher:
         self._pace = pace
         self._routing = routing
         self._observer = observer
-        self._orphans = orphans
-        self._start_commands = start_commands
+        self._beside = beside
         self._live = live
         self._admin = admin
         self._caddy = caddy
@@ -123,7 +124,7 @@ class Watcher:
         if self._signals.stop:  # asked to while it waited
             return
         self._routing.begin()
-        self._orphans.start()
+        self._beside.start()
         self._live.start()
         for line in changes(RouteTable(), self._routing.state.table, self._settings.port):
             log.info("%s", line)
@@ -195,17 +196,16 @@ class Watcher:
         """Publish what is true now, where that is not what is published. StoreError where it cannot be written."""
         self._publisher.beat()
         state = self._routing.state
-        self._orphans.about(state.memory, self._observer.repositories)
-        self._start_commands.about(state.table)
-        shown = (state, self._routing.problems(), self._observer.repositories, self._orphans.found,
-                 self._start_commands.found, *self._caddy.facts.items())  # fmt: skip
+        self._beside.about(state.table, state.memory, self._observer.repositories)
+        shown = (state, self._routing.problems(), self._observer.repositories, *self._beside.found,
+                 *self._caddy.facts.items())  # fmt: skip
         if shown != self._shown or not self._publisher.is_published():
-            self._publisher.show_services(state.table, state.memory, self._start_commands.found)
+            self._publisher.show_services(state.table, state.memory, self._beside.start_commands.found)
             self._publisher.publish(self._document())
             self._shown = shown
 
     def _document(self) -> Document:
-        state, found, now = self._routing.state, self._orphans.found, time.time()
+        state, found, now = self._routing.state, self._beside.orphans.found, time.time()
         frame = Frame(
             port=self._settings.port,
             redirect_uris=self._settings.redirect_uris,
@@ -222,6 +222,7 @@ class Watcher:
             ),
             problems=(*self._routing.problems(), *left_over.problems(found, now=now)),
             orphans=tuple(left_over.entry(each, now=now) for each in found),
+            resources=self._beside.resources.shown,
         )
         return document(state.table, frame)
 

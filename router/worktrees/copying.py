@@ -1,6 +1,7 @@
 """Copies files and whole directories for a new worktree, sharing their blocks where the file system can."""
 
 import contextlib
+import errno
 import os
 import shutil
 import stat

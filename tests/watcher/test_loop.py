@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 
 from router.caddy.modes import live_socket
+from router.data.ledger import Ledger
 from router.errors import CaddyError, LostRaceError, StoreError
 from router.settings import Settings
 from router.status import Document
 from router.store import RunningWatcher, Store
+from router.watcher.beside import Beside
 from router.watcher.live import Live
 from router.watcher.loop import Watcher
 from router.watcher.orphans import Orphans
 from router.watcher.pace import Pace
 from router.watcher.publisher import Publisher
+from router.watcher.resources import Resources
 from router.watcher.routing import Routing
 from router.watcher.signals import Signals
 from router.watcher.start_commands import StartCommands
@@ -70,8 +73,10 @@ class Stage:
             Settings(state_dir=self.store.directory), self.store, signals=self.signals,
             pace=Script(self, list(steps)), observer=self.observer, admin=self.admin, caddy=caddy,
             routing=Routing(self.store, observer=self.observer, admin=self.admin, caddy=caddy),
-            orphans=Orphans(wake.set, least=0, auto=False, routers=tuple), live=Live(live_socket(self.store), {}),
-            start_commands=StartCommands(wake.set), publisher=Publisher(self.store), say=self.said.append,
+            beside=Beside(
+                Orphans(wake.set, least=0, auto=False, routers=tuple), StartCommands(wake.set),
+                Resources(wake.set, ledger=Ledger(directory), hosts=()),
+            ), live=Live(live_socket(self.store), {}), publisher=Publisher(self.store), say=self.said.append,
         )  # fmt: skip
 
     def run(self, *commons: str) -> "Stage":

@@ -1,0 +1,128 @@
+"""What a worktree is to have of its own, by `router.toml` and the main checkout's env files: nothing is made here."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.data.connection import Connection, read
+from router.data.making import Failure, Wanted
+from router.errors import ConnectionUrlError
+from router.model import Worktree
+from router.naming import hash6, shown
+from router.remembered import RememberedWorktree
+from router.resource_settings import Resource, by_rank
+from router.shared_names import database_name
+
+FIRST = "db"
+"""The resource whose names the general variables have; where there is none of that name, the first in the file."""
+
+_LONGEST = 50  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A worktree with what it is called in shared servers."""
+
+    tree: Worktree
+    names: RememberedWorktree
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A resource of a worktree: its name in `router.toml`, its settings, how main's is reached, what is to be made.
+
+    `is_first` is whether the general variables (`DATABASE_NAME`, …) are its.
+    """
+
+    name: str
+    settings: Resource
+    connection: Connection
+    wanted: Wanted
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """A resource that cannot be planned, and why."""
+
+    name: str
+    failure: Failure
+
+
+def planned(
+    resources: Mapping[str, Resource], values: Mapping[str, str], *, main: Named, own: Named
+) -> Iterator[Planned | Unplanned]:
+    """Yield each resource of `router.toml` as the worktree `own` is to have it, the first one first.
+
+    `values` are those of the main checkout's own files.
+    """
+    firsts: set[str] = set()
+    for name, resource in by_rank(resources):
+        try:
+            connection = _connection(resource, values, Path(main.tree.path))
+        except ConnectionUrlError as exc:
+            yield Unplanned(name, Failure("failed", f"{resource.variable}: {exc.message}", exc.hint))
+            continue
+        group = _GROUPS[connection.kind]
+        is_first = group not in firsts
+        firsts.add(group)
+        wanted = _wanted(name, resource, connection, main=main, own=own, rest="" if is_first else f"_{name}")
+        yield Planned(name, resource, connection, wanted, is_first)
+
+
+_GROUPS = {"postgres": "database", "mysql": "database", "sqlite": "database", "redis": "cache", "amqp": "queue"}
+"""Which kinds share their general variables."""
+
+
+def _connection(resource: Resource, values: Mapping[str, str], main: Path) -> Connection:
+    value = values.get(resource.variable or "")
+    if not value:
+        raise ConnectionUrlError(
+            "no env file of the main checkout has a value for it", hint=f"write it into {main / '.env'}"
+        )
+    return read(value, kind=resource.kind, directory=main)
+
+
+def _wanted(name: str, resource: Resource, connection: Connection, *, main: Named, own: Named, rest: str) -> Wanted:
+    """Return what is to be made; `rest` is what tells it from the first one of its group."""
+    template = (
+        f"{_short(database_name(main.names.project) + rest)}_template" if resource.copied(connection.kind) else ""
+    )
+    return Wanted(
+        worktree=own.tree.id,
+        path=shown(own.tree.path),
+        resource=name,
+        kind=connection.kind,
+        source=resource.variable or "",
+        name=_name(connection, main, own, rest),
+        main=main.tree.id,
+        main_path=shown(main.tree.path),
+        template=template,
+        refresh=resource.refresh,
+    )
+
+
+def _name(connection: Connection, main: Named, own: Named, rest: str) -> str:
+    """Return what a resource is called on its server."""
+    if connection.kind == "sqlite":
+        return _file(connection.database, main.tree.path, own)
+    if connection.kind == "amqp":
+        return f"/{own.names.scope}{rest.replace('_', '-')}"
+    if connection.kind == "redis":
+        return f"{own.names.scope}{rest.replace('_', '-')}"
+    return _short(f"{database_name(own.names.project)}{rest}")
+
+
+def _short(name: str) -> str:
+    """Return a name of at most 50 bytes: frameworks add to it, and PostgreSQL cuts what is longer than 63."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 7]}_{hash6(name)}"
+
+
+def _file(path: str, main: str, own: Named) -> str:
+    """Return where a database file of main's is in a worktree: at the same place in it, else beside main's."""
+    inside = os.path.relpath(path, main)
+    if not inside.startswith(".."):
+        return str(Path(own.tree.path) / inside)
+    file = Path(path)
+    return str(file.with_name(f"{file.stem}.{own.names.project}{file.suffix}"))

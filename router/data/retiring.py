@@ -1,0 +1,145 @@
+"""Drops the resources whose worktree is gone: who is asked, what is decided, what is done."""
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.data import lives, making
+from router.data.connection import Connection, read
+from router.data.kind import Description
+from router.data.kinds import kind
+from router.data.ledger import Ledger, Record
+from router.data.lives import Action, Presence, Tree, Verdict
+from router.data.making import Failure
+from router.data.stock import values_of
+from router.errors import RouterError
+from router.model import Repository, WorktreeId
+from router.remembered import Memory
+from router.repository_settings import load_repository_settings
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A record with how its server is reached and how its resource is now; a Failure where that cannot be told."""
+
+    record: Record
+    connection: Connection | Failure
+    description: Description | Failure
+
+
+def trees(
+    repositories: Iterable[Repository], memory: Memory, records: Iterable[Record], *, now: float
+) -> dict[WorktreeId, Tree]:
+    """Return whether the worktree of each record is there, as far as it was looked at.
+
+    What git lists is there, locked, prunable and hidden ones included; gone is what git answered to list no more while
+    its repository is there, and whose directory is not there either. One of which nothing is remembered counts as gone
+    since `now`.
+    """
+    repositories = tuple(repositories)
+    listed = {tree.id for repository in repositories for tree in repository.worktrees}
+    answered = {each.common_dir for each in repositories if each.worktrees and each.answered}
+    since = {each.id: each.since for each in memory.gone}
+    found = {}
+    for record in records:
+        owner = record.worktree
+        presence = lives.presence(
+            repository=Path(owner.common_dir).is_dir(), answered=owner.common_dir in answered,
+            listed=owner in listed, directory=os.path.lexists(record.path),
+        )  # fmt: skip
+        found[owner] = Tree(presence, since.get(owner, now) if presence is Presence.GONE else None)
+    return found
+
+
+def known(records: Iterable[Record], repositories: Iterable[Repository]) -> tuple[Known, ...]:
+    """Return each record with how its resource is now; every server is asked as its main checkout's files say."""
+    mains = {each.common_dir: Path(each.path) for each in repositories}
+    values: dict[str, Mapping[str, str]] = {}
+    found = []
+    for record in records:
+        common = record.worktree.common_dir
+        main = mains.get(common, Path(common).parent)
+        if common not in values:
+            values[common] = values_of(main)
+        found.append(_known(record, values[common], main))
+    return tuple(found)
+
+
+def verdicts(
+    everything: Iterable[Known],
+    trees: Mapping[WorktreeId, Tree],
+    *,
+    now: float,
+    keep: Mapping[str, float],
+    held: Iterable[str] | None = None,
+) -> tuple[Verdict, ...]:
+    """Return what to do with each resource, and why; `keep` and `held` are as in `lives.verdicts`."""
+    everything = tuple(everything)
+    sessions = {
+        each.record.nonce: each.description.sessions for each in everything if isinstance(each.description, Description)
+    }
+    return lives.verdicts((each.record for each in everything), trees, sessions, now=now, keep=keep, held=held)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlived:
+    """What a look at the ledger came to: each record that was due, with why it could not be dropped (None: it was).
+
+    `next_due` is when time alone makes another one due, in seconds since the epoch, None where it makes none.
+    """
+
+    dropped: tuple[tuple[Record, Failure | None], ...]
+    next_due: float | None
+
+
+def drop_outlived(ledger: Ledger, repositories: Iterable[Repository], memory: Memory, *, now: float) -> Outlived:
+    """Drop what has outlived its worktree by as long as it is kept.
+
+    Servers are asked only where something is due. StoreError where the ledger cannot be read: then nothing is dropped.
+    """
+    repositories = tuple(repositories)
+    records = ledger.records()
+    there = trees(repositories, memory, records, now=now)
+    keep = _keep(records, repositories)
+    unasked = lives.verdicts(records, there, {each.nonce: () for each in records}, now=now, keep=keep)
+    due = known((each.record for each in unasked if each.action is Action.DROP), repositories)
+    dropped = tuple(retire(ledger, due, verdicts(due, there, now=now, keep=keep)))
+    return Outlived(dropped, min((each.at for each in unasked if each.at is not None), default=None))
+
+
+def _keep(records: Iterable[Record], repositories: Iterable[Repository]) -> dict[str, float]:
+    """Return for how many seconds each resource is kept, as its `router.toml` says now."""
+    settings = {}
+    for each in repositories:
+        with contextlib.suppress(RouterError):
+            settings[each.common_dir] = load_repository_settings(Path(each.path)).resources
+    found = {}
+    for record in records:
+        if resource := settings.get(record.worktree.common_dir, {}).get(record.resource):
+            found[record.nonce] = resource.keep
+    return found
+
+
+def retire(
+    ledger: Ledger, everything: Iterable[Known], decided: Iterable[Verdict]
+) -> Iterator[tuple[Record, Failure | None]]:
+    """Drop what is to be dropped, and yield each with why it could not be, None where it is gone now."""
+    reached = {each.record.nonce: each.connection for each in everything}
+    for verdict in decided:
+        connection = reached[verdict.record.nonce]
+        if verdict.action is Action.DROP and isinstance(connection, Connection):
+            yield verdict.record, making.drop(ledger, kind(verdict.record.kind), connection, verdict.record)
+
+
+def _known(record: Record, values: Mapping[str, str], main: Path) -> Known:
+    try:
+        connection = read(values.get(record.source, ""), kind=record.kind, directory=main)
+    except RouterError as exc:
+        failure = Failure("failed", f"{record.source}: {exc.message}", exc.hint)
+        return Known(record, failure, failure)
+    try:
+        return Known(record, connection, kind(record.kind).describe(connection, record))
+    except RouterError as exc:
+        return Known(record, connection, making.failure(exc))

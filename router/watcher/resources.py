@@ -1,0 +1,164 @@
+"""Makes what each worktree is to have of its own as soon as it is seen, and drops it when the worktree is gone.
+
+All of it runs beside the loop: making a database takes longer than a look.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from router.data import making, retiring, stock
+from router.data.ledger import Ledger
+from router.data.making import Failure
+from router.data.stock import Outcome
+from router.errors import RouterError
+from router.model import Problem, Repository, Worktree
+from router.observe import envfiles
+from router.observe.lanes import Lanes
+from router.observe.watched import signature
+from router.remembered import GoneWorktree, Memory
+from router.repository_settings import FILE
+from router.status import ResourceState
+
+log = logging.getLogger(__name__)
+
+RETRY = (2.0, 5.0, 15.0, 60.0, 300.0)
+"""Seconds before what failed is tried again; the last stands for all later times."""
+INTERVAL = 30.0  # seconds between two looks at what has outlived its worktree
+_THREADS = 4
+
+_Signature = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Provided:
+    """What was made for a worktree: what it depends on now, and did when that was begun (None before the first time).
+
+    `begun` and `retry_at` are seconds of the monotonic clock; `failures` are how often it failed in a row.
+    """
+
+    signature: _Signature
+    begun_with: _Signature | None
+    begun: float
+    retry_at: float
+    failures: int = 0
+    outcomes: tuple[Outcome, ...] | None = None
+
+
+class Resources:
+    """The resources of all worktrees; `shown` are their states by the worktree's path.
+
+    `wake` is called when there is news; `hosts` are the other machines that are allowed.
+    """
+
+    def __init__(
+        self, wake: Callable[[], None], *, ledger: Ledger, hosts: Collection[str], interval: float = INTERVAL
+    ) -> None:
+        self.shown: Mapping[str, tuple[ResourceState, ...]] = {}
+        self._ledger = ledger
+        self._hosts = hosts
+        self._interval = interval
+        self._making: Lanes[str, tuple[Outcome, ...]] = Lanes(threads=_THREADS, on_late=wake)
+        self._ending: Lanes[str, float] = Lanes(threads=1, on_late=wake)
+        self._provided: dict[str, _Provided] = {}
+        self._next_look = 0.0
+        self._gone: tuple[GoneWorktree, ...] = ()
+
+    def about(self, repositories: tuple[Repository, ...], memory: Memory) -> None:
+        """Take over what was made since the last time, and begin what is due. Waits for nothing."""
+        now = time.monotonic()
+        trees = {tree.path: (repository, tree) for repository, tree in _with_resources(repositories)}
+        self._follow(trees, memory, now)
+        due = {path for path, each in self._provided.items() if each.retry_at <= now or not self._making.is_free(path)}
+        for path in due:
+            if self._making.is_free(path):
+                self._provided[path] = _begun(self._provided[path], now)
+        jobs = {path: partial(self._provide, *trees[path], memory) for path in due}
+        for path, outcomes in self._making.run(jobs, patience=0).items():
+            self._provided[path] = _ended(self._provided[path], outcomes, now)
+        self.shown = {path: tuple(_states(each, trees[path][0])) for path, each in self._provided.items()}
+        self._end(repositories, memory, now)
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._making.close()
+        self._ending.close()
+
+    def _follow(self, trees: Mapping[str, tuple[Repository, Worktree]], memory: Memory, now: float) -> None:
+        """Have what is new, or depends on something that has changed, be due at once."""
+        names = {each.id: (each.project, each.scope) for each in memory.worktrees}
+        files = {repository.common_dir: _state_of_files(repository) for repository, _ in trees.values()}
+        before, self._provided = self._provided, {}
+        for path, (repository, tree) in trees.items():
+            wanted = (tree.id, names.get(tree.id), files[repository.common_dir])
+            known = before.get(path) or _Provided(wanted, None, now, now)
+            same = known.signature == wanted
+            self._provided[path] = known if same else replace(known, signature=wanted, retry_at=now, failures=0)
+
+    def _provide(self, repository: Repository, worktree: Worktree, memory: Memory) -> tuple[Outcome, ...]:
+        try:
+            wanted = stock.of_worktree(repository, worktree, memory)
+        except RouterError as exc:
+            return tuple(Outcome(name, "", "", making.failure(exc)) for name in repository.resources)
+        return tuple(stock.provide(wanted, self._ledger, hosts=self._hosts))
+
+    def _end(self, repositories: tuple[Repository, ...], memory: Memory, now: float) -> None:
+        """Look for what has outlived its worktree when one is gone, when something is due, and now and then."""
+        if memory.gone != self._gone:
+            self._gone, self._next_look = memory.gone, now
+        jobs = {"": partial(self._drop, repositories, memory)}
+        if now >= self._next_look and self._ending.is_free(""):
+            self._next_look = now + self._interval
+            self._ending.run(jobs, patience=0)
+        elif not self._ending.is_free(""):
+            for wait in self._ending.run(jobs, patience=0).values():
+                self._next_look = min(self._next_look, now + wait)
+
+    def _drop(self, repositories: tuple[Repository, ...], memory: Memory) -> float:
+        """Drop what is due; return for how many seconds nothing else is, as far as that is known."""
+        found = retiring.drop_outlived(self._ledger, repositories, memory, now=time.time())
+        for record, failure in found.dropped:
+            said = f"not dropped, {failure.cause}: {failure.message}" if failure else "dropped, as its worktree is gone"
+            log.info("%s %s of %s: %s", record.kind, record.name, record.path, said)
+        return self._interval if found.next_due is None else max(0.0, found.next_due - time.time())
+
+
+def _with_resources(repositories: Iterable[Repository]) -> Iterator[tuple[Repository, Worktree]]:
+    for repository in repositories:
+        for tree in repository.worktrees if repository.resources else ():
+            if tree.present and tree.made and not tree.main and not tree.copy:
+                yield repository, tree
+
+
+def _state_of_files(repository: Repository) -> _Signature:
+    """Return what tells whether the main checkout's files may say something else of its resources by now."""
+    root = Path(repository.path)
+    return tuple(signature(str(root / name) for name in (FILE, *envfiles.FILES)))
+
+
+def _begun(each: _Provided, now: float) -> _Provided:
+    return replace(each, begun_with=each.signature, begun=now, retry_at=float("inf"))
+
+
+def _ended(each: _Provided, outcomes: tuple[Outcome, ...], now: float) -> _Provided:
+    failures = each.failures + 1 if any(isinstance(outcome.result, Failure) for outcome in outcomes) else 0
+    wait = RETRY[min(failures, len(RETRY)) - 1] if failures else float("inf")
+    due = now if each.begun_with != each.signature else now + wait
+    return replace(each, outcomes=outcomes, failures=failures, retry_at=due)
+
+
+def _states(each: _Provided, repository: Repository) -> Iterator[ResourceState]:
+    if each.outcomes is None:
+        for name in repository.resources:
+            yield ResourceState(name, "making", problem=Problem("resource-pending", f"{name} is being made", "wait"))
+    for outcome in each.outcomes or ():
+        if isinstance(outcome.result, Failure):
+            failure = outcome.result
+            message = f"{failure.cause}: {outcome.resource}: {failure.message}"
+            problem = Problem("resource-failed", message, failure.hint)
+            yield ResourceState(outcome.resource, "failed", outcome.kind, outcome.name, problem)
+        else:
+            yield ResourceState(outcome.resource, "ready", outcome.kind, outcome.name)

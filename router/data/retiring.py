@@ -29,6 +29,50 @@ class Known:
     description: Description | Failure
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What to do with a resource, and how its server is reached; a Failure where that cannot be told."""
+
+    verdict: Verdict
+    connection: Connection | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Outlived:
+    """What a look at the ledger came to: each record that was due, with why it could not be dropped (None: it was).
+
+    `next_due` is when time alone makes another one due, in seconds since the epoch, None where it makes none.
+    """
+
+    dropped: tuple[tuple[Record, Failure | None], ...]
+    next_due: float | None
+
+
+def drop_outlived(ledger: Ledger, repositories: Iterable[Repository], memory: Memory, *, now: float) -> Outlived:
+    """Drop what has outlived its worktree by as long as it is kept.
+
+    Servers are asked only where something is due. StoreError where the ledger cannot be read: then nothing is dropped.
+    """
+    repositories = tuple(repositories)
+    records = ledger.records()
+    there = trees(repositories, memory, records, now=now)
+    keep = _keep(records, repositories)
+    unasked = _unasked(records, there, keep, now=now)
+    due = known((each.record for each in unasked if each.action is Action.DROP), repositories)
+    dropped = tuple(retire(ledger, verdicts(due, there, now=now, keep=keep)))
+    return Outlived(dropped, min((each.at for each in unasked if each.at is not None), default=None))
+
+
+def outlived(ledger: Ledger, repositories: Iterable[Repository], memory: Memory, *, now: float) -> tuple[Decided, ...]:
+    """Return what has outlived its worktree, for however long it is to be kept, and what would be done with it."""
+    repositories = tuple(repositories)
+    records = ledger.records()
+    there = trees(repositories, memory, records, now=now)
+    keep = dict.fromkeys((each.nonce for each in records), 0.0)
+    due = [each.record for each in _unasked(records, there, keep, now=now) if each.action is Action.DROP]
+    return verdicts(known(due, repositories), there, now=now, keep=keep)
+
+
 def trees(
     repositories: Iterable[Repository], memory: Memory, records: Iterable[Record], *, now: float
 ) -> dict[WorktreeId, Tree]:
@@ -68,45 +112,31 @@ def known(records: Iterable[Record], repositories: Iterable[Repository]) -> tupl
 
 
 def verdicts(
-    everything: Iterable[Known],
-    trees: Mapping[WorktreeId, Tree],
-    *,
-    now: float,
-    keep: Mapping[str, float],
-    held: Iterable[str] | None = None,
-) -> tuple[Verdict, ...]:
-    """Return what to do with each resource, and why; `keep` and `held` are as in `lives.verdicts`."""
+    everything: Iterable[Known], trees: Mapping[WorktreeId, Tree], *, now: float, keep: Mapping[str, float]
+) -> tuple[Decided, ...]:
+    """Return what to do with each resource, and why; `keep` is as in `lives.verdicts`."""
     everything = tuple(everything)
     sessions = {
         each.record.nonce: each.description.sessions for each in everything if isinstance(each.description, Description)
     }
-    return lives.verdicts((each.record for each in everything), trees, sessions, now=now, keep=keep, held=held)
+    found = lives.verdicts((each.record for each in everything), trees, sessions, now=now, keep=keep)
+    return tuple(Decided(verdict, each.connection) for verdict, each in zip(found, everything, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Outlived:
-    """What a look at the ledger came to: each record that was due, with why it could not be dropped (None: it was).
-
-    `next_due` is when time alone makes another one due, in seconds since the epoch, None where it makes none.
-    """
-
-    dropped: tuple[tuple[Record, Failure | None], ...]
-    next_due: float | None
+def retire(ledger: Ledger, decided: Iterable[Decided]) -> Iterator[tuple[Record, Failure | None]]:
+    """Drop what is to be dropped, and yield each with why it could not be, None where it is gone now."""
+    for each in decided:
+        record = each.verdict.record
+        if each.verdict.action is Action.DROP and isinstance(each.connection, Connection):
+            yield record, making.drop(ledger, kind(record.kind), each.connection, record)
 
 
-def drop_outlived(ledger: Ledger, repositories: Iterable[Repository], memory: Memory, *, now: float) -> Outlived:
-    """Drop what has outlived its worktree by as long as it is kept.
-
-    Servers are asked only where something is due. StoreError where the ledger cannot be read: then nothing is dropped.
-    """
-    repositories = tuple(repositories)
-    records = ledger.records()
-    there = trees(repositories, memory, records, now=now)
-    keep = _keep(records, repositories)
-    unasked = lives.verdicts(records, there, {each.nonce: () for each in records}, now=now, keep=keep)
-    due = known((each.record for each in unasked if each.action is Action.DROP), repositories)
-    dropped = tuple(retire(ledger, due, verdicts(due, there, now=now, keep=keep)))
-    return Outlived(dropped, min((each.at for each in unasked if each.at is not None), default=None))
+def _unasked(
+    records: Iterable[Record], there: Mapping[WorktreeId, Tree], keep: Mapping[str, float], *, now: float
+) -> tuple[Verdict, ...]:
+    """Return what would be done if nobody were connected to anything."""
+    records = tuple(records)
+    return lives.verdicts(records, there, {each.nonce: () for each in records}, now=now, keep=keep)
 
 
 def _keep(records: Iterable[Record], repositories: Iterable[Repository]) -> dict[str, float]:
@@ -120,17 +150,6 @@ def _keep(records: Iterable[Record], repositories: Iterable[Repository]) -> dict
         if resource := settings.get(record.worktree.common_dir, {}).get(record.resource):
             found[record.nonce] = resource.keep
     return found
-
-
-def retire(
-    ledger: Ledger, everything: Iterable[Known], decided: Iterable[Verdict]
-) -> Iterator[tuple[Record, Failure | None]]:
-    """Drop what is to be dropped, and yield each with why it could not be, None where it is gone now."""
-    reached = {each.record.nonce: each.connection for each in everything}
-    for verdict in decided:
-        connection = reached[verdict.record.nonce]
-        if verdict.action is Action.DROP and isinstance(connection, Connection):
-            yield verdict.record, making.drop(ledger, kind(verdict.record.kind), connection, verdict.record)
 
 
 def _known(record: Record, values: Mapping[str, str], main: Path) -> Known:

@@ -8,7 +8,7 @@ from router import repository_settings
 from router.data import making
 from router.data.kind import Order
 from router.data.kinds import kind
-from router.data.ledger import Ledger
+from router.data.ledger import OWN, Ledger
 from router.data.making import Failure, Made, Work
 from router.data.planned import Named, Planned, Unplanned, planned
 from router.model import Repository, Worktree
@@ -57,6 +57,17 @@ def provide(wanted: Iterable[Planned | Unplanned], ledger: Ledger, *, hosts: Col
             yield Outcome(each.name, "", "", each.failure)
         else:
             yield Outcome(each.name, each.wanted.kind, each.wanted.name, making.make(_work(each, ledger, hosts)))
+
+
+def reset(each: Planned | Unplanned, ledger: Ledger, *, hosts: Collection[str] = ()) -> Outcome:
+    """Drop a worktree's resource and make it afresh, and return what has become of it."""
+    if isinstance(each, Planned):
+        for record in ledger.records():
+            if (record.worktree, record.resource, record.use) == (each.wanted.worktree, each.name, OWN):
+                failure = making.drop(ledger, kind(record.kind), each.connection, record)
+                if failure:
+                    return Outcome(each.name, record.kind, record.name, failure)
+    return next(provide([each], ledger, hosts=hosts))
 
 
 def _work(each: Planned, ledger: Ledger, hosts: Collection[str]) -> Work:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from router import __version__
-from router.cli import demo, doctor, env, hosts, output, processes, routes, tools, watcher
+from router.cli import demo, doctor, env, hosts, output, processes, routes, tools, trust, watcher
 from router.cli.output import Output
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.add_typer(watcher.app)
 app.add_typer(routes.app)
 app.add_typer(env.app)
 app.add_typer(processes.app)
+app.add_typer(trust.app)
 app.add_typer(tools.app)
 app.add_typer(doctor.app)
 app.add_typer(hosts.app, name="hosts")

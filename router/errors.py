@@ -58,6 +58,10 @@ class StoreError(RouterError):
     """The state directory cannot be read, written or trusted."""
 
 
+class NotAllowedError(RouterError):
+    """What a repository asks for was not allowed by the user, or not as it is now."""
+
+
 class FileError(RouterError):
     """A file cannot be read or written, or is not what it should be; `reason` says why, without its name."""
 

@@ -90,6 +90,28 @@ def run_group(args: Sequence[str], *, env: Mapping[str, str], timeout: float, st
     return Completed(process.returncode, out, err.decode(errors="replace").strip())
 
 
+def run_logged(args: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> int:
+    """Run a program to its end, without input, its output into a private file; return its exit code.
+
+    It has a session of its own: what ends the wait for it ends it and all that it started there. What it leaves running
+    by itself is not waited for. The code is negative where a signal ended it. RouterError where it cannot run.
+    """
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as out:
+            process = subprocess.Popen(
+                args, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            )
+    except OSError as exc:
+        hint = "check that it is installed and on PATH, and that it may be executed"
+        raise RouterError(f"{args[0]} cannot be run: {exc.strerror}", hint=hint) from exc
+    try:
+        return process.wait()
+    except BaseException:
+        _end_group(process)
+        raise
+
+
 def start(
     args: Sequence[str],
     *,

@@ -86,7 +86,7 @@ Glob = Annotated[str, Field(max_length=_LONGEST_GLOB), AfterValidator(_inside)]
 
 
 def by_rank(resources: Mapping[str, "Resource"]) -> tuple[tuple[str, "Resource"], ...]:
-    """Return resources with their names; the general variables are the first one's: `db`, else the first in the file."""
+    """Return resources with their names; the general variables are the first one's: `db`, else the first named."""
     return tuple(sorted(resources.items(), key=lambda each: each[0] != "db"))
 
 

@@ -35,7 +35,7 @@ CORE = {
     "memory_text", "model", "naming", "paths", "ports", "processes.asked", "processes.belonging",
     "processes.ending", "processes.roles", "processes.words", "remembered", "status", "toml_reader",
     "tools.compose.document",
-    "tools.edits", "tools.json_edit", "tools.texts", "tools.toml_edit", "watcher.changes",
+    "trust.statements", "tools.edits", "tools.json_edit", "tools.texts", "tools.toml_edit", "watcher.changes",
 }  # fmt: skip
 INPUT_AND_OUTPUT = {
     "os",

@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from router import __version__
-from router.cli import demo, doctor, env, hosts, output, processes, resources, routes, tools, watcher
+from router.cli import demo, doctor, env, hosts, output, processes, resources, routes, tools, trust, watcher
 from router.cli.output import Output
 
 FAMILIES = (
@@ -14,6 +14,7 @@ FAMILIES = (
     ("See what is routed", routes.app),
     ("Work in a worktree", env.app),
     ("Processes", processes.app),
+    ("Databases, queues, caches", trust.app),
     ("Databases, queues, caches", resources.app),
     ("Set up and check", tools.app),
     ("Set up and check", doctor.app),

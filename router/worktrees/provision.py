@@ -13,7 +13,7 @@ from router.observe import mise
 from router.repository_settings import FILE, Setup, load_repository_settings
 from router.settings import Settings
 from router.store import Store
-from router.worktrees import checkout_files, copying, git_commands, interrupts
+from router.worktrees import checkout_files, copying, git_commands, interrupts, setup_commands
 from router.worktrees.git_commands import Checkout
 
 Say = Callable[[str], None]
@@ -47,7 +47,7 @@ def provision(
     """Give a worktree what it needs; what it has of its own stays. `say` gets a line for each step.
 
     `progress` is told what is being copied, and how many of its files have been. Safe to repeat. The main checkout
-    itself gets an env block only. RouterError says what failed.
+    itself gets an env block only. RouterError says what failed, but for the commands of `[setup] run`.
     """
     if checkout.root != checkout.main:
         _copy(checkout, _included(checkout), say=say, progress=progress)
@@ -55,6 +55,8 @@ def provision(
         _link(checkout, wanted.link, say=say)
         _update_submodules(checkout, wanted, say=say)
     _write_env(checkout.root, settings, store, say=say)
+    if wanted.run:
+        setup_commands.run(checkout, settings, store, environ=os.environ, say=say)
 
 
 def _copy(checkout: Checkout, paths: Iterable[str], *, say: Say, progress: CopyProgress) -> None:

@@ -1,0 +1,66 @@
+"""What a user allowed, kept per repository in the state directory, for its owner alone."""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from router import from_json
+from router.errors import StoreError
+from router.store import Store
+from router.trust.statements import Record, Statement, digest, recorded
+
+_DIRECTORY = "allowed"
+_SCHEMA = 1
+
+
+def read(store: Store, common: Path) -> Record | None:
+    """Return what is allowed for a repository, None where nothing is, or what is there is not what was written."""
+    text = store.read(_path(store, common))
+    try:
+        document = json.loads(text or "null")
+        if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
+            return None
+        record = from_json.build(Record, document)
+    except (ValueError, RecursionError):
+        return None
+    whole = record.repository == str(common) and record.digest == digest(record.statements)
+    return record if whole else None
+
+
+def allow(store: Store, common: Path, statements: Sequence[Statement]) -> Record:
+    """Allow exactly these statements for a repository. StoreError says why that cannot be remembered."""
+    record = recorded(str(common), statements, at=time.time())
+    _write(store, common, record)
+    return record
+
+
+def revoke(store: Store, common: Path) -> bool:
+    """Allow nothing any more for a repository, and tell whether anything was allowed."""
+    path = _path(store, common)
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        raise StoreError(f"{path} cannot be removed: {exc.strerror}", hint="remove it yourself") from exc
+    return True
+
+
+def remember_server(store: Store, common: Path, key: str, identifier: str) -> None:
+    """Expect this server from now on where a resource's is first met; one that is expected already stays."""
+    record = read(store, common)
+    if record and key not in record.servers:
+        _write(store, common, replace(record, servers={**record.servers, key: identifier}))
+
+
+def _write(store: Store, common: Path, record: Record) -> None:
+    text = json.dumps({"schema": _SCHEMA, **asdict(record)}, indent=1)
+    store.write(_path(store, common), text, durable=True)
+
+
+def _path(store: Store, common: Path) -> Path:
+    name = hashlib.sha256(str(common).encode(errors="surrogateescape")).hexdigest()[:32]
+    return store.directory / _DIRECTORY / f"{name}.json"

@@ -1,0 +1,99 @@
+"""The commands of `[setup] run`: run in a new worktree, in its environment, once, and only as they were allowed."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from router import files, proc
+from router.env import worktree_env
+from router.errors import HiddenError, NotAllowedError, RouterError
+from router.naming import shown
+from router.resource_settings import words
+from router.settings import Settings
+from router.store import Store
+from router.trust import records
+from router.trust.statements import Statement, allowed, digest, expect_allowed
+from router.trust.wanted import wanted
+from router.worktrees import git_commands
+from router.worktrees.git_commands import Checkout
+
+Say = Callable[[str], None]
+_DONE = "worktree-router-setup"  # in a worktree's administrative directory: a hash of the commands that were run
+_LOG = "worktree-router-setup.log"  # beside it: what the last of them said
+_TAIL = 4096  # bytes of that in which the last lines are sought,
+_LINES = 10  # and how many are shown
+# What git sets for its hooks names the checkout that the hook is of
+_OF_HOOKS = frozenset({
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_CEILING_DIRECTORIES",
+})  # fmt: skip
+
+
+def run(checkout: Checkout, settings: Settings, store: Store, *, environ: Mapping[str, str], say: Say) -> None:
+    """Run the commands of `[setup] run` in a worktree, in order, until the first that fails.
+
+    They are run once: again only after a failure, or where they have changed. What is not allowed, and what fails, is
+    said and no error: the worktree is of use all the same. `environ` is the shell's environment, of which values of
+    other worktrees are replaced.
+    """
+    asked = wanted(checkout.main, hosts=settings.data_hosts)
+    lines = asked.settings.setup.run
+    worktree = git_commands.worktree_at(checkout.common, checkout.root)
+    if not lines or worktree is None or worktree.main:
+        return
+    admin = git_commands.admin_directory(checkout.common, worktree)
+    done = digest(Statement("run", line) for line in lines)
+    if files.text(admin / _DONE) == done:
+        return
+    try:
+        verdict = allowed(asked.statements, records.read(store, checkout.common))
+        expect_allowed(verdict, place=shown(str(checkout.main)))
+        own = worktree_env.command_environment(settings, store, cwd=checkout.root, environ=environ, fix=True)
+    except HiddenError as exc:
+        say(f"did not run [setup] run: {exc.message}")
+    except NotAllowedError as exc:
+        say(f"did not run [setup] run: {exc.message}; {exc.hint}")
+    else:
+        values = {name: value for name, value in own.values.items() if name not in _OF_HOOKS}
+        if _all(lines, checkout.root, values, log=admin / _LOG, say=say):
+            files.replace(admin / _DONE, done)
+
+
+def _all(lines: Sequence[str], root: Path, environ: Mapping[str, str], *, log: Path, say: Say) -> bool:
+    """Run commands in order, and tell whether all succeeded; the first failure ends it, and is said."""
+    for number, line in enumerate(lines):
+        say(f"running {line}")
+        try:
+            code = proc.run_logged(words(line), env=environ, cwd=root, log=log)
+            failed = _ended(code) if code else ""
+        except RouterError as exc:
+            failed = f"was not run: {exc.message}; {exc.hint}"
+        if failed:
+            said = _last_lines(log)
+            say(f"{line} {failed}{', and said last:' if said else ''}")
+            for each in said:
+                say(f"  {each}")
+            left = f"; not run: {'; '.join(lines[number + 1 :])}" if lines[number + 1 :] else ""
+            say(f"the worktree is made all the same{left}; fix that, then `router hook post-create` in it tries again")
+            return False
+    return True
+
+
+def _ended(code: int) -> str:
+    if code > 0:
+        return f"ended with exit code {code}"
+    with contextlib.suppress(ValueError):
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"was ended by signal {-code}"
+
+
+def _last_lines(log: Path) -> list[str]:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+            text = file.read(_TAIL).decode(errors="replace")
+    except OSError:
+        return []
+    return [shown(line) for line in text.splitlines() if line.strip()][-_LINES:]

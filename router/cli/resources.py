@@ -13,10 +13,9 @@ from router.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from router.data.planned import Planned, Unplanned
     from router.data.stock import Outcome
-    from router.settings import Settings
-    from router.store import Store
+    from router.env.current import CurrentWorktree
+    from router.trust.resources import Provider
 
 app = typer.Typer()
 
@@ -28,14 +27,11 @@ Yes = Annotated[bool, typer.Option("--yes", help="Drop them; without it they are
 @app.command()
 def provision() -> Output:
     """Make what a worktree is to have of its own. The watcher does it by itself; this says why it could not."""
-    from router.data import stock
-    from router.data.ledger import Ledger
-
-    settings, store = opened()
-    wanted = _of_current_worktree(settings, store)
-    if not wanted:
+    provider, current = _current()
+    done = tuple(provider.provide(current.repository, current.worktree, current.memory))
+    if not done:
         return Output(notes=("router.toml of the main checkout names no resources for this worktree",))
-    return _outcomes(tuple(stock.provide(wanted, Ledger(store.directory), hosts=settings.data_hosts)))
+    return _outcomes(done)
 
 
 @app.command()
@@ -44,11 +40,10 @@ def resources(as_json: AsJson = False) -> Output:
     from router.cli import resource_table
     from router.data import retiring
     from router.data.ledger import Ledger
-    from router.observe import survey
 
     _, store = opened()
-    repositories = survey.repositories(store.memory().repositories)
-    found = retiring.known(Ledger(store.directory).records(), repositories)
+    ledger = Ledger(store.directory)
+    found = retiring.known(ledger.records(), retiring.repositories(ledger))
     if as_json:
         return _json({"resources": [resource_table.entry(each, now=time.time()) for each in found]})
     return Output(resource_table.table(found, now=time.time()), () if found else ("no worktree has any resources",))
@@ -57,14 +52,11 @@ def resources(as_json: AsJson = False) -> Output:
 @app.command()
 def reset(name: Resource) -> Output:
     """Make a worktree's resource afresh. What is in it is lost; the new one is a copy of the template as it is now."""
-    from router.data import stock
-    from router.data.ledger import Ledger
-
-    settings, store = opened()
-    wanted = next((each for each in _of_current_worktree(settings, store) if each.name == name), None)
-    if wanted is None:
+    provider, current = _current()
+    done = provider.reset(name, current.repository, current.worktree, current.memory)
+    if done is None:
         raise UsageError(f"this worktree has no resource {name!r}", hint="`router resources` lists them")
-    return _outcomes((stock.reset(wanted, Ledger(store.directory), hosts=settings.data_hosts),))
+    return _outcomes((done,))
 
 
 @app.command()
@@ -73,12 +65,10 @@ def prune(yes: Yes = False) -> Output:
     from router.cli import resource_table
     from router.data import retiring
     from router.data.ledger import Ledger
-    from router.observe import survey
 
     _, store = opened()
-    memory = store.memory()
-    ledger, repositories = Ledger(store.directory), survey.repositories(memory.repositories)
-    found = retiring.outlived(ledger, repositories, memory, now=time.time())
+    ledger = Ledger(store.directory)
+    found = retiring.outlived(ledger, retiring.repositories(ledger), store.memory(), now=time.time())
     if not found:
         return Output(notes=("no resource has outlived its worktree",))
     if not yes:
@@ -92,12 +82,12 @@ def prune(yes: Yes = False) -> Output:
     return Output(notes=tuple(lines), code=int(any(failure for _, failure in done)))
 
 
-def _of_current_worktree(settings: "Settings", store: "Store") -> "tuple[Planned | Unplanned, ...]":
-    from router.data import stock
+def _current() -> "tuple[Provider, CurrentWorktree]":
     from router.env.current import current_worktree
+    from router.trust.resources import Provider
 
-    current = current_worktree(settings, store, cwd=current_directory())
-    return stock.of_worktree(current.repository, current.worktree, current.memory)
+    settings, store = opened()
+    return Provider(settings, store), current_worktree(settings, store, cwd=current_directory())
 
 
 def _outcomes(done: "Sequence[Outcome]") -> Output:

@@ -43,7 +43,8 @@ class Wanted:
 class Work:
     """All that making a resource takes: what is wanted, where, how, and the ledger that keeps it.
 
-    `hosts` are the other machines that are allowed.
+    `hosts` are the other machines that are allowed, `expected` is the identifier of the only server that is, empty
+    for any.
     """
 
     wanted: Wanted
@@ -52,6 +53,7 @@ class Work:
     ledger: Ledger
     order: Order
     hosts: Collection[str] = ()
+    expected: str = ""
     clock: Clock = time.time
 
 
@@ -78,7 +80,7 @@ def make(work: Work) -> Made | Failure:
     """Make a resource, or find it made."""
     try:
         _expect_allowed(work)
-        identity = work.kind.identify(work.connection)
+        identity = _identify(work)
         known = _known(work, identity, work.wanted.use)
         if known and known.ready and work.kind.is_ours(work.connection, known):
             return Made(known)
@@ -101,7 +103,7 @@ def refresh(work: Work) -> Made | Failure:
     """Make the template again where the main checkout's database has changed, even while that is in use."""
     try:
         _expect_allowed(work)
-        identity = work.kind.identify(work.connection)
+        identity = _identify(work)
         known = _known(work, identity, TEMPLATE)
         if known and known.version == identity.version and work.kind.is_ours(work.connection, known):
             return Made(known)
@@ -160,7 +162,17 @@ def _new_template(work: Work, identity: Identity) -> Record:
         drop(work.ledger, work.kind, work.connection, old)
     else:
         work.ledger.change(made)
+    _retire_others(work, made)
     return made
+
+
+def _retire_others(work: Work, made: Record) -> None:
+    """Drop the templates that are called otherwise: those for the files as they were before."""
+    for each in work.ledger.records():
+        if each.key == made.key and each.nonce != made.nonce:
+            old = replace(each, use=OLD_TEMPLATE)
+            work.ledger.change(old)
+            drop(work.ledger, work.kind, work.connection, old)
 
 
 def _known(work: Work, identity: Identity, use: str) -> Record | None:
@@ -177,6 +189,18 @@ def _intent(work: Work, identity: Identity) -> Record:
         wanted.worktree, wanted.path, wanted.resource, wanted.use, wanted.kind, wanted.source,
         server, wanted.name, identity.identifier, "", "", work.clock(),
     )  # fmt: skip
+
+
+def _identify(work: Work) -> Identity:
+    """Return which server this is. ResourceError where another one was allowed: its port may be a tunnel by now."""
+    identity = work.kind.identify(work.connection)
+    if work.expected and identity.identifier != work.expected:
+        raise ResourceError(
+            "foreign",
+            f"another server than the one that was allowed answers where {work.wanted.source} leads",
+            hint="see what it is; `router allow` allows it",
+        )
+    return identity
 
 
 def _expect_allowed(work: Work) -> None:

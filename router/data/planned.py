@@ -18,6 +18,7 @@ FIRST = "db"
 """The resource whose names the general variables have; where there is none of that name, the first in the file."""
 
 _LONGEST = 50  # bytes
+_LONGEST_TEMPLATE = 46  # bytes, without what is behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,17 @@ class Unplanned:
 
 
 def planned(
-    resources: Mapping[str, Resource], values: Mapping[str, str], *, main: Named, own: Named
+    resources: Mapping[str, Resource],
+    values: Mapping[str, str],
+    *,
+    main: Named,
+    own: Named,
+    versions: Mapping[str, str],
 ) -> Iterator[Planned | Unplanned]:
     """Yield each resource of `router.toml` as the worktree `own` is to have it, the first one first.
 
-    `values` are those of the main checkout's own files.
+    `values` are those of the main checkout's own files, `versions` tell of resources what the files are like on which
+    their templates depend.
     """
     firsts: set[str] = set()
     for name, resource in by_rank(resources):
@@ -67,7 +74,8 @@ def planned(
         group = _GROUPS[connection.kind]
         is_first = group not in firsts
         firsts.add(group)
-        wanted = _wanted(name, resource, connection, main=main, own=own, rest="" if is_first else f"_{name}")
+        wanted = _wanted(name, resource, connection, main=main, own=own, rest="" if is_first else f"_{name}",
+                         version=versions.get(name, ""))  # fmt: skip
         yield Planned(name, resource, connection, wanted, is_first)
 
 
@@ -84,11 +92,10 @@ def _connection(resource: Resource, values: Mapping[str, str], main: Path) -> Co
     return read(value, kind=resource.kind, directory=main)
 
 
-def _wanted(name: str, resource: Resource, connection: Connection, *, main: Named, own: Named, rest: str) -> Wanted:
+def _wanted(
+    name: str, resource: Resource, connection: Connection, *, main: Named, own: Named, rest: str, version: str
+) -> Wanted:
     """Return what is to be made; `rest` is what tells it from the first one of its group."""
-    template = (
-        f"{_short(database_name(main.names.project) + rest)}_template" if resource.copied(connection.kind) else ""
-    )
     return Wanted(
         worktree=own.tree.id,
         path=shown(own.tree.path),
@@ -98,7 +105,7 @@ def _wanted(name: str, resource: Resource, connection: Connection, *, main: Name
         name=_name(connection, main, own, rest),
         main=main.tree.id,
         main_path=shown(main.tree.path),
-        template=template,
+        template=_template(main, rest, version) if resource.copied(connection.kind) else "",
         refresh=resource.refresh,
     )
 
@@ -112,6 +119,12 @@ def _name(connection: Connection, main: Named, own: Named, rest: str) -> str:
     if connection.kind == "redis":
         return f"{own.names.scope}{rest.replace('_', '-')}"
     return _short(f"{database_name(own.names.project)}{rest}")
+
+
+def _template(main: Named, rest: str, version: str) -> str:
+    """Return a name that no other checkout's template has, nor this one's for other files."""
+    told = hash6(f"{main.tree.id.common_dir} {main.tree.id.created} {version}")
+    return f"{(database_name(main.names.project) + rest)[:_LONGEST_TEMPLATE]}_template_{told}"
 
 
 def _short(name: str) -> str:

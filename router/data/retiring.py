@@ -16,6 +16,7 @@ from router.data.making import Failure
 from router.data.stock import values_of
 from router.errors import RouterError
 from router.model import Repository, WorktreeId
+from router.observe import survey
 from router.remembered import Memory
 from router.repository_settings import load_repository_settings
 
@@ -95,6 +96,11 @@ def trees(
         )  # fmt: skip
         found[owner] = Tree(presence, since.get(owner, now) if presence is Presence.GONE else None)
     return found
+
+
+def repositories(ledger: Ledger) -> tuple[Repository, ...]:
+    """Return the repositories of what is in the ledger, as they are now, served or not."""
+    return survey.repositories(dict.fromkeys(record.worktree.common_dir for record in ledger.records()))
 
 
 def known(records: Iterable[Record], repositories: Iterable[Repository]) -> tuple[Known, ...]:

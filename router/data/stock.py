@@ -1,19 +1,26 @@
 """The resources of one worktree: read from the main checkout's files, made by the ledger, described."""
 
-from collections.abc import Collection, Iterable, Iterator
+import contextlib
+import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from router import repository_settings
+from router import files, repository_settings
 from router.data import making
 from router.data.kind import Order
 from router.data.kinds import kind
 from router.data.ledger import OWN, Ledger
 from router.data.making import Failure, Made, Work
 from router.data.planned import Named, Planned, Unplanned, planned
+from router.errors import FileError
 from router.model import Repository, Worktree
 from router.observe import envfiles
 from router.remembered import Memory
+from router.resource_settings import Resource
+
+_MOST_FILES = 5000
+_LARGEST = 1 << 20  # bytes of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,20 @@ def of_worktree(repository: Repository, worktree: Worktree, memory: Memory) -> t
     if not resources:
         return ()
     values = values_of(Path(main.path))
-    return tuple(planned(resources, values, main=Named(main, names[main.id]), own=Named(worktree, names[worktree.id])))
+    versions = {name: _version(Path(main.path), each) for name, each in resources.items()}
+    of_main, own = Named(main, names[main.id]), Named(worktree, names[worktree.id])
+    return tuple(planned(resources, values, main=of_main, own=own, versions=versions))
+
+
+def _version(main: Path, resource: Resource) -> str:
+    """Return what tells whether the files are the same on which a resource's template depends, empty for none."""
+    found = sorted({path for glob in resource.template_files for path in main.glob(glob)})[:_MOST_FILES]
+    told = hashlib.sha256()
+    for path in found:
+        with contextlib.suppress(FileError):  # a directory, or one that is just written
+            content = files.read_bounded(path, limit=_LARGEST) or b""
+            told.update(f"{path.relative_to(main)} {len(content)} ".encode(errors="surrogateescape") + content)
+    return told.hexdigest() if found else ""
 
 
 def values_of(root: Path) -> dict[str, str]:
@@ -50,13 +70,17 @@ def values_of(root: Path) -> dict[str, str]:
     return found
 
 
-def provide(wanted: Iterable[Planned | Unplanned], ledger: Ledger, *, hosts: Collection[str] = ()) -> Iterator[Outcome]:
-    """Make each resource, or find it made, and yield what has become of it; one that fails stops no other."""
-    for each in wanted:
-        if isinstance(each, Unplanned):
-            yield Outcome(each.name, "", "", each.failure)
-        else:
-            yield Outcome(each.name, each.wanted.kind, each.wanted.name, making.make(_work(each, ledger, hosts)))
+def provide(each: Planned | Unplanned, ledger: Ledger, *, hosts: Collection[str] = (), expected: str = "") -> Outcome:
+    """Make a resource, or find it made, and return what has become of it.
+
+    `hosts` are the other machines that are allowed, `expected` is the identifier of the server that is, empty where it
+    is met for the first time.
+    """
+    if isinstance(each, Unplanned):
+        return Outcome(each.name, "", "", each.failure)
+    order = Order(largest=each.settings.largest, work=ledger.file.parent / "data")
+    work = Work(each.wanted, kind(each.wanted.kind), each.connection, ledger, order, hosts, expected)
+    return Outcome(each.name, each.wanted.kind, each.wanted.name, making.make(work))
 
 
 def reset(each: Planned | Unplanned, ledger: Ledger, *, hosts: Collection[str] = ()) -> Outcome:
@@ -67,9 +91,4 @@ def reset(each: Planned | Unplanned, ledger: Ledger, *, hosts: Collection[str] =
                 failure = making.drop(ledger, kind(record.kind), each.connection, record)
                 if failure:
                     return Outcome(each.name, record.kind, record.name, failure)
-    return next(provide([each], ledger, hosts=hosts))
-
-
-def _work(each: Planned, ledger: Ledger, hosts: Collection[str]) -> Work:
-    order = Order(largest=each.settings.largest, work=ledger.file.parent / "data")
-    return Work(each.wanted, kind(each.wanted.kind), each.connection, ledger, order, hosts)
+    return provide(each, ledger, hosts=hosts)

@@ -18,7 +18,7 @@ _SCHEMA = 1
 
 def read(store: Store, common: Path) -> Record | None:
     """Return what is allowed for a repository, None where nothing is, or what is there is not what was written."""
-    text = store.read(_path(store, common))
+    text = store.read(path(store, common))
     try:
         document = json.loads(text or "null")
         if not isinstance(document, dict) or document.get("schema") != _SCHEMA:
@@ -39,13 +39,13 @@ def allow(store: Store, common: Path, statements: Sequence[Statement]) -> Record
 
 def revoke(store: Store, common: Path) -> bool:
     """Allow nothing any more for a repository, and tell whether anything was allowed."""
-    path = _path(store, common)
+    file = path(store, common)
     try:
-        path.unlink()
+        file.unlink()
     except FileNotFoundError:
         return False
     except OSError as exc:
-        raise StoreError(f"{path} cannot be removed: {exc.strerror}", hint="remove it yourself") from exc
+        raise StoreError(f"{file} cannot be removed: {exc.strerror}", hint="remove it yourself") from exc
     return True
 
 
@@ -58,9 +58,10 @@ def remember_server(store: Store, common: Path, key: str, identifier: str) -> No
 
 def _write(store: Store, common: Path, record: Record) -> None:
     text = json.dumps({"schema": _SCHEMA, **asdict(record)}, indent=1)
-    store.write(_path(store, common), text, durable=True)
+    store.write(path(store, common), text, durable=True)
 
 
-def _path(store: Store, common: Path) -> Path:
+def path(store: Store, common: Path) -> Path:
+    """Return the file of a repository's record."""
     name = hashlib.sha256(str(common).encode(errors="surrogateescape")).hexdigest()[:32]
     return store.directory / _DIRECTORY / f"{name}.json"

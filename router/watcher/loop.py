@@ -15,7 +15,6 @@ from router import __version__
 from router.caddy import modes
 from router.caddy.admin import Admin
 from router.caddy.supervisor import Caddy
-from router.data.ledger import Ledger
 from router.errors import LostRaceError, RouterError, StoreError
 from router.model import RouteTable
 from router.observe.survey import living
@@ -24,6 +23,7 @@ from router.processes import orphans as left_over
 from router.settings import Settings
 from router.status import CaddyStatus, Document, Frame, WatcherStatus, document
 from router.store import RunningWatcher, Store
+from router.trust.resources import Provider
 from router.watcher.beside import Beside
 from router.watcher.changes import changes
 from router.watcher.events import Wake
@@ -61,7 +61,7 @@ def watch(
     routing = Routing(store, observer=observer, admin=admin, caddy=caddy)
     orphans = Orphans(wake.set, least=settings.reap_memory, auto=settings.reap == "auto",
                       routers=partial(guard.routers, store))  # fmt: skip
-    resources = Resources(wake.set, ledger=Ledger(store.directory), hosts=settings.data_hosts)
+    resources = Resources(wake.set, Provider(settings, store))
     beside = Beside(orphans, StartCommands(wake.set), resources)
     live = Live(modes.live_socket(store), {"/.router/memory.json": Usage(store)})
     watcher = Watcher(settings, store, signals=signals, pace=Pace(wake), routing=routing, observer=observer,

@@ -5,13 +5,12 @@ All of it runs beside the loop: making a database takes longer than a look.
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from router.data import making, retiring, stock
-from router.data.ledger import Ledger
+from router.data import making, retiring
 from router.data.making import Failure
 from router.data.stock import Outcome
 from router.errors import RouterError
@@ -22,6 +21,7 @@ from router.observe.watched import signature
 from router.remembered import GoneWorktree, Memory
 from router.repository_settings import FILE
 from router.status import ResourceState
+from router.trust.resources import NOT_ALLOWED, Provider
 
 log = logging.getLogger(__name__)
 
@@ -51,15 +51,12 @@ class _Provided:
 class Resources:
     """The resources of all worktrees; `shown` are their states by the worktree's path.
 
-    `wake` is called when there is news; `hosts` are the other machines that are allowed.
+    `wake` is called when there is news.
     """
 
-    def __init__(
-        self, wake: Callable[[], None], *, ledger: Ledger, hosts: Collection[str], interval: float = INTERVAL
-    ) -> None:
+    def __init__(self, wake: Callable[[], None], provider: Provider, *, interval: float = INTERVAL) -> None:
         self.shown: Mapping[str, tuple[ResourceState, ...]] = {}
-        self._ledger = ledger
-        self._hosts = hosts
+        self._provider = provider
         self._interval = interval
         self._making: Lanes[str, tuple[Outcome, ...]] = Lanes(threads=_THREADS, on_late=wake)
         self._ending: Lanes[str, float] = Lanes(threads=1, on_late=wake)
@@ -90,7 +87,7 @@ class Resources:
     def _follow(self, trees: Mapping[str, tuple[Repository, Worktree]], memory: Memory, now: float) -> None:
         """Have what is new, or depends on something that has changed, be due at once."""
         names = {each.id: (each.project, each.scope) for each in memory.worktrees}
-        files = {repository.common_dir: _state_of_files(repository) for repository, _ in trees.values()}
+        files = {each.common_dir: self._state_of_files(each) for each, _ in trees.values()}
         before, self._provided = self._provided, {}
         for path, (repository, tree) in trees.items():
             wanted = (tree.id, names.get(tree.id), files[repository.common_dir])
@@ -98,12 +95,17 @@ class Resources:
             same = known.signature == wanted
             self._provided[path] = known if same else replace(known, signature=wanted, retry_at=now, failures=0)
 
+    def _state_of_files(self, repository: Repository) -> _Signature:
+        """Return what tells whether a repository's resources may be others by now, or allowed otherwise."""
+        root = Path(repository.path)
+        paths = (*(root / name for name in (FILE, *envfiles.FILES)), self._provider.record_of(repository))
+        return tuple(signature(map(str, paths)))
+
     def _provide(self, repository: Repository, worktree: Worktree, memory: Memory) -> tuple[Outcome, ...]:
         try:
-            wanted = stock.of_worktree(repository, worktree, memory)
+            return tuple(self._provider.provide(repository, worktree, memory))
         except RouterError as exc:
             return tuple(Outcome(name, "", "", making.failure(exc)) for name in repository.resources)
-        return tuple(stock.provide(wanted, self._ledger, hosts=self._hosts))
 
     def _end(self, repositories: tuple[Repository, ...], memory: Memory, now: float) -> None:
         """Look for what has outlived its worktree when one is gone, when something is due, and now and then."""
@@ -119,7 +121,7 @@ class Resources:
 
     def _drop(self, repositories: tuple[Repository, ...], memory: Memory) -> float:
         """Drop what is due; return for how many seconds nothing else is, as far as that is known."""
-        found = retiring.drop_outlived(self._ledger, repositories, memory, now=time.time())
+        found = retiring.drop_outlived(self._provider.ledger, repositories, memory, now=time.time())
         for record, failure in found.dropped:
             said = f"not dropped, {failure.cause}: {failure.message}" if failure else "dropped, as its worktree is gone"
             log.info("%s %s of %s: %s", record.kind, record.name, record.path, said)
@@ -131,12 +133,6 @@ def _with_resources(repositories: Iterable[Repository]) -> Iterator[tuple[Reposi
         for tree in repository.worktrees if repository.resources else ():
             if tree.present and tree.made and not tree.main and not tree.copy:
                 yield repository, tree
-
-
-def _state_of_files(repository: Repository) -> _Signature:
-    """Return what tells whether the main checkout's files may say something else of its resources by now."""
-    root = Path(repository.path)
-    return tuple(signature(str(root / name) for name in (FILE, *envfiles.FILES)))
 
 
 def _begun(each: _Provided, now: float) -> _Provided:
@@ -158,7 +154,8 @@ def _states(each: _Provided, repository: Repository) -> Iterator[ResourceState]:
         if isinstance(outcome.result, Failure):
             failure = outcome.result
             message = f"{failure.cause}: {outcome.resource}: {failure.message}"
-            problem = Problem("resource-failed", message, failure.hint)
+            kind = "not-allowed" if failure.cause == NOT_ALLOWED else "resource-failed"
+            problem = Problem(kind, message, failure.hint)
             yield ResourceState(outcome.resource, "failed", outcome.kind, outcome.name, problem)
         else:
             yield ResourceState(outcome.resource, "ready", outcome.kind, outcome.name)

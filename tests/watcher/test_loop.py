@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from router.caddy.modes import live_socket
-from router.data.ledger import Ledger
 from router.errors import CaddyError, LostRaceError, StoreError
 from router.settings import Settings
 from router.status import Document
 from router.store import RunningWatcher, Store
+from router.trust.resources import Provider
 from router.watcher.beside import Beside
 from router.watcher.live import Live
 from router.watcher.loop import Watcher
@@ -75,7 +75,7 @@ class Stage:
             routing=Routing(self.store, observer=self.observer, admin=self.admin, caddy=caddy),
             beside=Beside(
                 Orphans(wake.set, least=0, auto=False, routers=tuple), StartCommands(wake.set),
-                Resources(wake.set, ledger=Ledger(directory), hosts=()),
+                Resources(wake.set, Provider(Settings(state_dir=self.store.directory), self.store)),
             ), live=Live(live_socket(self.store), {}), publisher=Publisher(self.store), say=self.said.append,
         )  # fmt: skip
 

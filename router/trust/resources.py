@@ -1,0 +1,90 @@
+"""What a worktree has of its own, made only as it was allowed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.data import stock
+from router.data.ledger import Ledger
+from router.data.making import Failure, Made
+from router.data.planned import Planned, Unplanned
+from router.data.stock import Outcome
+from router.errors import RouterError
+from router.model import Repository, Worktree
+from router.naming import shown
+from router.remembered import Memory
+from router.settings import Settings
+from router.store import Store
+from router.trust import records
+from router.trust.statements import Record, allowed, expect_allowed
+from router.trust.wanted import wanted
+
+NOT_ALLOWED = "not-allowed"
+"""The cause of what waits for `router allow`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Makes and drops the resources of worktrees as the user's record allows."""
+
+    settings: Settings
+    store: Store
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was made."""
+        return Ledger(self.store.directory)
+
+    def record_of(self, repository: Repository) -> Path:
+        """Return the file that has what the user allowed of a repository."""
+        return records.path(self.store, Path(repository.common_dir))
+
+    def provide(self, repository: Repository, worktree: Worktree, memory: Memory) -> Iterator[Outcome]:
+        """Make what a worktree is to have of its own, or find it made; yield what has become of each resource.
+
+        FileError or SettingsError where `router.toml` cannot be read.
+        """
+        for each, record in self._wanted(repository, worktree, memory):
+            if isinstance(record, Failure):
+                yield Outcome(each.name, "", "", record)
+                continue
+            expected = record.servers.get(_key(each), "")
+            outcome = stock.provide(each, self.ledger, hosts=self.settings.data_hosts, expected=expected)
+            if isinstance(outcome.result, Made) and not expected:
+                identifier = outcome.result.record.identifier
+                records.remember_server(self.store, Path(repository.common_dir), _key(each), identifier)
+            yield outcome
+
+    def reset(self, name: str, repository: Repository, worktree: Worktree, memory: Memory) -> Outcome | None:
+        """Drop a worktree's resource and make it afresh; None where it has none of that name."""
+        for each, record in self._wanted(repository, worktree, memory):
+            if each.name == name:
+                if isinstance(record, Failure):
+                    return Outcome(name, "", "", record)
+                return stock.reset(each, self.ledger, hosts=self.settings.data_hosts)
+        return None
+
+    def _wanted(
+        self, repository: Repository, worktree: Worktree, memory: Memory
+    ) -> Iterator[tuple[Planned | Unplanned, Record | Failure]]:
+        """Yield each resource with the record that allows it, or why it is not allowed."""
+        planned = stock.of_worktree(repository, worktree, memory)
+        if not planned:
+            return
+        record = self._allowed(repository)
+        for each in planned:
+            yield each, record
+
+    def _allowed(self, repository: Repository) -> Record | Failure:
+        """Return the record of what the user allowed, where it allows exactly what `router.toml` has done now."""
+        asked = wanted(Path(repository.path), hosts=self.settings.data_hosts)
+        record = records.read(self.store, Path(repository.common_dir))
+        try:
+            expect_allowed(allowed(asked.statements, record), place=shown(repository.path))
+        except RouterError as exc:
+            return Failure(NOT_ALLOWED, exc.message, exc.hint)
+        return record or Failure(NOT_ALLOWED, "nothing is allowed", "run `router allow`")
+
+
+def _key(each: Planned | Unplanned) -> str:
+    return f"resources.{each.name}"

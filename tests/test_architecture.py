@@ -19,6 +19,8 @@ ONLY_IMPORTERS = {
     "dotenv": {"observe.dotenv"},
     "pg8000": {"data.postgres.server"},
     "sqlite3": {"data.sqlite"},
+    "pymysql": {"data.mysql.server"},
+    "redis": {"data.redis"},
     "jinja2": {"caddy.caddyfile", "env.templates"},
     "pydantic": {"settings", "repository_settings"},
     "pydantic_settings": {"settings"},
@@ -29,8 +31,9 @@ ONLY_IMPORTERS = {
 }
 CORE = {
     "blocks", "caddy.caddyfile", "caddy.callback_rules", "caddy.explain", "doctor.findings", "doctor.frameworks",
-    "data.lives", "doctor.redirect_uris", "env.formats", "env.leaks", "env.templates", "env.values", "env.worktrunk_filters",
-    "errors", "from_json", "launch.command", "launch.commands", "launch.config_ports", "launch.launch",
+    "data.lives", "doctor.redirect_uris", "env.formats", "env.leaks", "env.templates", "env.values",
+    "env.worktrunk_filters", "errors", "from_json", "launch.command", "launch.commands", "launch.config_ports",
+    "launch.launch",
     "launch.preload", "launch.script_calls", "launch.servers", "launch.shell_line", "launch.single", "launch.wrappers",
     "memory_text", "model", "naming", "paths", "ports", "processes.asked", "processes.belonging",
     "processes.ending", "processes.roles", "processes.words", "remembered", "status", "toml_reader",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.data.servers import PostgresServer, postgres
+from tests.data.servers import MariadbServer, PostgresServer, mariadb, postgres
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +27,10 @@ def server(request: pytest.FixtureRequest) -> PostgresServer:
     found = request.getfixturevalue(f"postgres{request.param}")
     assert isinstance(found, PostgresServer)
     return found
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariadbServer]:
+    """Give a MariaDB server."""
+    with mariadb() as server:
+        yield server

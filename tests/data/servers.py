@@ -205,3 +205,64 @@ def _readable(source: str, target: str) -> str:
     shutil.copy2(source, target)
     Path(target).chmod(0o755)
     return target
+
+
+class MariadbServer:
+    """A MariaDB server; `root` may do all, `ann` what is granted to her: all in `shop…` databases."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.port = free_port()
+        self.socket = place / "sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Make a data directory and start the server on it."""
+        if shutil.which("mariadbd", path="/usr/sbin") is None:
+            missing("MariaDB (apt-get install mariadb-server)")
+        run(["mariadb-install-db", "--no-defaults", f"--datadir={self.place}/data", "--skip-test-db",
+             "--auth-root-authentication-method=normal"], self.place)  # fmt: skip
+        options = [f"--datadir={self.place}/data", f"--socket={self.socket}", f"--port={self.port}",
+                   "--bind-address=127.0.0.1", f"--pid-file={self.place}/pid", "--innodb-flush-log-at-trx-commit=0",
+                   "--innodb-buffer-pool-size=16M", "--performance-schema=OFF"]  # fmt: skip
+        self._process = start(["mariadbd", "--no-defaults", *options], self.place)
+        wait_until(self._ready, limit=90, what="MariaDB does not start")
+        self.sql(f"CREATE USER ann@localhost IDENTIFIED BY '{PASSWORD}'; CREATE USER bob@localhost IDENTIFIED BY 'b'")
+
+    def stop(self) -> None:
+        """Stop it."""
+        if self._process is not None:
+            stop(self._process, signal.SIGKILL)
+
+    def sql(self, statement: str, *, user: str = "root", password: str = "", database: str = "") -> list[str]:
+        """Run statements and return the rows; AssertionError with what the server says where it refuses."""
+        command = ["mariadb", "--no-defaults", f"--socket={self.socket}", f"--user={user}", f"--password={password}",
+                   "-N", "-B", "-e", statement, *([database] if database else [])]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    def url(self, database: str, *, user: str = "ann", password: str = QUOTED) -> str:
+        """Return the URL of a database."""
+        return f"mysql2://{user}:{password}@127.0.0.1:{self.port}/{database}?encoding=utf8mb4"
+
+    def databases(self) -> set[str]:
+        """Return the names of all databases."""
+        return {*self.sql("SHOW DATABASES")}
+
+    def _ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.place / "log").read_text()[-2000:]
+        return accepts(self.port)
+
+
+@contextlib.contextmanager
+def mariadb() -> Iterator[MariadbServer]:
+    """Run Debian's MariaDB."""
+    with directory() as place:
+        server = MariadbServer(place)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()

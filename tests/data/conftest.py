@@ -4,7 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.data.servers import MariadbServer, PostgresServer, mariadb, postgres
+from tests.data.servers import (
+    MariadbServer,
+    PostgresServer,
+    RabbitServer,
+    RedisServer,
+    mariadb,
+    postgres,
+    rabbitmq,
+    redis,
+)
 
 
 @pytest.fixture(scope="session")
@@ -33,4 +42,18 @@ def server(request: pytest.FixtureRequest) -> PostgresServer:
 def mariadb_server() -> Iterator[MariadbServer]:
     """Give a MariaDB server."""
     with mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """Give a Redis server."""
+    with redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbit_server() -> Iterator[RabbitServer]:
+    """Give a RabbitMQ broker."""
+    with rabbitmq() as server:
         yield server

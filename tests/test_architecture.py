@@ -19,6 +19,8 @@ ONLY_IMPORTERS = {
     "dotenv": {"observe.dotenv"},
     "pg8000": {"data.postgres.server"},
     "sqlite3": {"data.sqlite"},
+    "pymysql": {"data.mysql.server"},
+    "redis": {"data.redis"},
     "jinja2": {"caddy.caddyfile", "env.templates"},
     "pydantic": {"settings", "repository_settings", "resource_settings"},
     "pydantic_settings": {"settings"},

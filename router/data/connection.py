@@ -57,6 +57,13 @@ class Connection:
         """
         return f"{self.before}{self._encoded(name)}{self.after}"
 
+    def with_user(self, user: str, password: str) -> str:
+        """Return the same URL with another user and password in it; the database stays."""
+        start = self.url.index("://") + len("://")
+        end = start + len(re.split("[/?#]", self.url[start:])[0])
+        host = self.url[start:end].rpartition("@")[2]
+        return f"{self.url[:start]}{quote(user, safe='')}:{quote(password, safe='')}@{host}{self.url[end:]}"
+
     def on_this_machine(self) -> bool:
         """Tell whether it is reached without leaving this machine: by loopback, a Unix socket, or as a file."""
         host = self.host.rstrip(".").lower()

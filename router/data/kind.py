@@ -8,6 +8,9 @@ from typing import Protocol
 from router.data.connection import Connection
 from router.data.ledger import Record
 from router.errors import RouterError
+from router.naming import host_port
+
+_SHOWN = 3  # sessions that a message names
 
 CAUSES = (
     "down",  # the server does not answer
@@ -98,6 +101,43 @@ def expect_small(name: str, size: int, order: Order) -> None:
             f"{name} has {size / 1e6:,.0f} MB, more than the {order.largest / 1e6:,.0f} MB that a copy may have",
             hint='raise `max` of this resource in router.toml, or set `copy = "empty"`',
         )
+
+
+def foreign(what: str, record: Record) -> ResourceError:
+    """Return that what has a record's name, a database say, is not what was made for it."""
+    return ResourceError(
+        "foreign",
+        f"the {what} {record.name} is not the one that the router made",
+        hint="it is left as it is: rename or remove it yourself, if nobody needs it",
+    )
+
+
+def expect_server(identifier: str, connection: Connection, record: Record) -> None:
+    """Raise ResourceError `foreign` where a record was made on another server than this one, or with other data."""
+    if identifier != record.identifier:
+        place = host_port(connection.host or "localhost", connection.port)
+        raise ResourceError(
+            "foreign",
+            f"the server at {place} is not the one where {record.name} was made",
+            hint="start that one again, or see `router resources`: nothing is done on another one",
+        )
+
+
+def expect_nobody(name: str, sessions: tuple[Session, ...]) -> None:
+    """Raise ResourceError `busy`, with who is connected, where anybody is."""
+    if sessions:
+        more = f" and {len(sessions) - _SHOWN} more" if len(sessions) > _SHOWN else ""
+        listed = ", ".join(map(str, sessions[:_SHOWN]))
+        raise ResourceError("busy", f"{name} is in use by {listed}{more}", hint="end that program")
+
+
+def missing_library(library: str, servers: str) -> ResourceError:
+    """Return that the library by which the router speaks to some servers is not installed."""
+    return ResourceError(
+        "tool-missing",
+        f"{library}, by which the router speaks to {servers}, is not installed",
+        hint="install it: pip install 'worktree-router[data]'",
+    )
 
 
 class Kind(Protocol):

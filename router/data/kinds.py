@@ -1,16 +1,20 @@
-"""The kinds of resources by their names. Each is imported where it is used: most commands need none."""
+"""Every kind of database, queue or cache, by the name that settings give it; most commands need none of them."""
+
+from importlib import import_module
 
 from router.data.kind import Kind
 
+_KINDS = {
+    "postgres": ("postgres.kind", "Postgres"),
+    "mysql": ("mysql.kind", "Mysql"),
+    "sqlite": ("sqlite", "Sqlite"),
+    "redis": ("redis", "Redis"),
+    "amqp": ("rabbitmq", "Rabbitmq"),
+}
+
 
 def kind(name: str) -> Kind:
-    """Return a kind by its name, one of `connection.KINDS`."""
-    if name == "postgres":
-        from router.data.postgres.kind import Postgres
-
-        return Postgres()
-    if name == "sqlite":
-        from router.data.sqlite import Sqlite
-
-        return Sqlite()
-    raise LookupError(name)
+    """Return a kind: one of `connection.KINDS`."""
+    module, called = _KINDS[name]
+    made: Kind = getattr(import_module(f"router.data.{module}"), called)()
+    return made

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from router import files
 from router.data.connection import Connection
-from router.data.kind import Description, Identity, Order, ResourceError, Session, expect_small
+from router.data.kind import Description, Identity, Order, ResourceError, Session, expect_nobody, expect_small, foreign
 from router.data.ledger import Record
 from router.errors import FileError
 
@@ -44,7 +44,7 @@ class Sqlite:
         with _translated(target), _one_at_a_time(order.work):
             there = _identity(target)
             if there and there != record.oid:
-                raise _foreign(record)
+                raise foreign("file", record)
             _remove(half)
             if there:
                 return there
@@ -70,9 +70,8 @@ class Sqlite:
             if there is None or not record.oid:
                 return
             if there != record.oid or record.name == connection.database:
-                raise _foreign(record)
-            if sessions := _users(target):
-                raise ResourceError("busy", f"{target} is in use by {sessions[0]}", hint="end that program")
+                raise foreign("file", record)
+            expect_nobody(record.name, _users(target))
             _remove(target)
 
     def describe(self, _connection: Connection, record: Record) -> Description:
@@ -81,7 +80,7 @@ class Sqlite:
         if self.is_ours(_connection, record):
             return Description("ready", _size(target), _users(target))
         if target.exists():
-            return Description("foreign", detail=_foreign(record).message)
+            return Description("foreign", detail=foreign("file", record).message)
         half = target.with_name(record.half_made)
         return Description("half-made", _size(half)) if half.exists() else Description("absent")
 
@@ -189,13 +188,6 @@ def _users(path: Path) -> tuple[Session, ...]:
             if any(each.path == real for each in process.open_files()):
                 found.append(Session(process.pid, process.name()))
     return tuple(found)
-
-
-def _foreign(record: Record) -> ResourceError:
-    return ResourceError(
-        "foreign", f"{record.name} is not the file that the router made",
-        hint="it is left as it is: rename or remove it yourself, if nobody needs it",
-    )  # fmt: skip
 
 
 @contextlib.contextmanager

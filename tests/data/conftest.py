@@ -4,7 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.data.servers import PostgresServer, postgres
+from tests.data.servers import (
+    MariadbServer,
+    PostgresServer,
+    RabbitServer,
+    RedisServer,
+    mariadb,
+    postgres,
+    rabbitmq,
+    redis,
+)
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +36,24 @@ def server(request: pytest.FixtureRequest) -> PostgresServer:
     found = request.getfixturevalue(f"postgres{request.param}")
     assert isinstance(found, PostgresServer)
     return found
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariadbServer]:
+    """Give a MariaDB server."""
+    with mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """Give a Redis server."""
+    with redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbit_server() -> Iterator[RabbitServer]:
+    """Give a RabbitMQ broker."""
+    with rabbitmq() as server:
+        yield server

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from tests.e2e.browsers import missing
 from tests.e2e.routers import free_port, wait_until
 
@@ -59,11 +61,11 @@ def run(command: Sequence[str], place: Path) -> None:
     assert done.returncode == 0, f"{command[0]}: {done.stdout}{done.stderr}"
 
 
-def start(command: Sequence[str], place: Path) -> subprocess.Popen[bytes]:
-    """Start a server as the servers' user."""
+def start(command: Sequence[str], place: Path, **variables: str) -> subprocess.Popen[bytes]:
+    """Start a server as the servers' user, with these variables."""
     with (place / "log").open("ab") as log:
         return subprocess.Popen(command, cwd=place, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                env=_environment(place), start_new_session=True, **_user())  # fmt: skip
+                                env=_environment(place) | variables, start_new_session=True, **_user())  # fmt: skip
 
 
 def stop(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:
@@ -205,3 +207,160 @@ def _readable(source: str, target: str) -> str:
     shutil.copy2(source, target)
     Path(target).chmod(0o755)
     return target
+
+
+class MariadbServer:
+    """A MariaDB server; `root` may do all, `ann` what is granted to her: all in `shop…` databases."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.port = free_port()
+        self.socket = place / "sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Make a data directory and start the server on it."""
+        if shutil.which("mariadbd", path="/usr/sbin") is None:
+            missing("MariaDB (apt-get install mariadb-server)")
+        run(["mariadb-install-db", "--no-defaults", f"--datadir={self.place}/data", "--skip-test-db",
+             "--auth-root-authentication-method=normal"], self.place)  # fmt: skip
+        options = [f"--datadir={self.place}/data", f"--socket={self.socket}", f"--port={self.port}",
+                   "--bind-address=127.0.0.1", f"--pid-file={self.place}/pid", "--innodb-flush-log-at-trx-commit=0",
+                   "--innodb-buffer-pool-size=16M", "--performance-schema=OFF"]  # fmt: skip
+        self._process = start(["mariadbd", "--no-defaults", *options], self.place)
+        wait_until(self._ready, limit=90, what="MariaDB does not start")
+        self.sql(f"CREATE USER ann@localhost IDENTIFIED BY '{PASSWORD}'; CREATE USER bob@localhost IDENTIFIED BY 'b'")
+
+    def stop(self) -> None:
+        """Stop it."""
+        if self._process is not None:
+            stop(self._process, signal.SIGKILL)
+
+    def sql(self, statement: str, *, user: str = "root", password: str = "", database: str = "") -> list[str]:
+        """Run statements and return the rows; AssertionError with what the server says where it refuses."""
+        command = ["mariadb", "--no-defaults", f"--socket={self.socket}", f"--user={user}", f"--password={password}",
+                   "-N", "-B", "-e", statement, *([database] if database else [])]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    def url(self, database: str, *, user: str = "ann", password: str = QUOTED) -> str:
+        """Return the URL of a database."""
+        return f"mysql2://{user}:{password}@127.0.0.1:{self.port}/{database}?encoding=utf8mb4"
+
+    def databases(self) -> set[str]:
+        """Return the names of all databases."""
+        return {*self.sql("SHOW DATABASES")}
+
+    def _ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.place / "log").read_text()[-2000:]
+        return accepts(self.port)
+
+
+@contextlib.contextmanager
+def mariadb() -> Iterator[MariadbServer]:
+    """Run Debian's MariaDB."""
+    with directory() as place:
+        server = MariadbServer(place)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@dataclass(frozen=True)
+class RedisServer:
+    """A Redis server; its default user has the tests' password."""
+
+    port: int
+
+    def url(self, database: int = 2) -> str:
+        """Return the URL of a numbered database."""
+        return f"redis://:{QUOTED}@127.0.0.1:{self.port}/{database}?socket_timeout=5"
+
+    def cli(self, *words: str, user: str = "default", password: str = PASSWORD) -> str:
+        """Run a command and return what it answers."""
+        command = ["redis-cli", "-p", str(self.port), "--user", user, "--pass", password, "--no-auth-warning", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+@contextlib.contextmanager
+def redis() -> Iterator[RedisServer]:
+    """Run Debian's Redis."""
+    if shutil.which("redis-server") is None:
+        missing("Redis (apt-get install redis-server)")
+    server = RedisServer(free_port())
+    with directory() as place:
+        process = start(["redis-server", "--port", str(server.port), "--bind", "127.0.0.1", "--save", "",
+                         "--requirepass", PASSWORD, "--dir", str(place)], place)  # fmt: skip
+        try:
+            wait_until(lambda: accepts(server.port), what="Redis does not start")
+            yield server
+        finally:
+            stop(process)
+
+
+@dataclass(frozen=True)
+class RabbitServer:
+    """A RabbitMQ broker; `guest` is its administrator."""
+
+    port: int
+
+    def url(self, vhost: str = "%2F", *, login: str = "guest:guest") -> str:
+        """Return the URL of a vhost, as AMQP clients take it."""
+        return f"amqp://{login}@127.0.0.1:{self.port}/{vhost}?heartbeat=30"
+
+    def ask(self, method: str, path: str, **content: object) -> httpx.Response:
+        """Ask the management plugin."""
+        address = f"http://127.0.0.1:{self.port + 10_000}/api{path}"
+        return httpx.request(method, address, auth=("guest", "guest"), json=content or None, timeout=60)
+
+    def vhosts(self) -> set[str]:
+        """Return the names of all vhosts."""
+        return {each["name"] for each in self.ask("GET", "/vhosts").json()}
+
+
+@contextlib.contextmanager
+def rabbitmq() -> Iterator[RabbitServer]:
+    """Run Debian's RabbitMQ with its management plugin, and the port mapper that Erlang needs."""
+    programs = Path("/usr/lib/rabbitmq/bin")
+    if not (programs / "rabbitmq-server").exists():
+        missing("RabbitMQ (apt-get install rabbitmq-server)")
+    while accepts((port := free_port()) + 10_000):
+        pass
+    server, mapper = RabbitServer(port), free_port()
+    with directory() as place:
+        (place / "plugins").write_text("[rabbitmq_management].")
+        (place / "rabbit.conf").write_text(
+            f"listeners.tcp.default = 127.0.0.1:{port}\nmanagement.tcp.ip = 127.0.0.1\n"
+            f"management.tcp.port = {port + 10_000}\nmanagement_agent.disable_metrics_collector = false\n"
+            "collect_statistics_interval = 500\n"
+        )
+        account().own(place)
+        variables = {
+            "RABBITMQ_NODENAME": f"t{port}@localhost", "RABBITMQ_MNESIA_BASE": f"{place}/data",
+            "RABBITMQ_LOG_BASE": f"{place}/logs", "RABBITMQ_ENABLED_PLUGINS_FILE": f"{place}/plugins",
+            "RABBITMQ_CONFIG_FILE": f"{place}/rabbit", "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_PID_FILE": f"{place}/pid", "RABBITMQ_FEATURE_FLAGS_FILE": f"{place}/flags",
+            "ERL_EPMD_PORT": str(mapper), "ERL_EPMD_ADDRESS": "127.0.0.1",
+        }  # fmt: skip
+        processes = [start(["epmd", "-port", str(mapper), "-address", "127.0.0.1"], place, **variables)]
+        try:
+            wait_until(lambda: accepts(mapper), what="epmd does not start")
+            processes.append(start([f"{programs}/rabbitmq-server"], place, **variables))
+            wait_until(lambda: _running(processes[1], server, place), limit=120, what="RabbitMQ does not start")
+            yield server
+        finally:
+            for process in reversed(processes):
+                stop(process, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
+
+def _running(process: subprocess.Popen[bytes], server: RabbitServer, place: Path) -> bool:
+    assert process.poll() is None, (place / "log").read_text()[-3000:]
+    with contextlib.suppress(httpx.HTTPError):
+        return accepts(server.port) and server.ask("GET", "/overview").is_success
+    return False

@@ -108,6 +108,19 @@ def test_the_same_url_has_another_database_in_it(url: str, name: str, expected: 
     assert read(url, directory=HERE).with_database(name) == expected
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://localhost", "redis://x:p%40@localhost"),
+        ("redis://:s3@localhost:6380/2?a=b", "redis://x:p%40@localhost:6380/2?a=b"),
+        ("redis://ann:a@b@[::1]/2", "redis://x:p%40@[::1]/2"),
+        ("unix:///run/redis.sock?db=2", "unix://x:p%40@/run/redis.sock?db=2"),
+    ],
+)
+def test_the_same_url_has_another_user_in_it(url: str, expected: str) -> None:
+    assert read(url, directory=HERE).with_user("x", "p@") == expected
+
+
 @given(
     st.sampled_from(["postgres", "postgresql+psycopg", "mysql", "amqp"]),
     st.text(min_size=1, max_size=20).filter(str.isprintable),

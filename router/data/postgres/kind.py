@@ -3,7 +3,16 @@
 import contextlib
 
 from router.data.connection import Connection
-from router.data.kind import Description, Identity, Order, ResourceError, Session, expect_small
+from router.data.kind import (
+    Description,
+    Identity,
+    Order,
+    ResourceError,
+    expect_nobody,
+    expect_server,
+    expect_small,
+    foreign,
+)
 from router.data.ledger import Record
 from router.data.postgres import databases, dump
 from router.data.postgres.databases import Database
@@ -33,12 +42,12 @@ class Postgres:
         quoted(record.name)  # before anything is done for it
         with opened(connection) as server:
             server.lock(record.name, patience=order.patience)
-            _expect_server(server, connection, record)
+            expect_server(server.identifier, connection, record)
             there = databases.named(server, record.name)
             if there and record.proves(there.mark) and record.oid in ("", there.oid):
                 return there.oid
             if there and not (order.replaced and _is(there, order.replaced)):
-                raise _foreign(record)
+                raise foreign("database", record)
             half = databases.named(server, record.half_made)
             if half and not record.proves(half.mark):
                 databases.drop(server, half.name)
@@ -60,22 +69,22 @@ class Postgres:
         """Drop the record's database, by an own name: no other can take its place between the look and the drop."""
         with opened(connection) as server:
             server.lock(record.name, patience=_PATIENCE)
-            _expect_server(server, connection, record)
+            expect_server(server.identifier, connection, record)
             half = databases.named(server, record.half_made)
             if half and record.oid in ("", half.oid):
-                _expect_nobody(server, half)
+                expect_nobody(half.name, server.sessions(half.name))
                 return databases.drop(server, half.name)
             there = databases.named(server, record.name)
             if there is None or (not record.oid and not record.proves(there.mark)):
                 return None  # it was never made, or is gone
             if record.name == connection.database or not _is(there, record):
-                raise _foreign(record)
-            _expect_nobody(server, there)
+                raise foreign("database", record)
+            expect_nobody(there.name, server.sessions(there.name))
             databases.rename(server, (record.name, record.half_made))
             renamed = databases.named(server, record.half_made)
             if renamed is None or renamed.oid != there.oid:
                 databases.rename(server, (record.half_made, record.name))
-                raise _foreign(record)
+                raise foreign("database", record)
             return databases.drop(server, record.half_made)
 
     def describe(self, connection: Connection, record: Record) -> Description:
@@ -88,7 +97,9 @@ class Postgres:
                 return Description("ready", databases.size(server, there.name), server.sessions(there.name))
             if half := databases.named(server, record.half_made):
                 return Description("half-made", databases.size(server, half.name), server.sessions(half.name))
-            return Description("foreign", detail=_foreign(record).message) if there else Description("absent")
+            return (
+                Description("foreign", detail=foreign("database", record).message) if there else Description("absent")
+            )
 
     def url(self, connection: Connection, record: Record) -> str:
         """Return the main checkout's URL with the record's database in it."""
@@ -125,28 +136,3 @@ def _fill(server: Server, connection: Connection, record: Record, order: Order) 
         else:
             databases.create(server, name, template=order.copy)
         databases.keep_settings(server, name, source=order.copy)
-
-
-def _expect_server(server: Server, connection: Connection, record: Record) -> None:
-    if server.identifier != record.identifier:
-        raise ResourceError(
-            "foreign", f"the PostgreSQL at {place(connection)} is not the one where {record.name} was made",
-            hint="start that one again, or see `router resources`: nothing is done on another one",
-        )  # fmt: skip
-
-
-def _expect_nobody(server: Server, database: Database) -> None:
-    if sessions := server.sessions(database.name):
-        raise ResourceError("busy", f"{database.name} is in use by {_listed(sessions)}", hint="end that program")
-
-
-def _listed(sessions: tuple[Session, ...]) -> str:
-    shown = ", ".join(map(str, sessions[:3]))
-    return f"{shown} and {len(sessions) - 3} more" if len(sessions) > 3 else shown  # noqa: PLR2004
-
-
-def _foreign(record: Record) -> ResourceError:
-    return ResourceError(
-        "foreign", f"the database {record.name} is not the one that the router made",
-        hint="it is left as it is: rename or drop it yourself, if nobody needs it",
-    )  # fmt: skip

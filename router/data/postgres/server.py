@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from router.data.connection import Connection
-from router.data.kind import ResourceError, Session
+from router.data.kind import ResourceError, Session, missing_library
 from router.naming import host_port
 
 APPLICATION = "worktree-router"
@@ -160,10 +160,7 @@ def translated(connection: Connection) -> Iterator[None]:
     try:
         from pg8000.exceptions import DatabaseError, Error
     except ImportError as exc:
-        raise ResourceError(
-            "tool-missing", "pg8000, by which the router speaks to PostgreSQL, is not installed",
-            hint="install it: pip install 'worktree-router[data]'",
-        ) from exc  # fmt: skip
+        raise missing_library("pg8000", "PostgreSQL") from exc
     try:
         yield
     except DatabaseError as exc:

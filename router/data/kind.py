@@ -166,5 +166,5 @@ class Kind(Protocol):
     def describe(self, connection: Connection, record: Record, /) -> Description:
         """Return how it is now."""
 
-    def url(self, connection: Connection, record: Record, /) -> str:
-        """Return the URL by which the worktree's programs reach it: the main checkout's, little changed."""
+    def url(self, connection: Connection, name: str, /) -> str:
+        """Return the URL by which programs reach what has that name: the main checkout's, little changed."""

@@ -84,9 +84,9 @@ class Rabbitmq:
                 return Description("foreign", detail=foreign("vhost", record).message)
             return Description("ready", None, api.sessions(record.name))
 
-    def url(self, connection: Connection, record: Record) -> str:
-        """Return the main checkout's URL with the record's vhost in it."""
-        return connection.with_database(record.name)
+    def url(self, connection: Connection, name: str) -> str:
+        """Return the main checkout's URL with this vhost in it."""
+        return connection.with_database(name)
 
 
 class _Api:

@@ -103,9 +103,9 @@ class Redis:
                 return Description("foreign", detail=foreign("user", record).message)
             return Description("ready", None, _sessions(server, record.name))
 
-    def url(self, connection: Connection, record: Record) -> str:
-        """Return the main checkout's URL with the record's user, who has the same password."""
-        return connection.with_user(record.name, connection.password or record.name)
+    def url(self, connection: Connection, name: str) -> str:
+        """Return the main checkout's URL with this user, who has the same password."""
+        return connection.with_user(name, connection.password or name)
 
 
 def _identifier(server: Any) -> str:

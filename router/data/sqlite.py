@@ -84,9 +84,9 @@ class Sqlite:
         half = target.with_name(record.half_made)
         return Description("half-made", _size(half)) if half.exists() else Description("absent")
 
-    def url(self, connection: Connection, record: Record) -> str:
-        """Return the main checkout's URL with the record's path in it."""
-        return connection.with_database(record.name)
+    def url(self, connection: Connection, name: str) -> str:
+        """Return the main checkout's URL with this path in it."""
+        return connection.with_database(name)
 
 
 def _copy(order: Order, half: Path) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from router.data.kinds import kind
-from router.data.ledger import OWN, TEST, Record
 from router.data.planned import Planned, Unplanned
 
+_DATABASES = ("postgres", "mysql", "sqlite")
 _GENERAL = {
     "postgres": ("DATABASE_NAME", "PGDATABASE", "DB_DATABASE"), "mysql": ("DATABASE_NAME", "DB_DATABASE"),
     "sqlite": ("DB_DATABASE",), "amqp": ("RABBITMQ_VHOST",), "redis": (),
@@ -14,35 +14,35 @@ _GENERAL = {
 _GENERAL_URL = {"amqp": "AMQP_URL", "redis": "REDIS_URL"}
 
 
-def variables(planned: Iterable[Planned | Unplanned], records: Iterable[Record], *, use: str = OWN) -> dict[str, str]:
-    """Return the variables of a worktree's resources; with the use `test` they lead to what is for tests instead.
+def variables(planned: Iterable[Planned | Unplanned], *, name: str | None = None) -> dict[str, str]:
+    """Return the variables of a worktree's resources, whether they are made yet or not: no program may take main's.
 
-    The URL is the main checkout's, with this worktree's resource in it, under the name that it has there. What is not
-    made yet has its URL all the same: no program may take main's instead.
+    Each URL is the main checkout's, with this worktree's resource in it, under the name that it has there. With `name`
+    the first database is the one that is called so: what is for tests, or for one command.
     """
-    made = {(each.worktree, each.resource, each.use): each for each in records}
     found: dict[str, str] = {}
     for each in planned:
         if isinstance(each, Planned):
-            found = {**_of(each, made.get((each.wanted.worktree, each.name, use)), use), **found}
+            is_first_database = each.is_first and each.wanted.kind in _DATABASES
+            called = name if name and is_first_database else each.wanted.name
+            found = {**_of(each, called), **found}
     return found
 
 
 def test_name(planned: Planned) -> str:
-    """Return what the resource is called that is for a worktree's tests."""
-    return f"{planned.wanted.name}_test"
+    """Return what the database is called that is for a worktree's tests."""
+    name = planned.wanted.name
+    return f"{name}.test" if planned.wanted.kind == "sqlite" else f"{name}_test"
 
 
-def _of(planned: Planned, record: Record | None, use: str) -> dict[str, str]:
-    tests = planned.settings.test
-    name = test_name(planned) if use == TEST and tests else planned.wanted.name
+def _of(planned: Planned, name: str) -> dict[str, str]:
     of_kind = kind(planned.wanted.kind)
-    url = of_kind.url(planned.connection, record) if record else planned.connection.with_database(name)
+    url = of_kind.url(planned.connection, name)
     found = {planned.wanted.source: url}
     if planned.is_first:
         found |= dict.fromkeys(_GENERAL[planned.wanted.kind], name)
         if general := _GENERAL_URL.get(planned.wanted.kind):
             found.setdefault(general, url)
-        if tests and planned.wanted.kind in ("postgres", "mysql", "sqlite"):
-            found["TEST_DATABASE_URL"] = planned.connection.with_database(test_name(planned))
+        if planned.settings.test and planned.wanted.kind in _DATABASES:
+            found["TEST_DATABASE_URL"] = of_kind.url(planned.connection, test_name(planned))
     return found

@@ -43,7 +43,7 @@ def resolve(settings: Settings, store: Store, *, cwd: Path) -> ResolvedEnvironme
     if watcher := store.running_watcher():
         settings = settings.model_copy(update={"port": watcher.port})
     current = current_worktree(settings, store, cwd=cwd)
-    return ResolvedEnvironment(settings, current, _environment(settings, current, store))
+    return ResolvedEnvironment(settings, current, _environment(settings, current))
 
 
 def foreign_values(
@@ -93,7 +93,7 @@ def command_environment(
     return CommandEnvironment(values, replaced, common, environment.path, environment.ports)
 
 
-def _environment(settings: Settings, current: CurrentWorktree, store: Store) -> Environment:
+def _environment(settings: Settings, current: CurrentWorktree) -> Environment:
     repository, worktree, remembered = current.repository, current.worktree, current.remembered
     path = shown(worktree.path)
     if broken := next((p for p in repository.problems if p.kind == "unreadable-file"), None):
@@ -103,7 +103,7 @@ def _environment(settings: Settings, current: CurrentWorktree, store: Store) -> 
     if remembered is None or not remembered.project:
         raise UsageError(f"{path} has no environment: git is still creating it", hint="try again in a moment")
     base = _base(settings, repository, worktree, remembered)
-    base = replace(base, values={**base.values, **resource_variables(current, store)})
+    base = replace(base, values={**base.values, **resource_variables(current)})
     try:
         return _with_templates(base, repository, worktree)
     except TemplateValueError as exc:

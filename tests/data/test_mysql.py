@@ -57,7 +57,7 @@ def test_a_worktree_has_an_empty_database_of_its_own(app: Shop) -> None:
                           f" WHERE SCHEMA_NAME = '{name}'") == ["latin1"]  # fmt: skip
     assert app.server.sql(f"SHOW TABLES FROM {name}") == ["t"]
     assert app.made() == made
-    assert app.work.kind.url(app.work.connection, made.record) == app.server.url(name)
+    assert app.work.kind.url(app.work.connection, made.record.name) == app.server.url(name)
     described = app.work.kind.describe(app.work.connection, made.record)
     assert (described.state, bool(described.size)) == ("ready", True)
 

@@ -24,7 +24,7 @@ def test_a_worktree_has_a_copy_of_its_own(app: Shop) -> None:
     app.server.psql(f"{app.name}_x", "DROP TABLE products", user="ann")
     assert app.rows(app.name) == ["a", "b", "c"]
     assert app.databases() == {"", "_template", "_x"}
-    assert app.work.kind.url(app.work.connection, made.record) == app.server.url(f"{app.name}_x")
+    assert app.work.kind.url(app.work.connection, made.record.name) == app.server.url(f"{app.name}_x")
 
 
 def test_what_is_made_is_found_made(app: Shop) -> None:

@@ -44,7 +44,7 @@ def test_a_worktree_has_a_vhost_with_the_permissions_of_mains(queue: Queue) -> N
     permissions = queue.server.ask("GET", f"/vhosts/{part}/permissions").json()
     assert {each["user"]: each["configure"] for each in permissions} == {"guest": ".*", "ann": "^a"}
     assert queue.made() == made
-    assert queue.work.kind.url(queue.work.connection, made.record) == queue.server.url(part)
+    assert queue.work.kind.url(queue.work.connection, made.record.name) == queue.server.url(part)
     assert queue.work.kind.describe(queue.work.connection, made.record).state == "ready"
     assert queue.server.ask("PUT", f"/queues/{part}/jobs", durable=True).is_success
 

@@ -45,7 +45,7 @@ def test_a_worktree_has_a_user_who_sees_its_own_keys_only(cache: Cache) -> None:
     for words in (("SET", "other:a", "1"), ("FLUSHALL",), ("PUBLISH", "other", "x"), ("ACL", "LIST"), ("KEYS", "*")):
         assert "NOPERM" in cache.own(*words)
     assert cache.made() == made
-    url = cache.work.kind.url(cache.work.connection, made.record)
+    url = cache.work.kind.url(cache.work.connection, made.record.name)
     answered = subprocess.run(["redis-cli", "-u", url.split("?")[0], "GET", f"{cache.name}:a"], capture_output=True,
                               text=True, check=True)  # fmt: skip
     assert answered.stdout == "1\n"

@@ -92,7 +92,7 @@ def test_a_worktree_has_a_copy_of_its_own(work: Work) -> None:
     assert rows(work.connection.database) == [0]
     assert record_of(work) == made
     assert names(work) == ["dev.db"]
-    assert work.kind.url(work.connection, made.record) == f"sqlite:///{work.wanted.name}"
+    assert work.kind.url(work.connection, made.record.name) == f"sqlite:///{work.wanted.name}"
     assert work.kind.describe(work.connection, made.record).state == "ready"
 
 

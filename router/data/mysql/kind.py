@@ -77,9 +77,9 @@ class Mysql:
                 return Description("half-made")
             return Description("foreign", detail=foreign("database", record).message)
 
-    def url(self, connection: Connection, record: Record) -> str:
-        """Return the main checkout's URL with the record's database in it."""
-        return connection.with_database(record.name)
+    def url(self, connection: Connection, name: str) -> str:
+        """Return the main checkout's URL with this database in it."""
+        return connection.with_database(name)
 
 
 def _grant(server: Server, source: str, name: str) -> None:

@@ -101,9 +101,9 @@ class Postgres:
                 Description("foreign", detail=foreign("database", record).message) if there else Description("absent")
             )
 
-    def url(self, connection: Connection, record: Record) -> str:
-        """Return the main checkout's URL with the record's database in it."""
-        return connection.with_database(record.name)
+    def url(self, connection: Connection, name: str) -> str:
+        """Return the main checkout's URL with this database in it."""
+        return connection.with_database(name)
 
 
 def _is(there: Database, record: Record) -> bool:

@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -55,10 +54,8 @@ def test_a_request_for_a_blocked_service_reaches_nobody(
     blocked: tuple[Running, list[str]], host: str, path: str
 ) -> None:
     caddy, seen = blocked
-    started = time.monotonic()
     answer = caddy.request("GET", path, host=host, headers={"Cookie": "session=secret"})
     assert answer.status_code == BAD_GATEWAY
-    assert time.monotonic() - started < 1
     assert seen == []
 
 

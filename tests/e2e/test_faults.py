@@ -19,9 +19,12 @@ EMPTY = b'{\n\tadmin "unix/%s|0600"\n}\n'
 
 
 def kill(pid: int) -> None:
-    """End a process without a word, and wait until it is gone."""
-    process = psutil.Process(pid)
-    process.kill()
+    """End a process without a word, and wait until it is gone; it may have been ended already."""
+    try:
+        process = psutil.Process(pid)
+        process.kill()
+    except psutil.NoSuchProcess:
+        return
     wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, what=f"end of {pid}")
 
 

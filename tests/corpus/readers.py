@@ -23,6 +23,8 @@ from router.repository_settings import load_repository_settings
 from router.routes.plan import plan
 from router.tools.compose.report import found
 from router.tools.compose.stack import stacks
+from router.tools.resources.look import proposed
+from router.tools.resources.proposal import with_resources
 from tests.fakes import observed, repository, worktree
 
 Case = Mapping[str, Any]
@@ -130,6 +132,19 @@ def _checkout(age: int, place: str, branch: str | None) -> Worktree:
                     common=f"/w/{place.split('/', maxsplit=1)[0]}/.git")  # fmt: skip
 
 
+def _resources(root: Path, case: Case) -> list[str]:
+    """Return the lines that `router init resources` adds to `router.toml`, and its notes."""
+    names = [name for name in case["files"] if name != "router.toml"]
+    compose = [name for name in names if name.rpartition("/")[2].startswith(("compose", "docker-compose"))]
+    before = case["files"].get("router.toml", "")
+    found, notes = proposed(
+        root, compose, names, read=lambda name: files.text(root / name), hosts=case.get("hosts", ())
+    )
+    after = with_resources(before, found)
+    assert after.startswith(before)
+    return [*filter(None, after.removeprefix(before).splitlines()), *notes]
+
+
 READERS: dict[str, Callable[[Path, Case], object]] = {
     "compose": _compose,
     "env": _env,
@@ -137,4 +152,5 @@ READERS: dict[str, Callable[[Path, Case], object]] = {
     "frameworks": _frameworks,
     "run": _run,
     "labels": _labels,
+    "resources": _resources,
 }

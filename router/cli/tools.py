@@ -20,7 +20,7 @@ app.add_typer(hook)
 
 _LARGEST = 1 << 20  # bytes of a hook's input
 
-Tool = StrEnum("Tool", ["mise", "worktrunk", "claude", "direnv", "compose", "agents"])
+Tool = StrEnum("Tool", ["mise", "worktrunk", "claude", "direnv", "compose", "agents", "resources"])
 Tools = Annotated[list[Tool], typer.Argument(metavar="TOOL...", help="The tools to set up for this repository.")]
 Write = Annotated[bool, typer.Option("--write", help="Write the changes; without it they are only shown.")]
 Removed = Annotated[Path | None, typer.Argument(help="The worktree; default: `worktree_path` on stdin.")]
@@ -33,7 +33,10 @@ def init(tools: Tools, write: Write = False) -> Output:
     from router.tools import init
 
     settings, _ = opened()
-    proposal = init.propose(tools, cwd=current_directory(), port=settings.port)
+    proposal = init.propose(
+        tools, cwd=current_directory(), port=settings.port,
+        hosts=settings.data_hosts,
+    )  # fmt: skip
     if write:
         init.write(proposal)
     return Output(proposal.text, (*proposal.notes, proposal.summary(written=write)))

@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 
 from router.blocks import HASH, parts, with_block
 from router.errors import BlockError, FileError
+from router.tools.resources.proposal import Candidate
 
 CREATE, REMOVE, POST_CREATE = (f"router hook {name}" for name in ("worktree-create", "worktree-remove", "post-create"))
 
@@ -14,12 +15,14 @@ CREATE, REMOVE, POST_CREATE = (f"router hook {name}" for name in ("worktree-crea
 class Facts:
     """What the texts depend on: the router's port, and the paths that `[setup]` links.
 
-    `claude` is the user's own settings of Claude Code: their file and its text, empty where there is none.
+    `claude` is the user's own settings of Claude Code: their file and its text, empty where there is none. `resources`
+    are the databases, queues and caches that each worktree should have of its own.
     """
 
     port: int
     links: tuple[str, ...] = ()
     claude: tuple[str, str] = ("", "")
+    resources: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

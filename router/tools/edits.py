@@ -7,8 +7,10 @@ from difflib import unified_diff
 from router.blocks import HTML, parts, with_block
 from router.naming import origin
 from router.observe import mise
+from router.repository_settings import FILE
 from router.tools import claude, toml_edit
 from router.tools.edited import POST_CREATE, Change, Edited, Facts, changed, ignoring
+from router.tools.resources.proposal import with_resources
 from router.tools.texts import AGENTS, DIRENV, MISE, WORKTRUNK
 
 
@@ -90,6 +92,12 @@ def _direnv(edited: Edited, _: Facts) -> Edited:
     return ignoring(edited, "/.env.local")
 
 
+def _resources(edited: Edited, facts: Facts) -> Edited:
+    if not facts.resources:
+        return edited
+    return changed(edited, FILE, lambda text: with_resources(text, facts.resources))
+
+
 def _agents(edited: Edited, _: Facts) -> Edited:
     for path in ("AGENTS.md", "CLAUDE.md"):
         if path not in edited.texts:
@@ -115,5 +123,6 @@ TOOLS: dict[str, Tool] = {
     "worktrunk": Tool((".config/wt.toml", ".gitignore"), _worktrunk),
     "claude": Tool(claude.FILES, claude.claude),
     "direnv": Tool((".envrc", ".gitignore"), _direnv),
+    "resources": Tool((FILE,), _resources),
     "agents": Tool(("AGENTS.md", "CLAUDE.md"), _agents),
 }

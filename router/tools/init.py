@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,16 @@ from router.repository_settings import FILE
 from router.tools.compose.report import report
 from router.tools.edited import Change, Facts
 from router.tools.edits import TOOLS, changes, diff
+from router.tools.resources import look
+from router.tools.resources.proposal import Candidate
+from router.tools.resources.uses import PATTERNS
 from router.worktrees import checkout_files, git_commands
+from router.worktrees.git_commands import Checkout
 from router.worktrees.provision import setup
 
-_COMPOSE = "compose"
+_COMPOSE, _RESOURCES = "compose", "resources"
 _LARGEST = 1 << 20  # bytes of a file; the parsers take seconds for one
+_LARGEST_SOURCE = 1 << 18  # bytes of a file that is read for resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +41,10 @@ class Proposal:
         return f"written: {names}" if written else f"nothing is written yet; --write would write {names}"
 
 
-def propose(tools: Iterable[str], *, cwd: Path, port: int) -> Proposal:
+def propose(tools: Iterable[str], *, cwd: Path, port: int, hosts: Collection[str] = ()) -> Proposal:
     """Return what setting these tools up changes in the checkout of `cwd`. Nothing is written.
 
+    `hosts` are the other machines on which databases may be made.
     RouterError names the file that cannot be read or changed; then none is changed.
     """
     checkout = git_commands.checkout_at(cwd)
@@ -48,13 +54,31 @@ def propose(tools: Iterable[str], *, cwd: Path, port: int) -> Proposal:
     for path in dict.fromkeys(path for tool in edited for path in TOOLS[tool].files):
         if not _points_to(checkout.root / path, [checkout.root / other for other in texts]):
             _expect_inside(checkout.root, path)
-            with contextlib.suppress(*([FileError] if path == FILE else [])):  # reported where it matters
+            with contextlib.suppress(
+                *([FileError] if path == FILE and _RESOURCES not in wanted else [])
+            ):  # reported where it matters
                 texts[path] = files.text(checkout.root / path, limit=_LARGEST)
-    proposed, notes = changes(edited, texts, Facts(port, _links(checkout.main), _claude_settings()))
+    resources, more = _resources(checkout, hosts) if _RESOURCES in wanted else ((), ())
+    facts = Facts(port, _links(checkout.main), _claude_settings(), resources)
+    proposed, notes = changes(edited, texts, facts)
     text, further = "", tuple[str, ...]()
     if _COMPOSE in wanted:
         text, further = report(checkout.root, checkout.main, checkout_files.compose_files(checkout.root))
-    return Proposal(checkout.root, proposed, "".join(map(diff, proposed)) + text, (*notes, *further))
+    return Proposal(checkout.root, proposed, "".join(map(diff, proposed)) + text, (*notes, *more, *further))
+
+
+def _resources(checkout: Checkout, hosts: Collection[str]) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """Return the resources of the main checkout, whose `router.toml` alone counts."""
+    compose = checkout_files.compose_files(checkout.main)
+    others = checkout_files.matching(checkout.main, PATTERNS)
+
+    def read(name: str) -> str | None:
+        return files.text(checkout.main / name, limit=_LARGEST_SOURCE)
+
+    found, notes = look.proposed(checkout.main, compose, others, read=read, hosts=hosts)
+    if checkout.root != checkout.main:
+        notes = (*notes, f"only the router.toml of {checkout.main} counts: merge this one into it")
+    return found, notes if found or notes else ("no database, queue or cache is named in the files of this checkout",)
 
 
 def write(proposal: Proposal) -> None:

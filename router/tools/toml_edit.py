@@ -107,6 +107,17 @@ def appended(text: str, block: str) -> str:
     return checked(text, f"{text}{glue}{block}", {**plain(text), **plain(block)})
 
 
+def with_subtable(text: str, table: str, name: str, lines: str) -> str:
+    """Return the text with a table of these lines, `[table.name]`, added at its end. FileError as of `with_key`."""
+    there = plain(text).get(table, {})
+    if not isinstance(there, dict):
+        raise FileError(f"`{table}` in it is no table", hint="fix it")
+    block = f"[{table}.{name}]\n{lines}"
+    glue = "" if not text else "\n" if text.endswith("\n") else "\n\n"
+    wanted = {**plain(text), table: {**there, **plain(block)[table]}}
+    return checked(text, f"{text}{glue}{block}", wanted)
+
+
 def checked(before: str, after: str, wanted: dict[str, Any]) -> str:
     """Return the text after a change. FileError where its values are not as wanted, or more than one line is lost."""
     rest = after.splitlines()

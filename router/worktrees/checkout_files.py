@@ -8,7 +8,7 @@ from router.observe import git
 from router.worktrees.git_commands import submodules
 
 INCLUDE = ".worktreeinclude"
-_COMPOSE = tuple(f":(glob)**/{start}compose*.{end}" for start in ("", "docker-") for end in ("yml", "yaml"))
+_COMPOSE = tuple(f"**/{start}compose*.{end}" for start in ("", "docker-") for end in ("yml", "yaml"))
 
 
 def included(main: Path) -> tuple[str, ...]:
@@ -43,8 +43,13 @@ def content(checkout: Path) -> tuple[str, ...]:
 
 def compose_files(checkout: Path) -> tuple[str, ...]:
     """Return a checkout's Compose files, relative to it; ignored ones are left out."""
-    listing = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *_COMPOSE)
-    return _names(git.change(checkout, *listing))
+    return matching(checkout, _COMPOSE)
+
+
+def matching(checkout: Path, patterns: Iterable[str]) -> tuple[str, ...]:
+    """Return a checkout's files that one of git's glob patterns matches, relative to it; ignored ones are left out."""
+    listing = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--")
+    return _names(git.change(checkout, *listing, *(f":(glob){pattern}" for pattern in patterns)))
 
 
 def _listed(checkout: Path) -> Iterator[str]:

@@ -24,6 +24,8 @@ from router.repository_settings import load_repository_settings
 from router.routes.plan import plan
 from router.tools.compose.report import found
 from router.tools.compose.stack import stacks
+from router.tools.resources.look import proposed
+from router.tools.resources.proposal import with_resources
 from tests.fakes import observed, repository, worktree
 
 Case = Mapping[str, Any]
@@ -139,6 +141,19 @@ def _start(root: Path, case: Case) -> str | None:
     return f"{found.folder}: {found.line}" if found and found.folder else found and found.line
 
 
+def _resources(root: Path, case: Case) -> list[str]:
+    """Return the lines that `router init resources` adds to `router.toml`, and its notes."""
+    names = [name for name in case["files"] if name != "router.toml"]
+    compose = [name for name in names if name.rpartition("/")[2].startswith(("compose", "docker-compose"))]
+    before = case["files"].get("router.toml", "")
+    found, notes = proposed(
+        root, compose, names, read=lambda name: files.text(root / name), hosts=case.get("hosts", ())
+    )
+    after = with_resources(before, found)
+    assert after.startswith(before)
+    return [*filter(None, after.removeprefix(before).splitlines()), *notes]
+
+
 READERS: dict[str, Callable[[Path, Case], object]] = {
     "compose": _compose,
     "env": _env,
@@ -147,4 +162,5 @@ READERS: dict[str, Callable[[Path, Case], object]] = {
     "run": _run,
     "labels": _labels,
     "start": _start,
+    "resources": _resources,
 }

@@ -210,6 +210,30 @@ def test_the_answer_is_the_same_with_the_watcher_up_and_down(router: Router) -> 
     assert env(router, path) == before
 
 
+def test_a_switch_renames_nothing_in_shared_servers_with_the_watcher_up_and_down(router: Router) -> None:
+    path, names = (
+        router.add(fresh("x")),
+        ("DATABASE_NAME", "RABBITMQ_VHOST", "REDIS_KEY_PREFIX", "COMPOSE_PROJECT_NAME"),
+    )
+    before = {name: env(router, path)[name] for name in names}
+
+    def switched() -> dict[str, str]:
+        branch = fresh("y")
+        router.git("switch", "--quiet", "-c", branch, cwd=path)
+        after = env(router, path)
+        assert after["WORKTREE_BRANCH"] == branch
+        return {name: after[name] for name in names}
+
+    assert switched() == before
+    router.detach()
+    assert router.routed(path)
+    assert switched() == before
+    wait_until(lambda: (router.at(path) or {}).get("branch") == env(router, path)["WORKTREE_BRANCH"], what="the switch")
+    assert {name: env(router, path)[name] for name in names} == before
+    router.down()
+    assert {name: env(router, path)[name] for name in names} == before
+
+
 def test_an_environment_outlasts_a_watcher_that_does_not_serve_its_repository(running_router: Router) -> None:
     router = running_router
     base = roomy()

@@ -2,13 +2,18 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from router.errors import FileError
+from router.repository_settings import load_repository_settings
 from router.tools import init
 from router.tools.init import Proposal
+from router.tools.resources.uses import uses
 from tests.disks import fill, small_disk
 
 
@@ -128,3 +133,82 @@ def test_a_full_disk_leaves_every_file_whole(tmp_path: Path) -> None:
             init.write(proposal)
         assert (shop / ".envrc").read_text() == "layout python\n"
         assert sorted(path.name for path in shop.iterdir()) == [".envrc", ".git"]
+
+
+# Resources
+
+
+def with_database(shop: Path, url: str = "postgres://me:hunter2@localhost:5432/shop_dev") -> Path:
+    (shop / ".env").write_text(f"DATABASE_URL={url}\n")
+    return shop
+
+
+def test_resources_are_added_to_router_toml_and_everything_else_in_it_stays(shop: Path) -> None:
+    mine = '# ours\n[services.docs]\nenv = ["DOCS_PORT"]  # its port\n'
+    (shop / "router.toml").write_text(mine)
+    proposal = proposed(with_database(shop), "resources")
+    init.write(proposal)
+    assert (shop / "router.toml").read_text() == (
+        mine + '\n[resources.db]\nfrom = "DATABASE_URL"  # .env:1: postgres on localhost:5432, database shop_dev\n'
+    )
+    assert load_repository_settings(shop).resources["db"].variable == "DATABASE_URL"
+    assert "hunter2" not in proposal.text
+    again = proposed(shop, "resources")
+    assert (again.changes, again.notes) == ((), ())
+
+
+def test_files_of_the_project_are_read_and_ignored_ones_are_not(shop: Path) -> None:
+    (shop / "web" / "prisma").mkdir(parents=True)
+    (shop / "node_modules" / "x").mkdir(parents=True)
+    schema = 'datasource db {\n  provider = "postgresql"\n  url = env("%s_URL")\n}\n'
+    (shop / "web" / "prisma" / "schema.prisma").write_text(schema % "DATABASE")
+    (shop / "node_modules" / "x" / "schema.prisma").write_text(schema % "OTHER_DATABASE")
+    (shop / ".gitignore").write_text("node_modules/\n")
+    assert '+kind = "postgres"  # web/prisma/schema.prisma:3' in proposed(shop, "resources").text
+    assert "OTHER" not in proposed(shop, "resources").text
+
+
+def test_a_router_toml_that_cannot_be_read_is_not_replaced(shop: Path) -> None:
+    os.mkfifo(shop / "router.toml")
+    with pytest.raises(FileError, match=r"router\.toml"):
+        proposed(with_database(shop), "resources")
+
+
+def test_where_nothing_is_named_it_says_so(shop: Path) -> None:
+    proposal = proposed(shop, "resources")
+    assert proposal.changes == ()
+    assert proposal.notes == ("no database, queue or cache is named in the files of this checkout",)
+
+
+def test_in_a_worktree_the_main_checkouts_files_are_read(shop: Path) -> None:
+    subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "x"], cwd=shop, check=True)
+    subprocess.run(["git", "worktree", "add", "-q", "-b", "x", "../x"], cwd=shop, check=True)
+    with_database(shop)
+    proposal = proposed(shop.parent / "x", "resources")
+    assert 'from = "DATABASE_URL"' in proposal.text
+    assert proposal.notes == (f"only the router.toml of {shop} counts: merge this one into it",)
+
+
+@given(
+    st.sampled_from(["config/database.yml", "settings.py", "schema.prisma", "appsettings.json"]),
+    st.lists(st.sampled_from([
+        "DATABASE", 'env("A_URL")', "ENV['DB_URL']", "{", "}", '"', "adapter: postgresql", "database: x", "\n", "\0",
+        "url = ", '"ENGINE": "a.sqlite3"', "datasource db {", 'provider = "mysql"', "ConnectionStrings", ":", ",", "[",
+        "]", 'default="postgres://a:hunter2@b/c"', "postgres://[/x", "dj_database_url.config(", ")",
+    ])).map(" ".join),
+)  # fmt: skip
+def test_whatever_a_file_says_it_is_read(file: str, text: str) -> None:
+    for use in uses(file, text):
+        assert use.variable or use.kind
+        assert use.place.startswith(f"{file}:")
+
+
+def test_a_file_that_repeats_itself_takes_no_time() -> None:
+    began = time.process_time()
+    for file, piece in (
+        ("schema.prisma", "datasource x { "),
+        ("settings.py", "env(" * 400 + "\n"),
+        ("a/settings.py", "env.db("),
+    ):
+        uses(file, piece * ((1 << 18) // len(piece)))
+    assert time.process_time() - began < 20

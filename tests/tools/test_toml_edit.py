@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from router.errors import FileError
-from router.tools.toml_edit import appended, read, with_key
+from router.tools.toml_edit import appended, plain, read, with_key, with_subtable
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,20 @@ def test_what_cannot_be_edited_is_refused_with_the_reason(text: str, reason: str
 def test_a_table_of_another_kind_is_refused() -> None:
     with pytest.raises(FileError, match="`env` in it is no table"):
         with_key("env = 3\n", "env", "A", "x")
+
+
+@pytest.mark.parametrize(
+    "before", ["", "# mine", "[a.x]\nk = 1\n", "[a]\n[a.x]\nk = 1", "[b]\nx = 1  # why\n\n[[c]]\n", "a.x.k = 1\n"]
+)
+def test_a_table_within_a_table_is_added_at_the_end(before: str) -> None:
+    after = with_subtable(before, "a", "db", 'from = "X"  # there\n')
+    assert after.startswith(before)
+    assert after.endswith('[a.db]\nfrom = "X"  # there\n')
+    was = plain(before)
+    assert plain(after) == {**was, "a": {**was.get("a", {}), "db": {"from": "X"}}}
+
+
+@pytest.mark.parametrize("before", ["a = 1\n", "a = { x = 1 }\n", "[[a]]\n", "[a.db]\nfrom = 1\n"])
+def test_a_table_within_what_cannot_be_added_to_is_refused(before: str) -> None:
+    with pytest.raises(FileError):
+        with_subtable(before, "a", "db", 'from = "X"\n')

@@ -1,7 +1,7 @@
 """Makers that are killed: each is a process of its own, ended by SIGKILL at one of its steps.
 
 A step is a statement to the server, or a change of the ledger. Run as `python -m tests.data.killed STATE URL NAME TOOLS
-FIRST`: one maker after the other, the first killed at step FIRST, the next two steps on, until one comes to its end.
+FIRST`: one maker after the other, the first killed at step FIRST, the next four steps on, until one comes to its end.
 Each has a state directory and a worktree of its own, `STATE/<step>` and `NAME_<step>`; the step of each is printed.
 """
 
@@ -21,6 +21,8 @@ from router.data.postgres.kind import Postgres
 from router.data.postgres.server import Server
 from tests.data.shops import wanted
 
+APART = 4
+
 
 def work(state: Path, url: str, name: str, tools: Path) -> Work:
     """Return the work of the maker that has this state directory."""
@@ -36,14 +38,14 @@ def _end() -> None:
 
 
 def _made(state: Path, step: int, url: str, name: str, tools: Path) -> None:
-    """Make, and be killed after a step; an odd one while it is on its way to the server."""
+    """Make, and be killed after a step; every other time while it is on its way to the server."""
     count = 0
 
     def counted(original: Callable[..., Any]) -> Callable[..., Any]:
         def run(self: object, *args: object, **values: object) -> Any:
             nonlocal count
             count += 1
-            if count == step and step % 2:
+            if count == step and step // APART % 2:
                 threading.Timer(0.02, _end).start()
             done = original(self, *args, **values)
             if count == step:
@@ -70,7 +72,7 @@ def main(state: Path, url: str, name: str, tools: Path, first: int) -> None:
         _, status = os.waitpid(pid, 0)
         if not os.WIFSIGNALED(status):
             sys.exit(os.waitstatus_to_exitcode(status))
-        step += 2
+        step += APART
 
 
 if __name__ == "__main__":

@@ -45,13 +45,22 @@ def account() -> Account:
 @contextlib.contextmanager
 def directory() -> Iterator[Path]:
     """Give a directory of the servers' user; its path is short, since sockets stand in it."""
-    place = Path(tempfile.mkdtemp(prefix="wtr-"))
+    place = Path(tempfile.mkdtemp(prefix="wtr-", dir=_memory()))
     place.chmod(0o755)
     account().own(place)
     try:
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def _memory() -> str | None:
+    """Return a file system in memory with room for some servers: thousands of small files are removed quickly there."""
+    shared = "/dev/shm"
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(shared).free > 3 << 30:
+            return shared
+    return None
 
 
 def run(command: Sequence[str], place: Path) -> None:
@@ -120,7 +129,7 @@ class PostgresServer:
         """Start it, and wait until it answers."""
         options = {"listen_addresses": "127.0.0.1", "fsync": "off", "full_page_writes": "off", "max_connections": "60",
                    "synchronous_commit": "off", "shared_buffers": "16MB", "unix_socket_directories": str(self.place),
-                   "autovacuum": "off", "stats_fetch_consistency": "none"}  # fmt: skip
+                   "autovacuum": "off", "dynamic_shared_memory_type": "mmap"}  # fmt: skip
         settings = [f"-c{name}={value}" for name, value in options.items()]
         self._process = start([f"{self.programs}/postgres", "-D", str(self.data), "-p", str(self.port), *settings],
                               self.place)  # fmt: skip

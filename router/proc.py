@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from router.errors import RouterError, SlowProgramError
+from router.errors import CommandError, RouterError, SlowProgramError
 
 Child = subprocess.Popen[bytes]
 """A program that was started here."""
@@ -110,6 +110,31 @@ def run_logged(args: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: P
     except BaseException:
         _end_group(process)
         raise
+
+
+def run_in_foreground(args: Sequence[str], *, env: Mapping[str, str]) -> int:
+    """Run a program to its end with this one's input and output, and pass on the signals that would end this one.
+
+    Return its exit code, 128 and the signal's number where one ended it. RouterError where it cannot run.
+    """
+    try:
+        process = subprocess.Popen(args, env=env)
+    except FileNotFoundError as exc:
+        raise CommandError(
+            f"{args[0]} is not found", hint="check that it is installed and on PATH", found=False
+        ) from exc
+    except OSError as exc:
+        hint = "check that it is an executable file"
+        raise CommandError(f"{args[0]} cannot be run: {exc.strerror}", hint=hint, found=True) from exc
+    passed = (signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT)
+    before = {number: signals.signal(number, lambda number, _: process.send_signal(number)) for number in passed}
+    before[signals.SIGINT] = signals.signal(signals.SIGINT, signals.SIG_IGN)  # the terminal sends it to both
+    try:
+        code = process.wait()
+    finally:
+        for number, action in before.items():
+            signals.signal(number, action)
+    return code if code >= 0 else 128 - code
 
 
 def start(

@@ -5,7 +5,7 @@ import shlex
 import signal
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -13,6 +13,11 @@ from router.cli import output
 from router.cli.options import current_directory, opened
 from router.cli.output import Output
 from router.errors import CommandError, UsageError
+
+if TYPE_CHECKING:
+    from router.settings import Settings
+    from router.store import Store
+    from router.trust.databases import Databases
 
 app = typer.Typer()
 
@@ -34,6 +39,8 @@ Check = Annotated[bool, typer.Option("--check", help="Exit 1 where a value is an
 Command = Annotated[list[str], typer.Argument(metavar="CMD...", help="The command and its arguments.")]
 AsIs = Annotated[bool, typer.Option("--as-is", help="Leave the command as it is typed, and PORT that of web.")]
 OfService = Annotated[str | None, typer.Option("--service", help="The service that the command is; default: web.")]
+ForTests = Annotated[bool, typer.Option("--test", help="With the worktree's database for tests.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="With a database for this command alone, dropped after it.")]
 Fix = Annotated[bool, typer.Option("--fix", help="Replace values of another worktree instead of refusing.")]
 
 
@@ -57,11 +64,17 @@ def env(form: AsFormat = None, write: Write = False, check: Check = False) -> Ou
 
 
 @app.command(context_settings={"allow_interspersed_args": False})
-def run(command: Command, fix: Fix = False, as_is: AsIs = False, service: OfService = None) -> None:
+def run(
+    command: Command, *, fix: Fix = False, as_is: AsIs = False, service: OfService = None, test: ForTests = False,
+    fresh: Fresh = False,
+) -> None:  # fmt: skip
     """Run a command in a worktree's environment. A server takes the worktree's port, whatever its framework."""
+    from router import proc
     from router.env import worktree_env
     from router.launch.prepared import prepared
 
+    if test and fresh:
+        raise UsageError("--test and --fresh do not go together", hint="use one of them")
     settings, store = opened()
     cwd = current_directory()
     own = worktree_env.command_environment(settings, store, cwd=cwd, environ=os.environ, fix=fix)
@@ -69,12 +82,27 @@ def run(command: Command, fix: Fix = False, as_is: AsIs = False, service: OfServ
         output.note(f"replaced: {leak}")
     if names := ", ".join(dict.fromkeys(each.assignment.variable for each in own.copied)):
         output.note(f"warning: the main checkout has the same {names}; `router env --check` says what to do")
-    if as_is:
-        _become(command, own.values)
-    ready = prepared(tuple(command), own.values, root=own.root, ports=own.ports, cwd=cwd, service=service, store=store)
-    for line in ready.notes:
-        output.note(line)
-    _become(list(ready.argv), ready.environ)
+    argv, environ = command, dict(own.values)
+    if not as_is:
+        ready = prepared(
+            tuple(command), own.values, root=own.root, ports=own.ports, cwd=cwd, service=service, store=store
+        )
+        for line in ready.notes:
+            output.note(line)
+        argv, environ = list(ready.argv), dict(ready.environ)
+    if fresh:
+        with _databases(settings, store).for_one_command() as variables:
+            raise typer.Exit(proc.run_in_foreground(argv, env={**environ, **variables}))
+    _become(argv, {**environ, **(_databases(settings, store).for_tests() if test else {})})
+
+
+def _databases(settings: "Settings", store: "Store") -> "Databases":
+    from router.env.current import current_worktree
+    from router.trust.databases import Databases
+    from router.trust.resources import Provider
+
+    current = current_worktree(settings, store, cwd=current_directory())
+    return Databases(Provider(settings, store), current.repository, current.worktree, current.memory)
 
 
 def _file_format(form: Format | None) -> Literal["dotenv", "mise"]:

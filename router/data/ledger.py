@@ -113,10 +113,11 @@ class Ledger:
             kept = tuple(changed.get(each.nonce, each) for each in document.records)
             self._write(replace(document, records=kept))
 
-    def forget(self, *nonces: str) -> None:
-        """Remove records, whose resources are dropped."""
+    def forget(self, record: Record) -> None:
+        """Remove a record, whose resource is dropped; one that is another worktree's by now stays."""
         with self._changing() as document:
-            kept = tuple(each for each in document.records if each.nonce not in nonces)
+            gone = (record.nonce, record.worktree)
+            kept = tuple(each for each in document.records if (each.nonce, each.worktree) != gone)
             self._write(replace(document, records=kept))
 
     @contextlib.contextmanager

@@ -81,7 +81,7 @@ def make(work: Work) -> Made | Failure:
     try:
         _expect_allowed(work)
         identity = _identify(work)
-        known = _known(work, identity, work.wanted.use)
+        known = _known(work, identity, work.wanted.use) or _inherited(work, identity)
         if known and known.ready and work.kind.is_ours(work.connection, known):
             return Made(known)
         order, template, due = work.order, None, False
@@ -116,7 +116,7 @@ def drop(ledger: Ledger, kind: Kind, connection: Connection, record: Record) -> 
     """Drop what was made for a record and forget it; what cannot be dropped stays in the ledger."""
     try:
         kind.drop(connection, record)
-        ledger.forget(record.nonce)
+        ledger.forget(record)
     except RouterError as exc:
         return failure(exc)
     return None
@@ -180,6 +180,20 @@ def _known(work: Work, identity: Identity, use: str) -> Record | None:
     owner, name = (wanted.main, wanted.template) if use == TEMPLATE else (wanted.worktree, None)
     key = (owner, wanted.resource, use, identity.identifier)
     return next((r for r in work.ledger.records() if r.key == key and name in (None, r.name)), None)
+
+
+def _inherited(work: Work, identity: Identity) -> Record | None:
+    """Return what a worktree that is gone left under this name, and have it be this one's: two never share a name."""
+    wanted = work.wanted
+    for each in work.ledger.records():
+        same = (each.name, each.resource, each.use, each.identifier) == (
+            wanted.name, wanted.resource, wanted.use, identity.identifier
+        )  # fmt: skip
+        if same and each.worktree.common_dir == wanted.worktree.common_dir:
+            mine = replace(each, worktree=wanted.worktree, path=wanted.path)
+            work.ledger.change(mine)
+            return mine
+    return None
 
 
 def _intent(work: Work, identity: Identity) -> Record:

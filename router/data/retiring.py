@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from router.data import lives, making
+from router.data import fresh, lives, making
 from router.data.connection import Connection, read
 from router.data.kind import Description
 from router.data.kinds import kind
@@ -58,9 +58,10 @@ def drop_outlived(ledger: Ledger, repositories: Iterable[Repository], memory: Me
     records = ledger.records()
     there = trees(repositories, memory, records, now=now)
     keep = _keep(records, repositories)
-    unasked = _unasked(records, there, keep, now=now)
+    held = fresh.held(ledger.file.parent, records)
+    unasked = _unasked(records, there, keep, now=now, held=held)
     due = known((each.record for each in unasked if each.action is Action.DROP), repositories)
-    dropped = tuple(retire(ledger, verdicts(due, there, now=now, keep=keep)))
+    dropped = tuple(retire(ledger, verdicts(due, there, now=now, keep=keep, held=held)))
     return Outlived(dropped, min((each.at for each in unasked if each.at is not None), default=None))
 
 
@@ -70,8 +71,9 @@ def outlived(ledger: Ledger, repositories: Iterable[Repository], memory: Memory,
     records = ledger.records()
     there = trees(repositories, memory, records, now=now)
     keep = dict.fromkeys((each.nonce for each in records), 0.0)
-    due = [each.record for each in _unasked(records, there, keep, now=now) if each.action is Action.DROP]
-    return verdicts(known(due, repositories), there, now=now, keep=keep)
+    held = fresh.held(ledger.file.parent, records)
+    due = [each.record for each in _unasked(records, there, keep, now=now, held=held) if each.action is Action.DROP]
+    return verdicts(known(due, repositories), there, now=now, keep=keep, held=held)
 
 
 def trees(
@@ -118,14 +120,19 @@ def known(records: Iterable[Record], repositories: Iterable[Repository]) -> tupl
 
 
 def verdicts(
-    everything: Iterable[Known], trees: Mapping[WorktreeId, Tree], *, now: float, keep: Mapping[str, float]
+    everything: Iterable[Known],
+    trees: Mapping[WorktreeId, Tree],
+    *,
+    now: float,
+    keep: Mapping[str, float],
+    held: Iterable[str],
 ) -> tuple[Decided, ...]:
-    """Return what to do with each resource, and why; `keep` is as in `lives.verdicts`."""
+    """Return what to do with each resource, and why; `keep` and `held` are as in `lives.verdicts`."""
     everything = tuple(everything)
     sessions = {
         each.record.nonce: each.description.sessions for each in everything if isinstance(each.description, Description)
     }
-    found = lives.verdicts((each.record for each in everything), trees, sessions, now=now, keep=keep)
+    found = lives.verdicts((each.record for each in everything), trees, sessions, now=now, keep=keep, held=held)
     return tuple(Decided(verdict, each.connection) for verdict, each in zip(found, everything, strict=True))
 
 
@@ -138,11 +145,16 @@ def retire(ledger: Ledger, decided: Iterable[Decided]) -> Iterator[tuple[Record,
 
 
 def _unasked(
-    records: Iterable[Record], there: Mapping[WorktreeId, Tree], keep: Mapping[str, float], *, now: float
+    records: Iterable[Record],
+    there: Mapping[WorktreeId, Tree],
+    keep: Mapping[str, float],
+    *,
+    now: float,
+    held: Iterable[str],
 ) -> tuple[Verdict, ...]:
     """Return what would be done if nobody were connected to anything."""
     records = tuple(records)
-    return lives.verdicts(records, there, {each.nonce: () for each in records}, now=now, keep=keep)
+    return lives.verdicts(records, there, {each.nonce: () for each in records}, now=now, keep=keep, held=held)
 
 
 def _keep(records: Iterable[Record], repositories: Iterable[Repository]) -> dict[str, float]:

@@ -33,14 +33,17 @@ class Outcome:
     result: Made | Failure
 
 
-def of_worktree(repository: Repository, worktree: Worktree, memory: Memory) -> tuple[Planned | Unplanned, ...]:
+def of_worktree(
+    repository: Repository, worktree: Worktree, memory: Memory, *, main_too: bool = False
+) -> tuple[Planned | Unplanned, ...]:
     """Return the resources that a worktree is to have; none for a main checkout, or while it has no names.
 
+    With `main_too` a main checkout has them as well: its own names, to which something is added.
     FileError or SettingsError where `router.toml` cannot be read.
     """
     main = next((each for each in repository.worktrees if each.main), None)
     names = {each.id: each for each in memory.worktrees if each.project}
-    if main is None or worktree.main or worktree.copy or not {main.id, worktree.id} <= names.keys():
+    if main is None or (worktree.main and not main_too) or worktree.copy or not {main.id, worktree.id} <= names.keys():
         return ()
     resources = repository_settings.load_repository_settings(Path(main.path)).resources
     if not resources:
@@ -78,9 +81,12 @@ def provide(each: Planned | Unplanned, ledger: Ledger, *, hosts: Collection[str]
     """
     if isinstance(each, Unplanned):
         return Outcome(each.name, "", "", each.failure)
-    order = Order(largest=each.settings.largest, work=ledger.file.parent / "data")
-    work = Work(each.wanted, kind(each.wanted.kind), each.connection, ledger, order, hosts, expected)
-    return Outcome(each.name, each.wanted.kind, each.wanted.name, making.make(work))
+    return Outcome(each.name, each.wanted.kind, each.wanted.name, making.make(_work(each, ledger, hosts, expected)))
+
+
+def refresh(each: Planned, ledger: Ledger, *, hosts: Collection[str] = ()) -> Made | Failure:
+    """Make a resource's template again where the main checkout's database has changed, even while that is in use."""
+    return making.refresh(_work(each, ledger, hosts))
 
 
 def reset(each: Planned | Unplanned, ledger: Ledger, *, hosts: Collection[str] = ()) -> Outcome:
@@ -92,3 +98,8 @@ def reset(each: Planned | Unplanned, ledger: Ledger, *, hosts: Collection[str] =
                 if failure:
                     return Outcome(each.name, record.kind, record.name, failure)
     return provide(each, ledger, hosts=hosts)
+
+
+def _work(each: Planned, ledger: Ledger, hosts: Collection[str], expected: str = "") -> Work:
+    order = Order(largest=each.settings.largest, work=ledger.file.parent / "data")
+    return Work(each.wanted, kind(each.wanted.kind), each.connection, ledger, order, hosts, expected)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from router.data.kinds import kind
 from router.data.planned import Planned, Unplanned
 
-_DATABASES = ("postgres", "mysql", "sqlite")
+DATABASES = ("postgres", "mysql", "sqlite")
 _GENERAL = {
     "postgres": ("DATABASE_NAME", "PGDATABASE", "DB_DATABASE"), "mysql": ("DATABASE_NAME", "DB_DATABASE"),
     "sqlite": ("DB_DATABASE",), "amqp": ("RABBITMQ_VHOST",), "redis": (),
@@ -23,7 +23,7 @@ def variables(planned: Iterable[Planned | Unplanned], *, name: str | None = None
     found: dict[str, str] = {}
     for each in planned:
         if isinstance(each, Planned):
-            is_first_database = each.is_first and each.wanted.kind in _DATABASES
+            is_first_database = each.is_first and each.wanted.kind in DATABASES
             called = name if name and is_first_database else each.wanted.name
             found = {**_of(each, called), **found}
     return found
@@ -43,6 +43,6 @@ def _of(planned: Planned, name: str) -> dict[str, str]:
         found |= dict.fromkeys(_GENERAL[planned.wanted.kind], name)
         if general := _GENERAL_URL.get(planned.wanted.kind):
             found.setdefault(general, url)
-        if planned.settings.test and planned.wanted.kind in _DATABASES:
+        if planned.settings.test and planned.wanted.kind in DATABASES:
             found["TEST_DATABASE_URL"] = of_kind.url(planned.connection, test_name(planned))
     return found

@@ -44,36 +44,36 @@ class Provider:
 
         FileError or SettingsError where `router.toml` cannot be read.
         """
-        for each, record in self._wanted(repository, worktree, memory):
-            if isinstance(record, Failure):
-                yield Outcome(each.name, "", "", record)
-                continue
-            expected = record.servers.get(_key(each), "")
-            outcome = stock.provide(each, self.ledger, hosts=self.settings.data_hosts, expected=expected)
-            if isinstance(outcome.result, Made) and not expected:
-                identifier = outcome.result.record.identifier
-                records.remember_server(self.store, Path(repository.common_dir), _key(each), identifier)
-            yield outcome
+        for each in stock.of_worktree(repository, worktree, memory):
+            yield self.make(each, repository)
+
+    def make(self, each: Planned | Unplanned, repository: Repository) -> Outcome:
+        """Make one resource, or find it made, and return what has become of it."""
+        record = self._allowed(repository)
+        if isinstance(record, Failure):
+            return Outcome(each.name, "", "", record)
+        expected = record.servers.get(_key(each), "")
+        outcome = stock.provide(each, self.ledger, hosts=self.settings.data_hosts, expected=expected)
+        if isinstance(outcome.result, Made) and not expected:
+            identifier = outcome.result.record.identifier
+            records.remember_server(self.store, Path(repository.common_dir), _key(each), identifier)
+        return outcome
+
+    def refresh(self, repository: Repository, worktree: Worktree, memory: Memory) -> None:
+        """Make the templates again that are too old, beside a database that is in use."""
+        for each in stock.of_worktree(repository, worktree, memory):
+            if isinstance(each, Planned) and not isinstance(self._allowed(repository), Failure):
+                stock.refresh(each, self.ledger, hosts=self.settings.data_hosts)
 
     def reset(self, name: str, repository: Repository, worktree: Worktree, memory: Memory) -> Outcome | None:
         """Drop a worktree's resource and make it afresh; None where it has none of that name."""
-        for each, record in self._wanted(repository, worktree, memory):
+        for each in stock.of_worktree(repository, worktree, memory):
             if each.name == name:
+                record = self._allowed(repository)
                 if isinstance(record, Failure):
                     return Outcome(name, "", "", record)
                 return stock.reset(each, self.ledger, hosts=self.settings.data_hosts)
         return None
-
-    def _wanted(
-        self, repository: Repository, worktree: Worktree, memory: Memory
-    ) -> Iterator[tuple[Planned | Unplanned, Record | Failure]]:
-        """Yield each resource with the record that allows it, or why it is not allowed."""
-        planned = stock.of_worktree(repository, worktree, memory)
-        if not planned:
-            return
-        record = self._allowed(repository)
-        for each in planned:
-            yield each, record
 
     def _allowed(self, repository: Repository) -> Record | Failure:
         """Return the record of what the user allowed, where it allows exactly what `router.toml` has done now."""

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from router.data import making, retiring
-from router.data.making import Failure
+from router.data.making import Failure, Made
 from router.data.stock import Outcome
 from router.errors import RouterError
 from router.model import Problem, Repository, Worktree
@@ -60,6 +60,7 @@ class Resources:
         self._interval = interval
         self._making: Lanes[str, tuple[Outcome, ...]] = Lanes(threads=_THREADS, on_late=wake)
         self._ending: Lanes[str, float] = Lanes(threads=1, on_late=wake)
+        self._refreshing: Lanes[str, None] = Lanes(threads=1)
         self._provided: dict[str, _Provided] = {}
         self._next_look = 0.0
         self._gone: tuple[GoneWorktree, ...] = ()
@@ -76,6 +77,8 @@ class Resources:
         jobs = {path: partial(self._provide, *trees[path], memory) for path in due}
         for path, outcomes in self._making.run(jobs, patience=0).items():
             self._provided[path] = _ended(self._provided[path], outcomes, now)
+            if any(isinstance(each.result, Made) and each.result.refresh_due for each in outcomes):
+                self._refresh(*trees[path], memory)
         self.shown = {path: tuple(_states(each, trees[path][0])) for path, each in self._provided.items()}
         self._end(repositories, memory, now)
 
@@ -83,6 +86,7 @@ class Resources:
         """Begin nothing more."""
         self._making.close()
         self._ending.close()
+        self._refreshing.close()
 
     def _follow(self, trees: Mapping[str, tuple[Repository, Worktree]], memory: Memory, now: float) -> None:
         """Have what is new, or depends on something that has changed, be due at once."""
@@ -106,6 +110,10 @@ class Resources:
             return tuple(self._provider.provide(repository, worktree, memory))
         except RouterError as exc:
             return tuple(Outcome(name, "", "", making.failure(exc)) for name in repository.resources)
+
+    def _refresh(self, repository: Repository, worktree: Worktree, memory: Memory) -> None:
+        job = partial(self._provider.refresh, repository, worktree, memory)
+        self._refreshing.run({repository.common_dir: job}, patience=0)
 
     def _end(self, repositories: tuple[Repository, ...], memory: Memory, now: float) -> None:
         """Look for what has outlived its worktree when one is gone, when something is due, and now and then."""

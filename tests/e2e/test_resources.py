@@ -2,11 +2,16 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from router.data import fresh as fresh_databases
+from router.data.ledger import Ledger
 from tests.data.servers import PostgresServer, postgres
 from tests.e2e.routers import Json, Router, fresh, wait_until
 
@@ -109,3 +114,54 @@ def test_a_hook_waits_for_the_database_and_runs_what_needs_it(shop: Router, serv
     assert said.code == 0, said.err
     assert "db is ready" in said.err
     assert server.psql(database(shop, path), "SELECT name FROM products ORDER BY 1") == ["a", "b"]
+
+
+def test_tests_and_single_commands_have_databases_of_their_own(shop: Router, server: PostgresServer) -> None:
+    path = shop.add(fresh("x"))
+    shows = 'printf "%s %s" "$DATABASE_NAME" "${DATABASE_URL##*/}"'
+    name = database(shop, path)
+    tests = shop.run("run", "--test", "--", "sh", "-c", shows, cwd=path)
+    assert tests.out.split() == [f"{name}_test", f"{name}_test?application_name=shop"], tests.err
+    assert server.psql(f"{name}_test", "SELECT name FROM products") == ["a"]
+    once = shop.run("run", "--fresh", "--", "sh", "-c", f"{shows}; exit 7", cwd=path)
+    called = once.out.split()[0]
+    assert (once.code, called.startswith(f"{name}_"), called in server.databases()) == (7, True, False)
+    shop.git("worktree", "remove", "--force", path)
+    wait_until(lambda: f"{name}_test" not in server.databases(), limit=SLOW, what="that for tests is not dropped")
+
+
+def test_what_a_killed_command_left_is_found_by_its_lock(shop: Router, server: PostgresServer) -> None:
+    path = shop.add(fresh("x"))
+    name = database(shop, path)
+    waits = [sys.executable, "-c", "import os; print(os.environ['DATABASE_NAME'], flush=True); input()"]
+    command = [sys.executable, "-m", "router", "run", "--fresh", "--", *waits]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=path, env=shop.env, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout
+        called = process.stdout.readline().strip()
+        assert called.startswith(f"{name}_")
+        assert called in server.databases()
+        process.kill()
+    ledger = Ledger(shop.state)
+    left = [each for each in ledger.records() if each.name == called]
+    assert fresh_databases.held(shop.state, left) == frozenset()
+    for each in left:
+        ledger.change(replace(each, since=each.since - 3600))
+    assert shop.run("prune", "--yes").code == 0
+    assert called not in server.databases()
+
+
+def test_a_branch_that_is_back_has_its_database_back(shop: Router, server: PostgresServer) -> None:
+    (shop.repository / "router.toml").write_text('[resources.db]\nfrom = "DATABASE_URL"\n')
+    assert shop.run("allow").code == 0
+    branch = fresh("x")
+    path = shop.add(branch)
+    wait_until(lambda: states(shop, path) == {"db": "ready"}, limit=SLOW, what="its database is not made")
+    name = database(shop, path)
+    server.psql(name, "INSERT INTO products VALUES ('mine')", user="ann")
+    shop.git("worktree", "remove", "--force", path)
+    shop.gone(branch)
+    shop.git("worktree", "add", "--quiet", path, branch)
+    wait_until(lambda: states(shop, path) == {"db": "ready"}, limit=SLOW, what="its database is not back")
+    assert database(shop, path) == name
+    assert server.psql(name, "SELECT name FROM products ORDER BY 1") == ["a", "mine"]

@@ -1,0 +1,64 @@
+"""A worktree's database once more: for its tests, or for one command and dropped after it."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from router.data import fresh, stock
+from router.data.kinds import kind
+from router.data.ledger import TEST, Record
+from router.data.making import Failure, drop
+from router.data.planned import Planned
+from router.data.variables import DATABASES, test_name, variables
+from router.errors import RouterError, UsageError
+from router.model import Repository, Worktree
+from router.remembered import Memory
+from router.trust.resources import Provider
+
+
+@dataclass(frozen=True, slots=True)
+class Databases:
+    """Makes databases of one worktree beside its own, as the user's record allows."""
+
+    provider: Provider
+    repository: Repository
+    worktree: Worktree
+    memory: Memory
+
+    def for_tests(self) -> Mapping[str, str]:
+        """Make the one for tests, or find it made; return the variables that lead there.
+
+        UsageError where the worktree has no database, RouterError where it cannot be made.
+        """
+        each = self._first()
+        name = test_name(each)
+        self._made(each, TEST, name)
+        return variables([each], name=name)
+
+    @contextlib.contextmanager
+    def for_one_command(self) -> Iterator[Mapping[str, str]]:
+        """Give the variables of a new one, which is dropped when the block ends; errors are as with `for_tests`."""
+        each = self._first()
+        with fresh.token(self.provider.store.directory) as token:
+            name = f"{each.wanted.name}_{token}"
+            record = self._made(each, fresh.use(token), name)
+            try:
+                yield variables([each], name=name)
+            finally:
+                drop(self.provider.ledger, kind(record.kind), each.connection, record)
+
+    def _first(self) -> Planned:
+        planned = stock.of_worktree(self.repository, self.worktree, self.memory, main_too=True)
+        databases = (each for each in planned if isinstance(each, Planned) and each.wanted.kind in DATABASES)
+        found = next(databases, None)
+        if found is None:
+            hint = "name one in [resources] of router.toml: `router init resources` proposes it"
+            raise UsageError("this worktree has no database of its own", hint=hint)
+        return found
+
+    def _made(self, each: Planned, use: str, name: str) -> Record:
+        wanted = replace(each.wanted, use=use, name=name)
+        result = self.provider.make(replace(each, wanted=wanted), self.repository).result
+        if isinstance(result, Failure):
+            raise RouterError(f"{name} cannot be made, {result.cause}: {result.message}", hint=result.hint)
+        return result.record

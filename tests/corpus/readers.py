@@ -18,6 +18,8 @@ from router.launch.preload import Target
 from router.launch.tree import tree
 from router.model import DEFAULT_SERVICES, Worktree
 from router.observe.envfiles import declarations, values
+from router.observe.projects.project import project
+from router.observe.projects.said import Service
 from router.remembered import Memory
 from router.repository_settings import load_repository_settings
 from router.routes.plan import plan
@@ -130,6 +132,20 @@ def _checkout(age: int, place: str, branch: str | None) -> Worktree:
                     common=f"/w/{place.split('/', maxsplit=1)[0]}/.git")  # fmt: skip
 
 
+def _projects(root: Path, _: Case) -> list[str]:
+    """Return what the files of a checkout say: of services, of what new worktrees share, and of what is run there."""
+    found = project(root)
+    services = [_service(each) for each in found.services]
+    shared = [f"{each.how} {each.path} by {each.file}:{each.line}" for each in found.shared]
+    return [*services, *shared, *(f"run {each.command} by {each.file}:{each.line}" for each in found.steps)]
+
+
+def _service(each: Service) -> str:
+    port = f"{each.port} " if each.port else ""
+    place, command = f" in {each.folder}" if each.folder else "", f": {each.command}" if each.command else ""
+    return f"{each.name} {port}by {each.source}:{each.line}{place}{command}"
+
+
 READERS: dict[str, Callable[[Path, Case], object]] = {
     "compose": _compose,
     "env": _env,
@@ -137,4 +153,5 @@ READERS: dict[str, Callable[[Path, Case], object]] = {
     "frameworks": _frameworks,
     "run": _run,
     "labels": _labels,
+    "projects": _projects,
 }

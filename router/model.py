@@ -100,7 +100,8 @@ class Worktree:
     `branch` is the short name (`feature/x`), also while a rebase or bisect has HEAD detached; None where
     nothing but a commit is checked out, and for a folder copy. `present` is whether its directory is there, `made`
     whether `git worktree add` is done with it. `same_as` is the path of another worktree that this one's path really
-    leads to (a link, a wrong `gitdir`): that one is the true owner.
+    leads to (a link, a wrong `gitdir`): that one is the true owner. `services` are those that its files alone name:
+    packages of a monorepo, lines of a Procfile.
     """
 
     id: WorktreeId
@@ -111,6 +112,7 @@ class Worktree:
     present: bool = True
     made: bool = True
     same_as: str | None = None
+    services: tuple[ServiceSpec, ...] = ()
     declared: tuple[Declaration, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -145,6 +147,11 @@ class Repository:
     shared: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     answered: bool = True
+
+    def services_of(self, worktree: Worktree) -> tuple[ServiceSpec, ...]:
+        """Return the services of a worktree: those of all, and those that its files alone name."""
+        known = {spec.name for spec in self.services}
+        return (*self.services, *(spec for spec in worktree.services if spec.name not in known))
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -45,7 +45,7 @@ def base_environment(
     `remembered` has every port and name that the worktree has; `port` is the router's own, `redirect_uri` the
     one registered with the identity provider.
     """
-    assigned = {spec.name: _env_port(remembered, spec.name) for spec in repository.services}
+    assigned = {spec.name: _env_port(remembered, spec.name) for spec in repository.services_of(worktree)}
     ports = {service: service_port for service, service_port in assigned.items() if service_port}
     urls = {service: origin(service_host(remembered.label, service), port) for service in ports}
     database, vhost = database_name(remembered.project), f"/{remembered.scope}"
@@ -58,7 +58,7 @@ def base_environment(
         "WORKTREE_API_URL": urls.get("api", ""),
         **{
             variable: str(ports[service])
-            for variable, service in port_variables(repository.services)
+            for variable, service in port_variables(repository.services_of(worktree))
             if service in ports
         },
         "OAUTH_REDIRECT_URI": redirect_uri,

@@ -7,7 +7,7 @@ from pathlib import Path
 from router.errors import FileError, SettingsError
 from router.model import Problem, Repository, ServiceSpec, Worktree
 from router.naming import shown
-from router.observe import envfiles, git, git_worktrees
+from router.observe import declared, git, git_worktrees
 from router.observe.copies import Copies, copies
 from router.repository_settings import FILE, RepositorySettings, load_repository_settings
 
@@ -86,15 +86,10 @@ def _copies(
 def _with_files(
     worktrees: Iterable[Worktree], specs: tuple[ServiceSpec, ...], before: Repository | None
 ) -> tuple[Worktree, ...]:
-    declared = {each.id: each.declared for each in before.worktrees} if before else {}
-    found = []
-    for each in worktrees:
-        if each.present:
-            said, wrong = envfiles.declarations(Path(each.path), specs, before=declared.get(each.id, ()))
-            found.append(replace(each, declared=said, problems=(*each.problems, *wrong)))
-        else:
-            found.append(each)
-    return tuple(found)
+    known = {each.id: each.declared for each in before.worktrees} if before else {}
+    return tuple(
+        declared.with_files(each, specs, before=known.get(each.id, ())) if each.present else each for each in worktrees
+    )
 
 
 def _of_none(worktrees: Iterable[Worktree]) -> tuple[Problem, ...]:

@@ -32,7 +32,7 @@ def worktree_claims(context: PlanContext, worktree: Worktree) -> WorktreeClaims:
 
 def stands(grant: Grant, repository: Repository) -> bool:
     """Tell whether a service is still one: what Compose alone gave is none without its published port."""
-    return grant.claim.service in repository.services or published(grant.source)
+    return grant.claim.service in repository.services_of(grant.claim.worktree) or published(grant.source)
 
 
 def service(context: PlanContext, grant: Grant) -> Service:

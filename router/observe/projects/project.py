@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router.launch.tree import Tree
-from router.model import Declaration, ServiceSpec
+from router.model import Declaration
 from router.observe.projects import agents, apps, claude, editors, mise_tasks, procfile
 from router.observe.projects.checkout import checkout
 from router.observe.projects.roles import named
 from router.observe.projects.said import Said, Service, Shared, Step
+
+FILES = (
+    claude.FILE, *procfile.FILES, "package.json", "pnpm-workspace.yaml", editors.LAUNCH, editors.TASKS,
+    *editors.CONTAINERS, *agents.FILES,
+)  # fmt: skip
+"""The files at fixed places that are read, besides mise's."""
 
 _MOST = 20  # services of a checkout
 _ROLES = frozenset({"web", "api"})
@@ -35,10 +41,9 @@ class Project:
         """Return what the files say of a service, the strongest first."""
         return tuple(each for each in self.services if each.name == name)
 
-    def specs(self) -> tuple[ServiceSpec, ...]:
-        """Return the services that every worktree does not have anyway, with the variable of each port."""
-        own = (name for name in self.names if name not in _ROLES)
-        return tuple(ServiceSpec(name, (f"{name.upper().replace('-', '_')}_PORT",)) for name in own)
+    def folder(self, name: str) -> str:
+        """Return the directory that a service works in, empty for the checkout itself."""
+        return next((each.folder for each in self.of(name) if each.folder), "")
 
     def declarations(self) -> tuple[Declaration, ...]:
         """Return the ports that the files fix, the strongest first."""

@@ -28,12 +28,12 @@ ONLY_IMPORTERS = {
 CORE = {
     "blocks", "caddy.caddyfile", "caddy.callback_rules", "caddy.explain", "doctor.findings",
     "doctor.redirect_uris", "env.formats", "env.leaks", "env.templates", "env.values", "env.worktrunk_filters",
-    "errors", "from_json", "launch.command", "launch.commands", "launch.config_ports", "launch.launch",
+    "errors", "from_json", "jsonc", "launch.command", "launch.commands", "launch.config_ports", "launch.launch",
     "launch.preload", "launch.script_calls", "launch.servers", "launch.shell_line", "launch.single", "launch.wrappers",
     "memory_text", "model", "naming", "paths", "ports", "processes.asked", "processes.belonging",
     "processes.ending", "processes.roles", "processes.words", "remembered", "status", "toml_reader",
     "tools.compose.document",
-    "tools.edits", "tools.json_edit", "tools.texts", "tools.toml_edit", "watcher.changes",
+    "tools.edits", "tools.proposal", "tools.json_edit", "tools.texts", "tools.toml_edit", "watcher.changes",
 }  # fmt: skip
 INPUT_AND_OUTPUT = {
     "os",

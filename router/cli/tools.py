@@ -21,19 +21,27 @@ app.add_typer(hook)
 _LARGEST = 1 << 20  # bytes of a hook's input
 
 Tool = StrEnum("Tool", ["mise", "worktrunk", "claude", "direnv", "compose", "agents"])
-Tools = Annotated[list[Tool], typer.Argument(metavar="TOOL...", help="The tools to set up for this repository.")]
+Tools = Annotated[
+    list[Tool] | None,
+    typer.Argument(metavar="[TOOL]...", help="The tools to set up; without one, a router.toml is proposed."),
+]
 Write = Annotated[bool, typer.Option("--write", help="Write the changes; without it they are only shown.")]
 Removed = Annotated[Path | None, typer.Argument(help="The worktree; default: `worktree_path` on stdin.")]
 Force = Annotated[bool, typer.Option("--force", help="Remove it even where uncommitted work is lost.")]
 
 
 @app.command()
-def init(tools: Tools, write: Write = False) -> Output:
-    """Set up tools so that they use the router. Show the changes to this checkout's files, or write them."""
+def init(tools: Tools = None, write: Write = False) -> Output:
+    """Propose a router.toml, or set up tools. Show the changes to this checkout's files, or write them."""
+    from router.ports import ADMIN_PORT
     from router.tools import init
 
     settings, _ = opened()
-    proposal = init.propose(tools, cwd=current_directory(), port=settings.port, redirect_uri=settings.redirect_uris[0])
+    cwd, redirect_uri = current_directory(), settings.redirect_uris[0]
+    if tools:
+        proposal = init.propose(tools, cwd=cwd, port=settings.port, redirect_uri=redirect_uri)
+    else:
+        proposal = init.propose_settings(cwd=cwd, reserved={settings.port, ADMIN_PORT})
     if write:
         init.write(proposal)
     return Output(proposal.text, (*proposal.notes, proposal.summary(written=write)))

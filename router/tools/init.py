@@ -2,16 +2,21 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from router import files
 from router.errors import FileError, SettingsError
-from router.repository_settings import FILE
+from router.naming import shown
+from router.observe.projects import project
+from router.observe.projects.checkout import checkout as files_of
+from router.repository_settings import FILE, load_repository_settings
+from router.tools.compose import published
 from router.tools.compose.report import report
 from router.tools.edited import Change, Facts
 from router.tools.edits import TOOLS, changes, diff
+from router.tools.proposal import proposed
 from router.worktrees import checkout_files, git_commands
 from router.worktrees.provision import setup
 
@@ -55,6 +60,29 @@ def propose(tools: Iterable[str], *, cwd: Path, port: int, redirect_uri: str) ->
     if _COMPOSE in wanted:
         text, further = report(checkout.root, checkout.main, checkout_files.compose_files(checkout.root))
     return Proposal(checkout.root, proposed, "".join(map(diff, proposed)) + text, (*notes, *further))
+
+
+def propose_settings(*, cwd: Path, reserved: Collection[int]) -> Proposal:
+    """Return the `router.toml` that the files of the checkout of `cwd` suggest. Nothing is written.
+
+    Where there is one already the text is what it lacks, and nothing changes. RouterError where it cannot be used, or
+    `cwd` is in no checkout; `reserved` are the router's own ports.
+    """
+    checkout = git_commands.checkout_at(cwd)
+    root, main = checkout.root, git_commands.worktree_at(checkout.common, checkout.main)
+    tree = files_of(root)
+    compose = published.services(checkout_files.compose_files(root), tree.read)
+    there = load_repository_settings(root) if (root / FILE).exists() else None
+    found = project.read(tree, more=compose)
+    text = proposed(found, branch=main.branch if main else None, reserved=reserved, there=there)
+    if there is not None:
+        lacks = "it lacks what is printed here" if text else "it lacks nothing that other files say"
+        return Proposal(root, (), text, (f"{FILE} is there already and stays as it is: {lacks}",))
+    if not text:
+        return Proposal(root, (), "", ("no file of this checkout says how its servers start or on which ports",))
+    elsewhere = f"{FILE} counts in the main checkout, {shown(str(checkout.main))}: merge it, or write it there"
+    notes = () if root == checkout.main else (elsewhere,)
+    return Proposal(root, (Change(FILE, None, text),), text, notes)
 
 
 def write(proposal: Proposal) -> None:

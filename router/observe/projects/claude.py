@@ -6,11 +6,12 @@ from typing import Any
 
 from router import jsonc
 from router.launch.tree import Tree
-from router.observe.projects.said import Service
+from router.observe.projects import setup
+from router.observe.projects.said import Service, Shared
 from router.observe.projects.servers import fixed_port, inner_folder, of_words, only, typed_in
-from router.observe.projects.values import entries, port, text, texts
+from router.observe.projects.values import entries, port, table, text, texts
 
-FILE = ".claude/launch.json"
+FILE, SETTINGS = ".claude/launch.json", ".claude/settings.json"
 
 
 def services(files: Tree) -> Iterator[Service]:
@@ -26,6 +27,13 @@ def services(files: Tree) -> Iterator[Service]:
         if number or words:
             line = jsonc.line_of(content, name, behind="configurations")
             yield Service(name, "launch", FILE, line, number, command, folder, member)
+
+
+def shared(files: Tree) -> Iterator[Shared]:
+    """Yield the directories that Claude Code links into its worktrees (`worktree.symlinkDirectories`)."""
+    content = files.read(SETTINGS)
+    for written in texts(table(jsonc.read(content).get("worktree")).get("symlinkDirectories")):
+        yield from setup.path(written, file=SETTINGS, line=jsonc.line_of(content, written), how="link")
 
 
 def _words(entry: Mapping[str, Any]) -> tuple[str, ...]:

@@ -59,16 +59,16 @@ def project(root: Path) -> Project:
     return read(checkout(root))
 
 
-def read(files: Tree) -> Project:
-    """Return what files say of a project.
+def read(files: Tree, *, more: Iterable[Service] = ()) -> Project:
+    """Return what files say of a project; `more` are services that other files name, which count last.
 
     The files that name services come first, each with names of its own: Claude Code's, then Procfiles, then packages.
     What editors, task runners and agent tools say counts for services that these have, and for `web` and `api`.
     """
     of_packages = tuple(apps.services(files))
     strong = [*named(tuple(claude.services(files))), *named(tuple(procfile.services(files))), *named(of_packages)]
-    every = tuple(_others(files))
-    groups = (tuple(each for each in group if isinstance(each, Service)) for group in every)
+    every = (*_others(files), tuple(more))
+    groups = [tuple(each for each in group if isinstance(each, Service)) for group in every]
     names = {each.name for each in strong} | _ROLES
     weak = [each for group in groups for each in named(group) if each.name in names]
     kept = set(list(dict.fromkeys(each.name for each in (*strong, *weak)))[:_MOST])
@@ -80,6 +80,7 @@ def read(files: Tree) -> Project:
 
 
 def _others(files: Tree) -> Iterator[tuple[Said, ...]]:
+    yield tuple(claude.shared(files))
     yield tuple(editors.debug_runs(files))
     yield tuple(mise_tasks.services(files))
     for tool in (agents.conductor, agents.cursor, agents.codex, agents.superset, agents.emdash):

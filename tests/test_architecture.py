@@ -32,8 +32,8 @@ CORE = {
     "launch.preload", "launch.script_calls", "launch.servers", "launch.shell_line", "launch.single", "launch.wrappers",
     "memory_text", "model", "naming", "paths", "ports", "processes.asked", "processes.belonging",
     "processes.ending", "processes.roles", "processes.words", "remembered", "status", "toml_reader",
-    "tools.compose.document",
-    "tools.edits", "tools.proposal", "tools.json_edit", "tools.texts", "tools.toml_edit", "watcher.changes",
+    "tools.agent_apps", "tools.compose.document", "tools.edits", "tools.preview", "tools.proposal", "tools.json_edit",
+    "tools.texts", "tools.toml_edit", "watcher.changes",
 }  # fmt: skip
 INPUT_AND_OUTPUT = {
     "os",

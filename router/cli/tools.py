@@ -5,14 +5,18 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from router.cli import output
 from router.cli.options import current_directory, opened
 from router.cli.output import Output
-from router.errors import UsageError
+from router.errors import RouterError, UsageError
+
+if TYPE_CHECKING:
+    from router.settings import Settings
+    from router.store import Store
 
 app = typer.Typer()
 hook = typer.Typer(name="hook", help="Commands that tools call for a worktree.", no_args_is_help=True)
@@ -20,7 +24,7 @@ app.add_typer(hook)
 
 _LARGEST = 1 << 20  # bytes of a hook's input
 
-Tool = StrEnum("Tool", ["mise", "worktrunk", "claude", "direnv", "compose", "agents"])
+Tool = StrEnum("Tool", ["mise", "worktrunk", "claude", "conductor", "cursor", "codex", "direnv", "compose", "agents"])
 Tools = Annotated[
     list[Tool] | None,
     typer.Argument(metavar="[TOOL]...", help="The tools to set up; without one, a router.toml is proposed."),
@@ -36,15 +40,26 @@ def init(tools: Tools = None, write: Write = False) -> Output:
     from router.ports import ADMIN_PORT
     from router.tools import init
 
-    settings, _ = opened()
+    settings, store = opened()
     cwd, redirect_uri = current_directory(), settings.redirect_uris[0]
     if tools:
-        proposal = init.propose(tools, cwd=cwd, port=settings.port, redirect_uri=redirect_uri)
+        url = _url(settings, store, cwd) if Tool.claude in tools else ""
+        proposal = init.propose(tools, cwd=cwd, port=settings.port, redirect_uri=redirect_uri, url=url)
     else:
         proposal = init.propose_settings(cwd=cwd, reserved={settings.port, ADMIN_PORT})
     if write:
         init.write(proposal)
     return Output(proposal.text, (*proposal.notes, proposal.summary(written=write)))
+
+
+def _url(settings: "Settings", store: "Store", cwd: Path) -> str:
+    """Return the URL of the worktree of a directory, empty where it has none."""
+    from router.env import worktree_env
+
+    try:
+        return worktree_env.resolve(settings, store, cwd=cwd).environment.urls.get("web", "")
+    except RouterError:
+        return ""
 
 
 @hook.command("worktree-create")

@@ -14,13 +14,17 @@ CREATE, REMOVE, POST_CREATE = (f"router hook {name}" for name in ("worktree-crea
 class Facts:
     """What the texts depend on: the router's port, its redirect URI, and the paths that `[setup]` links.
 
-    `claude` is the user's own settings of Claude Code: their file and its text, empty where there is none.
+    `claude` is the user's own settings of Claude Code: their file and its text, empty where there is none. `url` is the
+    address of the checkout's worktree, empty where it has none, `committed` those of the files that git has.
     """
 
     port: int
     redirect_uri: str
     links: tuple[str, ...] = ()
     claude: tuple[str, str] = ("", "")
+    repository: str = ""
+    url: str = ""
+    committed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from difflib import unified_diff
 from router.blocks import HTML, parts, with_block
 from router.naming import origin
 from router.observe import mise
-from router.tools import claude, toml_edit
+from router.tools import agent_apps, claude, toml_edit
 from router.tools.edited import POST_CREATE, Change, Edited, Facts, changed, ignoring
 from router.tools.texts import AGENTS, DIRENV, MISE, WORKTRUNK
 
@@ -120,6 +120,9 @@ TOOLS: dict[str, Tool] = {
     "mise": Tool((*mise.PROJECT, ".gitignore"), _mise),
     "worktrunk": Tool((".config/wt.toml", ".gitignore"), _worktrunk),
     "claude": Tool(claude.FILES, claude.claude),
+    "conductor": Tool(agent_apps.CONDUCTOR_FILES, agent_apps.conductor),
+    "cursor": Tool(agent_apps.CURSOR_FILES, agent_apps.cursor),
+    "codex": Tool(agent_apps.CODEX_FILES, agent_apps.codex),
     "direnv": Tool((".envrc", ".gitignore"), _direnv),
     "agents": Tool(("AGENTS.md", "CLAUDE.md"), _agents),
 }

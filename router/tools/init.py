@@ -9,6 +9,7 @@ from pathlib import Path
 from router import files
 from router.errors import FileError, SettingsError
 from router.naming import shown
+from router.observe import git
 from router.observe.projects import project
 from router.observe.projects.checkout import checkout as files_of
 from router.repository_settings import FILE, load_repository_settings
@@ -41,9 +42,10 @@ class Proposal:
         return f"written: {names}" if written else f"nothing is written yet; --write would write {names}"
 
 
-def propose(tools: Iterable[str], *, cwd: Path, port: int, redirect_uri: str) -> Proposal:
-    """Return what setting these tools up changes in the checkout of `cwd`. Nothing is written.
+def propose(tools: Iterable[str], *, cwd: Path, port: int, redirect_uri: str, url: str = "") -> Proposal:
+    """Return what setting these tools up changes in the checkout of `cwd`, whose worktree has this `url`.
 
+    Nothing is written.
     RouterError names the file that cannot be read or changed; then none is changed.
     """
     checkout = git_commands.checkout_at(cwd)
@@ -55,7 +57,11 @@ def propose(tools: Iterable[str], *, cwd: Path, port: int, redirect_uri: str) ->
             _expect_inside(checkout.root, path)
             with contextlib.suppress(*([FileError] if path == FILE else [])):  # reported where it matters
                 texts[path] = files.text(checkout.root / path, limit=_LARGEST)
-    proposed, notes = changes(edited, texts, Facts(port, redirect_uri, _links(checkout.main), _claude_settings()))
+    facts = Facts(
+        port, redirect_uri, _links(checkout.main), _claude_settings(), git.name(checkout.common), url,
+        checkout_files.committed(checkout.root, texts),
+    )  # fmt: skip
+    proposed, notes = changes(edited, texts, facts)
     text, further = "", tuple[str, ...]()
     if _COMPOSE in wanted:
         text, further = report(checkout.root, checkout.main, checkout_files.compose_files(checkout.root))

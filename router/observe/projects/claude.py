@@ -19,7 +19,7 @@ def services(files: Tree) -> Iterator[Service]:
     content = files.read(FILE)
     for entry in entries(jsonc.read(content).get("configurations")):
         name, folder, words = text(entry.get("name")), inner_folder(entry.get("cwd")), _words(entry)
-        if not name or folder is None or _is_the_routers(entry):
+        if not name or folder is None or only_looks(entry):
             continue
         member = only(of_words(words, files, folder=folder, name=name)) if words else None
         number = None if entry.get("autoPort") is True else port(entry.get("port")) or fixed_port(member)
@@ -43,6 +43,6 @@ def _words(entry: Mapping[str, Any]) -> tuple[str, ...]:
     return ("node", script, *texts(entry.get("args"))) if script else ()
 
 
-def _is_the_routers(entry: Mapping[str, Any]) -> bool:
+def only_looks(entry: Mapping[str, Any]) -> bool:
     """Tell whether an entry only looks at what is running, as the one of `router init claude` does."""
-    return not _words(entry) and "url" in entry
+    return not _words(entry) and text(entry.get("url")).partition(".localhost")[1] != ""

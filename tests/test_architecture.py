@@ -26,7 +26,7 @@ ONLY_IMPORTERS = {
     "tomlkit": {"tools.toml_edit"},
 }
 CORE = {
-    "blocks", "caddy.caddyfile", "caddy.callback_rules", "caddy.explain", "doctor.findings",
+    "blocks", "caddy.caddyfile", "caddy.callback_rules", "caddy.explain", "doctor.findings", "doctor.fixed_ports",
     "doctor.redirect_uris", "env.formats", "env.leaks", "env.templates", "env.values", "env.worktrunk_filters",
     "errors", "from_json", "jsonc", "launch.command", "launch.commands", "launch.config_ports", "launch.launch",
     "launch.preload", "launch.script_calls", "launch.servers", "launch.shell_line", "launch.single", "launch.wrappers",

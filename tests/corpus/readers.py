@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from router import files
+from router.doctor.fixed_ports import fixed_ports
 from router.doctor.frameworks.found import frameworks
 from router.doctor.frameworks.framework import Framework
 from router.doctor.projects import projects
@@ -18,6 +19,7 @@ from router.launch.preload import Target
 from router.launch.tree import tree
 from router.model import DEFAULT_SERVICES, Worktree
 from router.observe.envfiles import declarations, values
+from router.observe.projects.checkout import checkout
 from router.observe.projects.project import project
 from router.observe.projects.said import Service
 from router.remembered import Memory
@@ -146,6 +148,11 @@ def _service(each: Service) -> str:
     return f"{each.name} {port}by {each.source}:{each.line}{place}{command}"
 
 
+def _fixed_ports(root: Path, _: Case) -> list[str]:
+    """Return the ports that files fix in every worktree, with what to write there."""
+    return [f"{each.file}:{each.line}: {each.port}: {each.instead}" for each in fixed_ports(checkout(root))]
+
+
 READERS: dict[str, Callable[[Path, Case], object]] = {
     "compose": _compose,
     "env": _env,
@@ -154,4 +161,5 @@ READERS: dict[str, Callable[[Path, Case], object]] = {
     "run": _run,
     "labels": _labels,
     "projects": _projects,
+    "fixed_ports": _fixed_ports,
 }

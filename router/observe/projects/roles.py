@@ -32,6 +32,11 @@ def named(services: Sequence[Service]) -> tuple[Service, ...]:
     return tuple(found.values())
 
 
+def role(name: str) -> str:
+    """Return the role that a name tells, `web` or `api`; empty where it tells none."""
+    return meant(name, _ROLES)
+
+
 def _by_name(services: Sequence[Service]) -> list[str]:
     """Return each service's role where its name or directory tells it, an exact name first; else its own name."""
     said = [each.name or each.folder.rpartition("/")[2] for each in services]

@@ -18,4 +18,4 @@ def check(status: Document) -> Iterator[Finding]:
         found = fixed_ports(checkout(Path(worktree["path"])))
         for each, _ in zip(dict.fromkeys(found), range(_MOST), strict=False):
             message = f"{shown(each.file)}, line {each.line} fixes port {each.port}: {each.without}"
-            yield Finding("warn", "fixed-port", message, shown(each.instead), worktree["name"])
+            yield Finding("warn", "ports", message, shown(each.instead), worktree["name"])

@@ -15,8 +15,8 @@ def test_a_fixed_port_is_told_once_for_the_worktrees_that_have_it(tmp_path: Path
     found = list(fixed_ports.check(status(*(worktree(name, str(tmp_path / name)) for name in ("a", "b", "c")))))
     message = "package.json, line 2 fixes port 3000: the server of a second worktree does not start"
     hint = '"dev": "next dev -p ${PORT:-3000}"'
-    assert found == [Finding("warn", "fixed-port", message, hint, name) for name in ("a", "b")]
-    assert list(lines(found))[:2] == [f"warn  fixed-port  a, b: {message}", f"                  → {hint}"]
+    assert found == [Finding("warn", "ports", message, hint, name) for name in ("a", "b")]
+    assert list(lines(found))[:2] == [f"warn  ports       a, b: {message}", f"                  → {hint}"]
 
 
 def test_tests_that_would_reach_another_worktrees_server_are_told(tmp_path: Path) -> None:

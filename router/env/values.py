@@ -56,9 +56,9 @@ def base_environment(
         "WORKTREE_BRANCH": shown(worktree.branch or ""),
         "WORKTREE_URL": urls.get("web", ""),
         "WORKTREE_API_URL": urls.get("api", ""),
-        **{
+        **{  # not of services that files name: one called `db` or `mail` would change what DB_PORT and MAIL_PORT mean
             variable: str(ports[service])
-            for variable, service in port_variables(repository.services_of(worktree))
+            for variable, service in port_variables(repository.services)
             if service in ports
         },
         "OAUTH_REDIRECT_URI": redirect_uri,

@@ -148,11 +148,6 @@ class Repository:
     problems: tuple[Problem, ...] = ()
     answered: bool = True
 
-    def services_of(self, worktree: Worktree) -> tuple[ServiceSpec, ...]:
-        """Return the services of a worktree: those of all, and those that its files alone name."""
-        known = {spec.name for spec in self.services}
-        return (*self.services, *(spec for spec in worktree.services if spec.name not in known))
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Listener:

@@ -8,6 +8,7 @@ from router.model import Repository, ServiceSpec, Worktree
 from router.naming import origin, service_host, shown
 from router.ports import hash_port
 from router.remembered import RememberedWorktree
+from router.routes.routable import services_of
 
 _OWN = (
     "FEATURE", "WORKTREE_NAME", "WORKTREE_BRANCH", "WORKTREE_URL", "WORKTREE_API_URL", "OAUTH_STATE", "DATABASE_NAME",
@@ -45,7 +46,7 @@ def base_environment(
     `remembered` has every port and name that the worktree has; `port` is the router's own, `redirect_uri` the
     one registered with the identity provider.
     """
-    assigned = {spec.name: _env_port(remembered, spec.name) for spec in repository.services_of(worktree)}
+    assigned = {spec.name: _env_port(remembered, spec.name) for spec in services_of(repository, worktree)}
     ports = {service: service_port for service, service_port in assigned.items() if service_port}
     urls = {service: origin(service_host(remembered.label, service), port) for service in ports}
     database, vhost = database_name(remembered.project), f"/{remembered.scope}"

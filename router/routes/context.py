@@ -15,7 +15,7 @@ from router.routes.identity import Identity, identities
 from router.routes.labels import Names
 from router.routes.repositories import repository_names
 from router.routes.reserved import reserved_names
-from router.routes.routable import Routable, routable
+from router.routes.routable import Routable, routable, services_of
 from router.routes.sockets import Sockets, sockets
 from router.routes.wishes import Wish, wishes
 
@@ -124,7 +124,7 @@ def _specs(
     extra = {container.service for container in containers}
     if known:
         extra |= {name for name, service in known.services.items() if published(service.source)}
-    own = repository.services_of(worktree)
+    own = services_of(repository, worktree)
     extra -= {spec.name for spec in own}
     return (*own, *map(ServiceSpec, sorted(extra)))
 

@@ -13,7 +13,7 @@ from router.remembered import Memory, RememberedWorktree
 
 SCHEMA = 2
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
-_SOURCE = re.compile(r"[a-z]+(?::[A-Za-z0-9_.-]+)?")
+_SOURCE = re.compile(r"[a-z]+(?::[A-Za-z0-9_./@+-]+)?")
 
 
 def written(memory: Memory) -> str:

@@ -102,8 +102,9 @@ class Worktree:
     `branch` is the short name (`feature/x`), also while a rebase or bisect has HEAD detached; None where
     nothing but a commit is checked out, and for a folder copy. `present` is whether its directory is there, `made`
     whether `git worktree add` is done with it. `same_as` is the path of another worktree that this one's path really
-    leads to (a link, a wrong `gitdir`): that one is the true owner. `written` is what it was called when its files were
-    written; `own_database` is the database that a main checkout's own files name, empty where they name none.
+    leads to (a link, a wrong `gitdir`): that one is the true owner. `services` are those that its files alone name:
+    packages of a monorepo, lines of a Procfile. `written` is what it was called when its files were written;
+    `own_database` is the database that a main checkout's own files name, empty where they name none.
     """
 
     id: WorktreeId
@@ -114,6 +115,7 @@ class Worktree:
     present: bool = True
     made: bool = True
     same_as: str | None = None
+    services: tuple[ServiceSpec, ...] = ()
     declared: tuple[Declaration, ...] = ()
     written: WrittenNames | None = None
     own_database: str = ""

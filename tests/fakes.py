@@ -57,8 +57,8 @@ def observed(*found: Repository | Worktree | Listener, **rest: object) -> Observ
 
 
 def declared(text: str | int, *, service: str = "web", file: str = ".env.local", variable: str = "PORT") -> Declaration:
-    """Return what a line `variable=text` in a file says of a service."""
-    kind = "mise" if file.endswith(".toml") else "env"
+    """Return what a line `variable=text` in a file says of a service, or a package.json."""
+    kind = "mise" if file.endswith(".toml") else "package" if file.endswith(".json") else "env"
     return Declaration(service, parse_port(str(text)), f"{kind}:{file}", variable, str(text))
 
 

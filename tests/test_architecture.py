@@ -31,13 +31,14 @@ ONLY_IMPORTERS = {
 }
 CORE = {
     "amounts", "blocks", "caddy.caddyfile", "caddy.callback_rules", "caddy.explain", "data.lives", "doctor.findings",
+    "doctor.fixed_ports",
     "doctor.redirect_uris", "env.formats", "env.leaks", "env.templates", "env.values", "env.worktrunk_filters",
-    "errors", "from_json", "launch.command", "launch.commands", "launch.config_ports", "launch.launch",
+    "errors", "from_json", "jsonc", "launch.command", "launch.commands", "launch.config_ports", "launch.launch",
     "launch.preload", "launch.script_calls", "launch.servers", "launch.shell_line", "launch.single", "launch.wrappers",
     "memory_text", "model", "naming", "paths", "ports", "processes.asked", "processes.belonging",
     "processes.ending", "processes.roles", "processes.words", "remembered", "status", "toml_reader",
-    "tools.compose.document",
-    "trust.statements", "tools.edits", "tools.json_edit", "tools.texts", "tools.toml_edit", "watcher.changes",
+    "tools.agent_apps", "tools.compose.document", "tools.edits", "tools.preview", "tools.proposal", "tools.json_edit",
+    "tools.texts", "tools.toml_edit", "trust.statements", "watcher.changes",
 }  # fmt: skip
 INPUT_AND_OUTPUT = {
     "os",

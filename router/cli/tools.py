@@ -5,14 +5,18 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from router.cli import output
 from router.cli.options import current_directory, opened
 from router.cli.output import Output
-from router.errors import UsageError
+from router.errors import RouterError, UsageError
+
+if TYPE_CHECKING:
+    from router.settings import Settings
+    from router.store import Store
 
 app = typer.Typer()
 hook = typer.Typer(name="hook", help="Commands that tools call for a worktree.", no_args_is_help=True)
@@ -20,26 +24,45 @@ app.add_typer(hook)
 
 _LARGEST = 1 << 20  # bytes of a hook's input
 
-Tool = StrEnum("Tool", ["mise", "worktrunk", "claude", "direnv", "compose", "agents", "resources"])
-Tools = Annotated[list[Tool], typer.Argument(metavar="TOOL...", help="The tools to set up for this repository.")]
+Tool = StrEnum(
+    "Tool",
+    ["mise", "worktrunk", "claude", "conductor", "cursor", "codex", "direnv", "compose", "agents", "resources"],
+)
+Tools = Annotated[
+    list[Tool] | None,
+    typer.Argument(metavar="[TOOL]...", help="The tools to set up; without one, a router.toml is proposed."),
+]
 Write = Annotated[bool, typer.Option("--write", help="Write the changes; without it they are only shown.")]
 Removed = Annotated[Path | None, typer.Argument(help="The worktree; default: `worktree_path` on stdin.")]
 Force = Annotated[bool, typer.Option("--force", help="Remove it even where uncommitted work is lost.")]
 
 
 @app.command()
-def init(tools: Tools, write: Write = False) -> Output:
-    """Set up tools so that they use the router. Show the changes to this checkout's files, or write them."""
+def init(tools: Tools = None, write: Write = False) -> Output:
+    """Propose a router.toml, or set up tools. Show the changes to this checkout's files, or write them."""
+    from router.ports import ADMIN_PORT
     from router.tools import init
 
-    settings, _ = opened()
-    proposal = init.propose(
-        tools, cwd=current_directory(), port=settings.port,
-        hosts=settings.data_hosts,
-    )  # fmt: skip
+    settings, store = opened()
+    cwd = current_directory()
+    if tools:
+        url = _url(settings, store, cwd) if Tool.claude in tools else ""
+        proposal = init.propose(tools, cwd=cwd, port=settings.port, url=url, hosts=settings.data_hosts)
+    else:
+        proposal = init.propose_settings(cwd=cwd, reserved={settings.port, ADMIN_PORT})
     if write:
         init.write(proposal)
     return Output(proposal.text, (*proposal.notes, proposal.summary(written=write)))
+
+
+def _url(settings: "Settings", store: "Store", cwd: Path) -> str:
+    """Return the URL of the worktree of a directory, empty where it has none."""
+    from router.env import worktree_env
+
+    try:
+        return worktree_env.resolve(settings, store, cwd=cwd).environment.urls.get("web", "")
+    except RouterError:
+        return ""
 
 
 @hook.command("worktree-create")

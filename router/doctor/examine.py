@@ -15,6 +15,7 @@ from router.doctor.checks import (
     caddy_binary,
     container,
     file_watching,
+    fixed_ports,
     framework_settings,
     git,
     ipv6,
@@ -102,6 +103,7 @@ def _worktree_checks(installation: Installation, cwd: Path) -> Iterator[Check]:
         yield Check("worktree", partial(worktrees.check_problems, status))
         yield Check("worktree", partial(worktrees.check_repository, status, cwd))
         yield Check("framework", partial(framework_settings.check, status))
+        yield Check("ports", partial(fixed_ports.check, status))
     uris = status["oauth"]["redirect_uris"] if status else installation.settings.redirect_uris
     yield Check("sign-in", partial(sign_in.check, uris))
 

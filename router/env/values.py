@@ -8,6 +8,7 @@ from router.model import Repository, ServiceSpec, Worktree
 from router.naming import origin, service_host, shown
 from router.ports import hash_port
 from router.remembered import RememberedWorktree
+from router.routes.routable import services_of
 from router.shared_names import database_name
 
 _OWN = (
@@ -46,7 +47,7 @@ def base_environment(
     `remembered` has every port and name that the worktree has; `port` is the router's own, `redirect_uri` the
     one registered with the identity provider.
     """
-    assigned = {spec.name: _env_port(remembered, spec.name) for spec in repository.services}
+    assigned = {spec.name: _env_port(remembered, spec.name) for spec in services_of(repository, worktree)}
     ports = {service: service_port for service, service_port in assigned.items() if service_port}
     urls = {service: origin(service_host(remembered.label, service), port) for service in ports}
     database = remembered.own_database or database_name(remembered.project)
@@ -58,7 +59,7 @@ def base_environment(
         "WORKTREE_BRANCH": shown(worktree.branch or ""),
         "WORKTREE_URL": urls.get("web", ""),
         "WORKTREE_API_URL": urls.get("api", ""),
-        **{
+        **{  # not of services that files name: one called `db` or `mail` would change what DB_PORT and MAIL_PORT mean
             variable: str(ports[service])
             for variable, service in port_variables(repository.services)
             if service in ports

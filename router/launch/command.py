@@ -7,7 +7,7 @@ from router.errors import UsageError
 from router.launch import procfile
 from router.launch.commands import Seen, seen
 from router.launch.launch import Launch
-from router.launch.several import assigned, servers, told_each
+from router.launch.several import assigned, meant, servers, told_each
 from router.launch.single import Port, by_variable, config_notes, told
 from router.launch.tree import Tree, project_folders
 from router.naming import label
@@ -55,6 +55,7 @@ def launched(argv: tuple[str, ...], place: Place, *, environ: Mapping[str, str],
 
 
 def service_of(place: Place, folder: str) -> str:
-    """Return the service that a directory of a worktree is by its name, `web` where it is none."""
-    names = (label(each.rpartition("/")[2]) for each in project_folders(place.files, folder))
-    return next((name for name in names if name in place.ports), "web")
+    """Return the service that a directory of a worktree is by its name or by what it means, `web` where it is none."""
+    names = [each.rpartition("/")[2] for each in project_folders(place.files, folder)]
+    exact = next((name for name in map(label, names) if name in place.ports), "")
+    return exact or next((role for name in names if (role := meant(name, place.ports))), "web")

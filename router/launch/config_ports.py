@@ -36,8 +36,13 @@ def config_ports(server: str, files: Tree, *, folder: str) -> tuple[ConfigPort, 
     return tuple(each for path, text in found if text for each in _ports(path, text))
 
 
+def without_comments(text: str) -> str:
+    """Return a configuration in JavaScript with blanks in place of its comments: every place in it stays the same."""
+    return _COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+
+
 def _ports(path: str, text: str) -> tuple[ConfigPort, ...]:
-    plain = _COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), text)
+    plain = without_comments(text)
     return tuple(
         ConfigPort(path, plain.count("\n", 0, match.start(1)) + 1, match[1]) for match in _HOT_RELOAD.finditer(plain)
     )

@@ -13,7 +13,9 @@ from router.errors import FileError
 _LARGEST = 1 << 18  # bytes of a file
 _MOST = 400  # directories with packages
 _DEEPEST = 3  # of apps/group/web
-_SKIPPED = frozenset({"node_modules", "vendor", "venv", "dist", "build", "target", "coverage", "tmp"})
+SKIPPED = frozenset({"node_modules", "vendor", "venv", "dist", "build", "target", "coverage", "tmp"})
+"""Directories in which no project is looked for."""
+"""Directories in which no project is looked for."""
 _MANIFESTS = ("package.json", "pyproject.toml", "requirements.txt", "manage.py", "Gemfile", "go.mod", "composer.json")
 _GROUPS = frozenset({"apps", "packages", "projects", "services"})  # whose directories are projects of their own
 
@@ -50,14 +52,20 @@ class Package:
 
 
 def tree(root: Path) -> Tree:
-    """Return the files of the worktree at `root`; what cannot be read, or is too large, counts as missing."""
+    """Return the files of the worktree at `root`.
+
+    What cannot be read, is too large, or is a link out of the worktree counts as missing.
+    """
+    real = os.path.realpath(root)
 
     def read(path: str) -> str | None:
         try:
             content = files.read_bounded(root / path, limit=_LARGEST)
         except FileError:
             return None
-        return None if content is None else content.decode("utf-8-sig", "replace")
+        if content is None or not os.path.realpath(root / path).startswith(f"{real.rstrip('/')}/"):
+            return None
+        return content.decode("utf-8-sig", "replace")
 
     return Tree(read, lambda: tuple(list(_with_packages(root, "", 0))[:_MOST]))
 
@@ -123,5 +131,5 @@ def _with_packages(root: Path, folder: str, depth: int) -> Iterator[str]:
     if any(each.name == "package.json" for each in entries):
         yield folder
     for name in names if depth < _DEEPEST else ():
-        if not name.startswith(".") and name not in _SKIPPED:
+        if not name.startswith(".") and name not in SKIPPED:
             yield from _with_packages(root, inside(folder, name), depth + 1)

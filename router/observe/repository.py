@@ -7,7 +7,7 @@ from pathlib import Path
 from router.errors import FileError, SettingsError
 from router.model import Problem, Repository, ServiceSpec, Worktree
 from router.naming import shown
-from router.observe import envfiles, git, git_worktrees
+from router.observe import declared, git, git_worktrees
 from router.observe.copies import Copies, copies
 from router.observe.written import own_database, written_names
 from router.repository_settings import FILE, RepositorySettings, load_repository_settings
@@ -105,12 +105,11 @@ def _with_its_files(
     worktree: Worktree, specs: tuple[ServiceSpec, ...], before: Worktree | None, *, first: Sequence[str]
 ) -> Worktree:
     root = Path(worktree.path)
-    said, wrong = envfiles.declarations(root, specs, before=before.declared if before else ())
+    found = declared.with_files(worktree, specs, before=before.declared if before else ())
     database = own_database(root, first=first) if worktree.main else ""
-    if not database and wrong and before:  # a file that cannot be read for a moment
+    if not database and before and len(found.problems) > len(worktree.problems):  # a file cannot be read for a moment
         database = before.own_database
-    problems = (*worktree.problems, *wrong)
-    return replace(worktree, declared=said, written=written_names(root), own_database=database, problems=problems)
+    return replace(found, written=written_names(root), own_database=database)
 
 
 def _of_none(worktrees: Iterable[Worktree]) -> tuple[Problem, ...]:

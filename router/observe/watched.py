@@ -8,8 +8,10 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 from router.errors import FileError
-from router.model import Repository
+from router.model import Repository, Worktree
 from router.observe import envfiles, git_files
+from router.observe.projects import project
+from router.observe.projects.checkout import GROUPS
 from router.repository_settings import FILE
 
 _HEADS = ("HEAD", "gitdir", "locked", "rebase-merge", "rebase-apply", "BISECT_START", "reftable/tables.list")
@@ -74,6 +76,15 @@ def _files(repository: Repository, admins: Iterable[str]) -> Iterator[str]:
     for worktree in repository.worktrees:
         yield worktree.path
         yield from (f"{worktree.path}/{name}" for name in envfiles.watched(Path(worktree.path)))
+        yield from (f"{worktree.path}/{name}" for name in _projects(worktree))
+
+
+def _projects(worktree: Worktree) -> Iterator[str]:
+    """Yield the files of other tools that say something of a worktree, and those of its packages that did."""
+    yield from project.FILES
+    yield from (f"{group}/" for group in GROUPS)
+    sources = (each.source.partition(":")[2] for each in worktree.declared)
+    yield from dict.fromkeys(name for name in sources if "/" in name)
 
 
 def _admins(common: str) -> list[str]:

@@ -8,6 +8,7 @@ from router.model import Listener, Problem, Worktree
 from router.naming import shown
 from router.ports import STRATEGIES
 from router.routes.claims import Claim, Grant
+from router.routes.declared import is_fixed
 from router.routes.sockets import Sockets
 
 
@@ -143,10 +144,11 @@ def _collision(grant: Grant, outcome: PortOwners) -> Iterator[Problem]:
 def _displaced(grant: Grant, outcome: PortOwners) -> Iterator[Problem]:
     """Yield why a service is not where a file says: another has the port, or its own server is elsewhere.
 
-    A server that moved out of the way of another is no conflict, unless both have the port in their files.
+    A server that moved out of the way of another is no conflict, unless both have the port in their files. A port that
+    another tool's file fixes for everybody is no promise of this worktree's.
     """
     declared = grant.claim.declared
-    if declared is None or declared.port == grant.port:
+    if declared is None or declared.port == grant.port or is_fixed(declared.source):
         return
     name, own = grant.claim.service.name, grant.claim.worktree.path
     owner, moved = outcome.owners.get(declared.port, own), grant.source == "listener"

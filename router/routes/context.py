@@ -15,7 +15,7 @@ from router.routes.identity import Identity, identities
 from router.routes.labels import Names
 from router.routes.repositories import repository_names
 from router.routes.reserved import reserved_names
-from router.routes.routable import Routable, routable
+from router.routes.routable import Routable, routable, services_of
 from router.routes.sockets import Sockets, sockets
 from router.routes.wishes import Wish, wishes
 
@@ -60,7 +60,7 @@ def plan_context(observed: Observed, memory: Memory) -> PlanContext:
     names = labels.names(routed, remembered, reserved, wishes=asked, now=observed.now)
     numbers = identities(routed, remembered, left, repositories=titles)
     containers = _by_worktree(observed.containers)
-    specs = {w.id: _specs(r, remembered.get(w.id), containers.get(w.path, ())) for r, w in routed}
+    specs = {w.id: _specs(r, w, remembered.get(w.id), containers.get(w.path, ())) for r, w in routed}
     hash_ports = _hash_ports(routed, specs, names)
     declared = declared_ports(routed, specs, listening, reserved=observed.reserved)
     elsewhere = frozenset(_ports(known for i, known in remembered.items() if i not in names))
@@ -115,14 +115,18 @@ def _by_worktree(containers: Iterable[Container]) -> dict[str, tuple[Container, 
 
 
 def _specs(
-    repository: Repository, known: RememberedWorktree | None, containers: Iterable[Container]
+    repository: Repository,
+    worktree: Worktree,
+    known: RememberedWorktree | None,
+    containers: Iterable[Container],
 ) -> tuple[ServiceSpec, ...]:
-    """Return the repository's services and those that Compose gives, or gave, this worktree."""
+    """Return a worktree's services, those that Compose gives it, or gave, among them."""
     extra = {container.service for container in containers}
     if known:
         extra |= {name for name, service in known.services.items() if published(service.source)}
-    extra -= {spec.name for spec in repository.services}
-    return (*repository.services, *map(ServiceSpec, sorted(extra))) if extra else repository.services
+    own = services_of(repository, worktree)
+    extra -= {spec.name for spec in own}
+    return (*own, *map(ServiceSpec, sorted(extra)))
 
 
 def _service(known: RememberedWorktree | None, service: str) -> RememberedService | None:

@@ -14,6 +14,7 @@ Key = tuple[WorktreeId, str]
 """What tells a service of a worktree from every other."""
 Specs = Mapping[WorktreeId, tuple[ServiceSpec, ...]]
 _NONE: frozenset[int] = frozenset()
+_FIXED = ("launch:", "procfile:", "package:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,16 @@ def declared_ports(
     """Return what files say of every service of every worktree; `reserved` are the router's own ports.
 
     A port that the main checkout's files give the same service is inherited: the file was copied, or is committed. It
-    counts where the worktree's own process listens there.
+    counts where the worktree's own process listens there. A port that other tools' files fix is that of the first
+    worktree, and no problem in the others.
     """
     main = _ports_of_main(repository for repository, _ in routed)
+    first = _first_to_fix(routed)
     found: dict[Key, DeclaredPort] = {}
     for repository, worktree in routed:
         for spec in specs[worktree.id]:
             inherited = _NONE if worktree.main else main.get((repository.common_dir, spec.name), _NONE)
+            inherited |= {p for p in _fixed(worktree, spec) if first[repository.common_dir, p] != worktree.id}
             unserved = frozenset(port for port in inherited if worktree.path not in sockets.owners.get(port, ()))
             ruled, wrong = _of_settings(repository, worktree, spec, reserved)
             declared, problems = _of_files(worktree, spec, inherited=unserved, reserved=reserved)
@@ -61,6 +65,28 @@ def _ports_of_main(repositories: Iterable[Repository]) -> dict[tuple[str, str], 
             if declaration.port:
                 ports[repository.common_dir, declaration.service].add(declaration.port)
     return {key: frozenset(found) for key, found in ports.items()}
+
+
+def is_fixed(source: str) -> bool:
+    """Tell whether a port is one that another tool's file fixes for every worktree, and not one of this worktree."""
+    return source.startswith(_FIXED)
+
+
+def _first_to_fix(routed: tuple[Routable, ...]) -> dict[tuple[str, int], WorktreeId]:
+    """Return the first worktree whose files fix a port, by common directory and port: the main checkout, if it does."""
+    first: dict[tuple[str, int], WorktreeId] = {}
+    for repository, worktree in routed:
+        for declaration in worktree.declared:
+            if declaration.port and is_fixed(declaration.source):
+                first.setdefault((repository.common_dir, declaration.port), worktree.id)
+    return first
+
+
+def _fixed(worktree: Worktree, spec: ServiceSpec) -> frozenset[int]:
+    """Return the ports of a service that other tools' files alone say."""
+    own = [each for each in worktree.declared if each.service == spec.name and each.port]
+    said = {each.port for each in own if not is_fixed(each.source)}
+    return frozenset(each.port for each in own if each.port and each.port not in said)
 
 
 def _of_settings(
@@ -86,6 +112,8 @@ def _of_files(
     for declaration in worktree.declared:
         if declaration.service == spec.name:
             problem = _unusable(declaration, inherited=inherited, reserved=reserved)
+            if problem is not None and is_fixed(declaration.source):
+                continue
             if problem is None and declaration.port is not None:
                 return Candidate(declaration.port, declaration.source), problems
             problems += (problem,) if problem else ()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from router.model import Override, Problem, Repository, Worktree
+from router.model import Override, Problem, Repository, ServiceSpec, Worktree
 from router.naming import shown
 
 Routable = tuple[Repository, Worktree]
@@ -16,6 +16,12 @@ def routable(repositories: Iterable[Repository]) -> tuple[Routable, ...]:
         for worktree in sorted(repository.worktrees, key=lambda each: (not each.main, each.id.created, each.path))
         if worktree.present and worktree.made and worktree.same_as is None and not hidden(repository, worktree)
     )
+
+
+def services_of(repository: Repository, worktree: Worktree) -> tuple[ServiceSpec, ...]:
+    """Return the services of a worktree: those of all, and those that its files alone name."""
+    known = {spec.name for spec in repository.services}
+    return (*repository.services, *(spec for spec in worktree.services if spec.name not in known))
 
 
 def override(repository: Repository, worktree: Worktree) -> Override | None:

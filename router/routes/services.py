@@ -6,6 +6,7 @@ from router.model import Problem, Repository, Service, ServiceSpec, Worktree
 from router.routes.claims import Candidate, Claim, Grant, last_seen, named_candidates, published
 from router.routes.context import PlanContext
 from router.routes.discovered import Discovery, Hints, discover
+from router.routes.routable import services_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def worktree_claims(context: PlanContext, worktree: Worktree) -> WorktreeClaims:
 
 def stands(grant: Grant, repository: Repository) -> bool:
     """Tell whether a service is still one: what Compose alone gave is none without its published port."""
-    return grant.claim.service in repository.services or published(grant.source)
+    return grant.claim.service in services_of(repository, grant.claim.worktree) or published(grant.source)
 
 
 def service(context: PlanContext, grant: Grant) -> Service:

@@ -15,13 +15,17 @@ CREATE, REMOVE, POST_CREATE = (f"router hook {name}" for name in ("worktree-crea
 class Facts:
     """What the texts depend on: the router's port, and the paths that `[setup]` links.
 
-    `claude` is the user's own settings of Claude Code: their file and its text, empty where there is none. `resources`
-    are the databases, queues and caches that each worktree should have of its own.
+    `claude` is the user's own settings of Claude Code: their file and its text, empty where there is none. `repository`
+    is the repository's name, `url` the address of the checkout's worktree, empty where it has none, `committed` those
+    of the files that git has. `resources` are the databases, queues and caches that each worktree should have of its own.
     """
 
     port: int
     links: tuple[str, ...] = ()
     claude: tuple[str, str] = ("", "")
+    repository: str = ""
+    url: str = ""
+    committed: frozenset[str] = frozenset()
     resources: tuple[Candidate, ...] = ()
 
 

@@ -8,7 +8,7 @@ from router.blocks import HTML, parts, with_block
 from router.naming import origin
 from router.observe import mise
 from router.repository_settings import FILE
-from router.tools import claude, toml_edit
+from router.tools import agent_apps, claude, toml_edit
 from router.tools.edited import POST_CREATE, Change, Edited, Facts, changed, ignoring
 from router.tools.resources.proposal import with_resources
 from router.tools.texts import AGENTS, DIRENV, MISE, WORKTRUNK
@@ -122,6 +122,9 @@ TOOLS: dict[str, Tool] = {
     "mise": Tool((*mise.PROJECT, ".gitignore"), _mise),
     "worktrunk": Tool((".config/wt.toml", ".gitignore"), _worktrunk),
     "claude": Tool(claude.FILES, claude.claude),
+    "conductor": Tool(agent_apps.CONDUCTOR_FILES, agent_apps.conductor),
+    "cursor": Tool(agent_apps.CURSOR_FILES, agent_apps.cursor),
+    "codex": Tool(agent_apps.CODEX_FILES, agent_apps.codex),
     "direnv": Tool((".envrc", ".gitignore"), _direnv),
     "resources": Tool((FILE,), _resources),
     "agents": Tool(("AGENTS.md", "CLAUDE.md"), _agents),

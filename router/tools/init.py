@@ -8,10 +8,16 @@ from pathlib import Path
 
 from router import files
 from router.errors import FileError, SettingsError
-from router.repository_settings import FILE
+from router.naming import shown
+from router.observe import git
+from router.observe.projects import project
+from router.observe.projects.checkout import checkout as files_of
+from router.repository_settings import FILE, load_repository_settings
+from router.tools.compose import published
 from router.tools.compose.report import report
 from router.tools.edited import Change, Facts
 from router.tools.edits import TOOLS, changes, diff
+from router.tools.proposal import proposed
 from router.tools.resources import look
 from router.tools.resources.proposal import Candidate
 from router.tools.resources.uses import PATTERNS
@@ -41,10 +47,10 @@ class Proposal:
         return f"written: {names}" if written else f"nothing is written yet; --write would write {names}"
 
 
-def propose(tools: Iterable[str], *, cwd: Path, port: int, hosts: Collection[str] = ()) -> Proposal:
-    """Return what setting these tools up changes in the checkout of `cwd`. Nothing is written.
+def propose(tools: Iterable[str], *, cwd: Path, port: int, url: str = "", hosts: Collection[str] = ()) -> Proposal:
+    """Return what setting these tools up changes in the checkout of `cwd`, whose worktree has this `url`.
 
-    `hosts` are the other machines on which databases may be made.
+    Nothing is written. `hosts` are the other machines on which databases may be made.
     RouterError names the file that cannot be read or changed; then none is changed.
     """
     checkout = git_commands.checkout_at(cwd)
@@ -59,7 +65,10 @@ def propose(tools: Iterable[str], *, cwd: Path, port: int, hosts: Collection[str
             ):  # reported where it matters
                 texts[path] = files.text(checkout.root / path, limit=_LARGEST)
     resources, more = _resources(checkout, hosts) if _RESOURCES in wanted else ((), ())
-    facts = Facts(port, _links(checkout.main), _claude_settings(), resources)
+    facts = Facts(
+        port, _links(checkout.main), _claude_settings(), git.name(checkout.common), url,
+        checkout_files.committed(checkout.root, texts), resources,
+    )  # fmt: skip
     proposed, notes = changes(edited, texts, facts)
     text, further = "", tuple[str, ...]()
     if _COMPOSE in wanted:
@@ -79,6 +88,29 @@ def _resources(checkout: Checkout, hosts: Collection[str]) -> tuple[tuple[Candid
     if checkout.root != checkout.main:
         notes = (*notes, f"only the router.toml of {checkout.main} counts: merge this one into it")
     return found, notes if found or notes else ("no database, queue or cache is named in the files of this checkout",)
+
+
+def propose_settings(*, cwd: Path, reserved: Collection[int]) -> Proposal:
+    """Return the `router.toml` that the files of the checkout of `cwd` suggest. Nothing is written.
+
+    Where there is one already the text is what it lacks, and nothing changes. RouterError where it cannot be used, or
+    `cwd` is in no checkout; `reserved` are the router's own ports.
+    """
+    checkout = git_commands.checkout_at(cwd)
+    root, main = checkout.root, git_commands.worktree_at(checkout.common, checkout.main)
+    tree = files_of(root)
+    compose = published.services(checkout_files.compose_files(root), tree.read)
+    there = load_repository_settings(root) if (root / FILE).exists() else None
+    found = project.read(tree, more=compose)
+    text = proposed(found, branch=main.branch if main else None, reserved=reserved, there=there)
+    if there is not None:
+        lacks = "it lacks what is printed here" if text else "it lacks nothing that other files say"
+        return Proposal(root, (), text, (f"{FILE} is there already and stays as it is: {lacks}",))
+    if not text:
+        return Proposal(root, (), "", ("no file of this checkout says how its servers start or on which ports",))
+    elsewhere = f"{FILE} counts in the main checkout, {shown(str(checkout.main))}: merge it, or write it there"
+    notes = () if root == checkout.main else (elsewhere,)
+    return Proposal(root, (Change(FILE, None, text),), text, notes)
 
 
 def write(proposal: Proposal) -> None:

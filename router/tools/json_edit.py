@@ -80,6 +80,13 @@ def with_member(text: str, span: ObjectSpan, key: str, value: Any) -> str:
     return _joined(text, last, f",\n{inner}{_member(key, value, inner, _unit(text))}", last)
 
 
+def with_value(text: str, member: Member, value: Any) -> str:
+    """Return the text with another value for a member: over several lines where the old one is."""
+    lines = "\n" in text[member.start : member.end]
+    new = _dumped(value, _indent(text, member.start), _unit(text)) if lines else json.dumps(value)
+    return _joined(text, member.start, new, member.end)
+
+
 def with_item(text: str, array: Member, value: Any) -> str:
     """Return the text with an item added at the end of a member's array."""
     closes = array.end - 1

@@ -101,6 +101,23 @@ def with_value(text: str, key: str, blocks: list[dict[str, str]]) -> str:
     return checked(text, tomlkit.dumps(document), {**plain(text), key: blocks})
 
 
+def with_text(text: str, table: str, key: str, value: str) -> str:
+    """Return the text with another string for an existing key of a table, in the quotes that it has.
+
+    FileError where something else in the file would change.
+    """
+    was = read(text)[table][key].as_string()
+    several, literal = was.startswith(("'''", '"""')), was.startswith("'")
+    new = tomlkit.string(value, literal=literal, multiline=several or "\n" in value).as_string()
+    if was[3:4] == "\n" and several:  # a line end behind the quotes is none of the text
+        new = f"{new[:3]}\n{new[3:]}"
+    if text.count(was) != 1:
+        raise FileError(f"`{key}` in it cannot be told from another text", hint="edit it by hand")
+    wanted = plain(text)
+    wanted[table] = {**wanted[table], key: value}
+    return checked(text, text.replace(was, new), wanted)
+
+
 def appended(text: str, block: str) -> str:
     """Return the text with a table added at its end, after an empty line."""
     glue = "" if not text else "\n" if text.endswith("\n") else "\n\n"

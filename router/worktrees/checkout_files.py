@@ -36,6 +36,12 @@ def ignored(checkout: Path, paths: Iterable[str]) -> tuple[str, ...]:
     return _names(git.change(checkout, "check-ignore", "--stdin", "-z", stdin=stdin, fine=(0, 1))) if stdin else ()
 
 
+def committed(checkout: Path, paths: Iterable[str]) -> frozenset[str]:
+    """Return those of some paths, relative to a checkout, that git has."""
+    listed = [f":(literal){path}" for path in paths]
+    return frozenset(_names(git.change(checkout, "ls-files", "-z", "--", *listed))) if listed else frozenset()
+
+
 def content(checkout: Path) -> tuple[str, ...]:
     """Return all that is in a checkout: its files, and with a slash at the end what git ignores or has modules in."""
     return (*_listed(checkout), *(f"{name}/" for name in submodules(checkout)))

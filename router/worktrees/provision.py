@@ -13,7 +13,7 @@ from router.observe import mise
 from router.repository_settings import FILE, Setup, load_repository_settings
 from router.settings import Settings
 from router.store import Store
-from router.worktrees import checkout_files, copying, git_commands, interrupts, own_resources, setup_commands
+from router.worktrees import checkout_files, copying, git_commands, interrupts, own_resources, preview, setup_commands
 from router.worktrees.git_commands import Checkout
 
 Say = Callable[[str], None]
@@ -54,6 +54,7 @@ def provision(
         _copy(checkout, (*wanted.copies, *wanted.clone), say=say, progress=progress)
         _link(checkout, wanted.link, say=say)
         _update_submodules(checkout, wanted, say=say)
+        preview.write(checkout, settings, store, say=say)
     _write_env(checkout.root, settings, store, say=say)
     if checkout.root != checkout.main:
         own_resources.provide(checkout, settings, store, say=say)

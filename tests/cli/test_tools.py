@@ -33,6 +33,14 @@ def test_a_change_is_shown_and_only_written_when_asked(command: Command, workpla
     assert ".mise.local.toml" in (workplace.repository / "mise.toml").read_text()
 
 
+def test_without_a_tool_a_router_toml_is_proposed(command: Command, workplace: Workplace) -> None:
+    (workplace.repository / "Procfile.dev").write_text("web: bin/rails server -p 3000\n")
+    shown = command("init")
+    assert "[services.web]  # Procfile.dev, line 1\n" in shown.out
+    assert shown.err == "nothing is written yet; --write would write router.toml\n"
+    assert command("init", "--write").out == shown.out == (workplace.repository / "router.toml").read_text()
+
+
 def test_a_tool_that_nobody_knows_is_wrong_usage(command: Command) -> None:
     said = command("init", "nonsense")
     assert (said.code, said.out) == (2, "")

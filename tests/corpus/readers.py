@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from router import files
+from router.doctor.fixed_ports import fixed_ports
 from router.doctor.frameworks.found import frameworks
 from router.doctor.frameworks.framework import Framework
 from router.doctor.projects import projects
@@ -18,6 +19,9 @@ from router.launch.preload import Target
 from router.launch.tree import tree
 from router.model import DEFAULT_SERVICES, Worktree
 from router.observe.envfiles import declarations, values
+from router.observe.projects.checkout import checkout
+from router.observe.projects.project import project
+from router.observe.projects.said import Service
 from router.observe.start_command import start_command
 from router.remembered import Memory
 from router.repository_settings import load_repository_settings
@@ -154,6 +158,25 @@ def _resources(root: Path, case: Case) -> list[str]:
     return [*filter(None, after.removeprefix(before).splitlines()), *notes]
 
 
+def _projects(root: Path, _: Case) -> list[str]:
+    """Return what the files of a checkout say: of services, of what new worktrees share, and of what is run there."""
+    found = project(root)
+    services = [_service(each) for each in found.services]
+    shared = [f"{each.how} {each.path} by {each.file}:{each.line}" for each in found.shared]
+    return [*services, *shared, *(f"run {each.command} by {each.file}:{each.line}" for each in found.steps)]
+
+
+def _service(each: Service) -> str:
+    port = f"{each.port} " if each.port else ""
+    place, command = f" in {each.folder}" if each.folder else "", f": {each.command}" if each.command else ""
+    return f"{each.name} {port}by {each.source}:{each.line}{place}{command}"
+
+
+def _fixed_ports(root: Path, _: Case) -> list[str]:
+    """Return the ports that files fix in every worktree, with what to write there."""
+    return [f"{each.file}:{each.line}: {each.port}: {each.instead}" for each in fixed_ports(checkout(root))]
+
+
 READERS: dict[str, Callable[[Path, Case], object]] = {
     "compose": _compose,
     "env": _env,
@@ -163,4 +186,6 @@ READERS: dict[str, Callable[[Path, Case], object]] = {
     "labels": _labels,
     "start": _start,
     "resources": _resources,
+    "projects": _projects,
+    "fixed_ports": _fixed_ports,
 }

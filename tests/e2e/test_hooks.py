@@ -245,7 +245,8 @@ def test_a_change_is_shown_and_only_written_when_asked(router: Router) -> None:
 def test_it_writes_into_the_worktree_it_runs_in(router: Router) -> None:
     path = router.add("feature")
     result = router.run("init", "claude", "--write", cwd=path)
-    assert result.err == "written: .claude/settings.json, .gitignore\n"
+    assert result.err == "written: .claude/launch.json, .claude/settings.json, .gitignore\n"
+    assert "http://feature.localhost" in (path / ".claude" / "launch.json").read_text()
     assert (path / ".claude" / "settings.json").is_file()
     assert router.git("status", "--porcelain") == ""
 
@@ -300,7 +301,6 @@ def test_compose_is_reported_with_file_and_line_and_not_changed(router: Router) 
 
 def test_an_unknown_tool_is_a_usage_error(router: Router) -> None:
     assert router.run("init", "emacs").code == 2
-    assert router.run("init").code == 2
 
 
 # What was written, as the tools use it

@@ -1,5 +1,7 @@
 """The values of a worktree's environment, and what router.toml adds to them."""
 
+from dataclasses import replace
+
 import pytest
 
 from router.env.values import Environment, base_environment, with_templates
@@ -24,6 +26,13 @@ def of(seen: Repository, label: str = "feature-x", *, port: int = 8080) -> Envir
 
 
 SHOP = repository(worktree("main"), worktree("feature/x"))
+
+
+@pytest.mark.parametrize("name", ["db", "mail", "router", "git"])
+def test_a_service_that_files_alone_name_has_a_port_and_no_variable(name: str) -> None:
+    found = of(repository(replace(worktree("feature/x"), services=(ServiceSpec(name),))))
+    assert found.ports[name] == service_port(name, "feature/x")
+    assert f"{name.upper()}_PORT" not in found.values
 
 
 def test_a_worktree_has_its_names_ports_and_urls() -> None:

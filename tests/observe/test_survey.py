@@ -50,6 +50,50 @@ def test_a_file_that_cannot_be_read_is_its_worktrees_own_problem(shop: Path) -> 
     assert [[p.kind for p in w.problems] for w in one(shop).worktrees] == [[], ["unreadable-file"]]
 
 
+def _monorepo(root: Path) -> None:
+    files = {
+        "package.json": '{"workspaces": ["apps/*"]}',
+        "apps/web/package.json": '{"scripts": {"dev": "next dev -p 3000"}}',
+        "apps/web/.env.local": "PORT=3100",
+        "apps/docs/package.json": '{"scripts": {"dev": "docusaurus start -p 3002"}}',
+        "server/manage.py": "import django",
+        "server/.env": "PORT=8100\nBACKEND_PORT=oops",
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+def test_the_services_of_a_monorepo_are_found_with_their_env_files(shop: Path) -> None:
+    _monorepo(shop)
+    main, other = one(shop).worktrees
+    assert ([spec.name for spec in main.services], other.services) == (["docs"], ())
+    assert [(each.service, each.port, each.source) for each in main.declared] == [
+        ("web", 3100, "env:apps/web/.env.local"),
+        ("api", None, "env:server/.env"),
+        ("api", 8100, "env:server/.env"),
+        ("docs", 3002, "package:apps/docs/package.json"),
+        ("web", 3000, "package:apps/web/package.json"),
+    ]
+
+
+def test_an_env_file_of_a_package_that_cannot_be_read_keeps_what_it_said(shop: Path) -> None:
+    _monorepo(shop)
+    before = one(shop)
+    (shop / "apps/web/.env.local").unlink()
+    (shop / "apps/web/.env.local").symlink_to(".env.local")  # a loop: the system refuses to read it
+    main, _ = one(shop, before).worktrees
+    assert ("web", 3100) in [(each.service, each.port) for each in main.declared]
+    assert [problem.kind for problem in main.problems] == ["unreadable-file"]
+
+
+def test_a_change_in_a_file_that_says_something_is_noticed(shop: Path) -> None:
+    _monorepo(shop)
+    files = watched.watched(one(shop)).files
+    for name in ("package.json", "apps/", "apps/web/.env.local", "apps/docs/package.json", ".claude/launch.json"):
+        assert f"{shop}/{name}" in files
+
+
 def test_a_missing_directory_is_not_read(shop: Path) -> None:
     (shop.parent / "shop.x").rename(shop.parent / "elsewhere")
     [_, missing] = one(shop).worktrees

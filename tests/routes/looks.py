@@ -124,7 +124,9 @@ def histories(draw: st.DrawFn, *, longest: int = 3) -> list[Observed]:
 
 @st.composite
 def _worktrees(draw: st.DrawFn, place: int) -> Worktree:
-    declarations = st.builds(declared, PORTS | st.just("soon"), service=st.sampled_from(["web", "api"]))
+    files = st.sampled_from([".env.local", ".env.local", "package.json"])
+    names = st.sampled_from(["web", "api"])
+    declarations = st.builds(declared, PORTS | st.just("soon"), service=names, file=files)
     return worktree(
         draw(BRANCHES), *draw(st.lists(declarations, max_size=2)), path=f"/w/{place}/{'t' if place < 3 else 'x'}",
         created=place, admin=str(place), main=place == 0, common=draw(st.sampled_from(COMMONS)),

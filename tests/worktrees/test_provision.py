@@ -1,6 +1,7 @@
 """What a new worktree gets from the main checkout: files, links, submodules. With real git."""
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -40,6 +41,22 @@ def test_a_copied_env_file_keeps_what_is_the_user_s_and_gets_its_own_block(shop:
     own = (shop.create() / ".env.local").read_text()
     assert own.startswith("SECRET=1\n# >>> worktree-router >>>")
     assert own != main
+
+
+def test_the_entry_of_claude_codes_preview_is_each_worktrees_own(shop: Shop) -> None:
+    (shop.path / ".claude").mkdir()
+    (shop.path / ".claude/launch.json").write_text(
+        '{"configurations": [{"name": "web", "url": "http://main.localhost:8080"}, {"name": "api", "port": 4000}]}'
+    )
+    assert not (shop.create("before") / ".claude/launch.json").exists()  # git would take it
+    shop.commit(**{".gitignore": "/.claude/launch.json\n.env.local\n"})
+    path = shop.create("after")
+    entries = json.loads((path / ".claude/launch.json").read_text())["configurations"]
+    assert [entry["name"] for entry in entries] == ["web", "api"]
+    assert entries[0]["url"].startswith("http://worktree-after.localhost")
+    (path / ".claude/launch.json").write_text("{}")
+    shop.post_create(path)
+    assert (path / ".claude/launch.json").read_text() == "{}"
 
 
 def test_dependencies_are_linked_and_copied_as_router_toml_says(shop: Shop) -> None:

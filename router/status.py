@@ -49,13 +49,15 @@ class CaddyStatus:
 class ResourceState:
     """A database, queue or cache of a worktree: its name in `router.toml`, `making`, `ready` or `failed`.
 
-    `kind` and `target`, its name on its server, are empty where they are not known yet.
+    `kind` and `target`, its name on its server, are empty where they are not known yet; `since` is when it was begun to
+    be made, in seconds since the epoch.
     """
 
     name: str
     state: str
     kind: str = ""
     target: str = ""
+    since: float | None = None
     problem: Problem | None = None
 
 

@@ -38,6 +38,19 @@ async function wait() {
   state.textContent = "The server answers now. Reload this page to send the form again.";
 }
 
+// What is there is no news; what is being made, or could not be, is
+function showResources(resources) {
+  const list = document.getElementById("resources");
+  const news = resources.filter(({ state }) => state !== "ready");
+  list.replaceChildren(...news.map(({ name, state, since, problem }) => {
+    const item = document.createElement("li");
+    const seconds = Math.max(0, Date.now() / 1000 - since).toFixed(1);
+    item.textContent = state === "making" ? `Making its ${name}, ${seconds} s` : problem;
+    return item;
+  }));
+  list.hidden = !news.length;
+}
+
 // The command is put together by the watcher, from fixed names of files in the worktree; here it is text to copy
 async function showFacts() {
   const response = await fetch("/.router/service.json", { cache: "no-store" });
@@ -48,6 +61,7 @@ async function showFacts() {
     document.getElementById(name).textContent = facts[name];
     for (const element of document.querySelectorAll(`.${name}`)) element.hidden = false;
   }
+  showResources(facts.resources ?? []);
   document.getElementById("command").textContent = facts.command ?? "";
   document.getElementById("start").hidden = !facts.command;
 }
@@ -68,4 +82,6 @@ waited.setAttribute("aria-hidden", "true");
 state.append(waited);
 setInterval(showWait, 1000);
 setTimeout(wait, Math.min(1000 * 2 ** reloads() - 500, 30_000));
-showFacts().catch(() => {});
+const facts = () => showFacts().catch(() => {});
+facts();
+setInterval(facts, 2000);

@@ -17,7 +17,7 @@ class Facts:
 
     `claude` is the user's own settings of Claude Code: their file and its text, empty where there is none. `repository`
     is the repository's name, `url` the address of the checkout's worktree, empty where it has none, `committed` those
-    of the files that git has. `resources` are the databases, queues and caches that each worktree should have of its own.
+    of the files that git has. `resources` are the databases, queues and caches that each worktree should have.
     """
 
     port: int

@@ -200,7 +200,10 @@ class Watcher:
         shown = (state, self._routing.problems(), self._observer.repositories, *self._beside.found,
                  *self._caddy.facts.items())  # fmt: skip
         if shown != self._shown or not self._publisher.is_published():
-            self._publisher.show_services(state.table, state.memory, self._beside.start_commands.found)
+            beside = self._beside
+            self._publisher.show_services(
+                state.table, state.memory, beside.start_commands.found, beside.resources.shown
+            )
             self._publisher.publish(self._document())
             self._shown = shown
 

@@ -11,7 +11,7 @@ from router.model import RouteTable
 from router.naming import shown
 from router.observe.start_command import StartCommand
 from router.remembered import Memory
-from router.status import Document
+from router.status import Document, ResourceState
 from router.store import Store
 from router.watcher import heartbeat
 from router.watcher.pace import Timer
@@ -46,10 +46,13 @@ class Publisher:
         except OSError as exc:
             raise StoreError(f"{path} cannot be written: {exc.strerror}", hint="fix its directory") from exc
 
-    def show_services(self, table: RouteTable, memory: Memory, commands: Mapping[str, StartCommand]) -> None:
+    def show_services(
+        self, table: RouteTable, memory: Memory, commands: Mapping[str, StartCommand],
+        resources: Mapping[str, tuple[ResourceState, ...]],
+    ) -> None:  # fmt: skip
         """Show on each service's starting page where and how it is started, and which program was last seen there.
 
-        `commands` are the start commands by the worktree's path.
+        `commands` are the start commands by the worktree's path, `resources` what it has of its own.
         """
         remembered = {each.id: each.services for each in memory.worktrees}
         for route in table.routes:
@@ -60,6 +63,7 @@ class Publisher:
                     "directory": shown(route.worktree.path),
                     "command": command.typed(route.worktree.path) if command and service.name == "web" else None,
                     "program": seen.program if seen else None,
+                    "resources": [_resource(each) for each in resources.get(route.worktree.path, ())],
                 }
                 for name in route.names:
                     key = name if service.name == "web" else f"{name}--{service.name}"
@@ -75,3 +79,8 @@ class Publisher:
         if self._written.get(path) != text or not path.exists():
             self._store.write(path, text)
             self._written[path] = text
+
+
+def _resource(state: ResourceState) -> Mapping[str, object]:
+    said = state.problem.message if state.problem and state.state == "failed" else None
+    return {"name": state.name, "state": state.state, "since": state.since, "problem": said}

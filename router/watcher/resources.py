@@ -37,7 +37,8 @@ _Signature = tuple[object, ...]
 class _Provided:
     """What was made for a worktree: what it depends on now, and did when that was begun (None before the first time).
 
-    `begun` and `retry_at` are seconds of the monotonic clock; `failures` are how often it failed in a row.
+    `begun` is in seconds since the epoch, `retry_at` in those of the monotonic clock; `failures` are how often it
+    failed in a row.
     """
 
     signature: _Signature
@@ -73,7 +74,7 @@ class Resources:
         due = {path for path, each in self._provided.items() if each.retry_at <= now or not self._making.is_free(path)}
         for path in due:
             if self._making.is_free(path):
-                self._provided[path] = _begun(self._provided[path], now)
+                self._provided[path] = _begun(self._provided[path])
         jobs = {path: partial(self._provide, *trees[path], memory) for path in due}
         for path, outcomes in self._making.run(jobs, patience=0).items():
             self._provided[path] = _ended(self._provided[path], outcomes, now)
@@ -95,7 +96,7 @@ class Resources:
         before, self._provided = self._provided, {}
         for path, (repository, tree) in trees.items():
             wanted = (tree.id, names.get(tree.id), files[repository.common_dir])
-            known = before.get(path) or _Provided(wanted, None, now, now)
+            known = before.get(path) or _Provided(wanted, None, time.time(), now)
             same = known.signature == wanted
             self._provided[path] = known if same else replace(known, signature=wanted, retry_at=now, failures=0)
 
@@ -143,8 +144,8 @@ def _with_resources(repositories: Iterable[Repository]) -> Iterator[tuple[Reposi
                 yield repository, tree
 
 
-def _begun(each: _Provided, now: float) -> _Provided:
-    return replace(each, begun_with=each.signature, begun=now, retry_at=float("inf"))
+def _begun(each: _Provided) -> _Provided:
+    return replace(each, begun_with=each.signature, begun=time.time(), retry_at=float("inf"))
 
 
 def _ended(each: _Provided, outcomes: tuple[Outcome, ...], now: float) -> _Provided:
@@ -157,13 +158,14 @@ def _ended(each: _Provided, outcomes: tuple[Outcome, ...], now: float) -> _Provi
 def _states(each: _Provided, repository: Repository) -> Iterator[ResourceState]:
     if each.outcomes is None:
         for name in repository.resources:
-            yield ResourceState(name, "making", problem=Problem("resource-pending", f"{name} is being made", "wait"))
+            problem = Problem("resource-pending", f"{name} is being made", "wait, or see `router provision`")
+            yield ResourceState(name, "making", since=each.begun, problem=problem)
     for outcome in each.outcomes or ():
         if isinstance(outcome.result, Failure):
             failure = outcome.result
             message = f"{failure.cause}: {outcome.resource}: {failure.message}"
             kind = "not-allowed" if failure.cause == NOT_ALLOWED else "resource-failed"
             problem = Problem(kind, message, failure.hint)
-            yield ResourceState(outcome.resource, "failed", outcome.kind, outcome.name, problem)
+            yield ResourceState(outcome.resource, "failed", outcome.kind, outcome.name, problem=problem)
         else:
             yield ResourceState(outcome.resource, "ready", outcome.kind, outcome.name)

@@ -165,3 +165,20 @@ def test_a_branch_that_is_back_has_its_database_back(shop: Router, server: Postg
     wait_until(lambda: states(shop, path) == {"db": "ready"}, limit=SLOW, what="its database is not back")
     assert database(shop, path) == name
     assert server.psql(name, "SELECT name FROM products ORDER BY 1") == ["a", "mine"]
+
+
+def test_the_starting_page_tells_of_what_is_not_there(shop: Router) -> None:
+    assert shop.run("allow", "--revoke").code == 0
+    branch = fresh("x")
+    shop.routed(shop.add(branch))
+    host = {"Sec-Fetch-Site": "same-origin", "Accept": "application/json"}
+    told = wait_until(
+        lambda: [
+            each
+            for each in shop.get(branch, "/.router/service.json", headers=host).json()["resources"]
+            if each["state"] == "failed"
+        ],
+        limit=SLOW,
+        what="nothing is told",
+    )
+    assert [(each["name"], "not-allowed" in each["problem"]) for each in told] == [("db", True)]

@@ -14,9 +14,6 @@ from router.remembered import RememberedWorktree
 from router.resource_settings import Resource, by_rank
 from router.shared_names import database_name
 
-FIRST = "db"
-"""The resource whose names the general variables have; where there is none of that name, the first in the file."""
-
 _LONGEST = 50  # bytes
 _LONGEST_TEMPLATE = 46  # bytes, without what is behind it
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from router.data import connection
 from router.data.connection import Connection
+from router.data.stock import values_of
 from router.errors import RouterError, SettingsError
 from router.naming import host_port, shown
 from router.observe import envfiles
@@ -48,9 +49,7 @@ def wanted(main: Path, *, hosts: Collection[str]) -> Wanted:
 
 def of_settings(settings: RepositorySettings, main: Path, *, hosts: Collection[str]) -> Wanted:
     """Return what these settings of a main checkout ask for."""
-    values: dict[str, str] = {}
-    for name, value, _ in envfiles.values(main, blocks=False):
-        values.setdefault(name, value)
+    values = values_of(main)
     found: list[Statement] = []
     refused: list[Refused] = []
     for name, resource in settings.resources.items():

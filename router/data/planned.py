@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from router.data.connection import Connection, read
+from router.data.ledger import TEST
 from router.data.making import Failure, Wanted
 from router.errors import ConnectionUrlError
 from router.model import Worktree
@@ -38,6 +39,11 @@ class Planned:
     connection: Connection
     wanted: Wanted
     is_first: bool
+
+    @property
+    def is_database(self) -> bool:
+        """Whether it is a database, of which tests have one of their own."""
+        return _GROUPS[self.wanted.kind] == _DATABASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,15 @@ def planned(
         yield Planned(name, resource, connection, wanted, is_first)
 
 
-_GROUPS = {"postgres": "database", "mysql": "database", "sqlite": "database", "redis": "cache", "amqp": "queue"}
+def for_tests(planned: Planned) -> Planned:
+    """Return the same database once more, for a worktree's tests."""
+    name = planned.wanted.name
+    tests = f"{name}.test" if planned.wanted.kind == "sqlite" else f"{name}_test"
+    return replace(planned, wanted=replace(planned.wanted, use=TEST, name=tests))
+
+
+_DATABASE = "database"
+_GROUPS = {"postgres": _DATABASE, "mysql": _DATABASE, "sqlite": _DATABASE, "redis": "cache", "amqp": "queue"}
 """Which kinds share their general variables."""
 
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 
 from router.data.kinds import kind
-from router.data.planned import Planned, Unplanned
+from router.data.planned import Planned, Unplanned, for_tests
 
-DATABASES = ("postgres", "mysql", "sqlite")
 _GENERAL = {
     "postgres": ("DATABASE_NAME", "PGDATABASE", "DB_DATABASE"), "mysql": ("DATABASE_NAME", "DB_DATABASE"),
     "sqlite": ("DB_DATABASE",), "amqp": ("RABBITMQ_VHOST",), "redis": (),
@@ -23,16 +22,10 @@ def variables(planned: Iterable[Planned | Unplanned], *, name: str | None = None
     found: dict[str, str] = {}
     for each in planned:
         if isinstance(each, Planned):
-            is_first_database = each.is_first and each.wanted.kind in DATABASES
+            is_first_database = each.is_first and each.is_database
             called = name if name and is_first_database else each.wanted.name
             found = {**_of(each, called), **found}
     return found
-
-
-def test_name(planned: Planned) -> str:
-    """Return what the database is called that is for a worktree's tests."""
-    name = planned.wanted.name
-    return f"{name}.test" if planned.wanted.kind == "sqlite" else f"{name}_test"
 
 
 def _of(planned: Planned, name: str) -> dict[str, str]:
@@ -43,6 +36,6 @@ def _of(planned: Planned, name: str) -> dict[str, str]:
         found |= dict.fromkeys(_GENERAL[planned.wanted.kind], name)
         if general := _GENERAL_URL.get(planned.wanted.kind):
             found.setdefault(general, url)
-        if planned.settings.test and planned.wanted.kind in DATABASES:
-            found["TEST_DATABASE_URL"] = of_kind.url(planned.connection, test_name(planned))
+        if planned.settings.test and planned.is_database:
+            found["TEST_DATABASE_URL"] = of_kind.url(planned.connection, for_tests(planned).wanted.name)
     return found

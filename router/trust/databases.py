@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from router.data import fresh, stock
 from router.data.kinds import kind
-from router.data.ledger import TEST, Record
+from router.data.ledger import Record
 from router.data.making import Failure, drop
-from router.data.planned import Planned
-from router.data.variables import DATABASES, test_name, variables
+from router.data.planned import Planned, for_tests
+from router.data.variables import variables
 from router.errors import RouterError, UsageError
 from router.model import Repository, Worktree
 from router.remembered import Memory
@@ -31,34 +31,32 @@ class Databases:
         UsageError where the worktree has no database, RouterError where it cannot be made.
         """
         each = self._first()
-        name = test_name(each)
-        self._made(each, TEST, name)
-        return variables([each], name=name)
+        record = self._made(for_tests(each))
+        return variables([each], name=record.name)
 
     @contextlib.contextmanager
     def for_one_command(self) -> Iterator[Mapping[str, str]]:
         """Give the variables of a new one, which is dropped when the block ends; errors are as with `for_tests`."""
         each = self._first()
         with fresh.token(self.provider.store.directory) as token:
-            name = f"{each.wanted.name}_{token}"
-            record = self._made(each, fresh.use(token), name)
+            wanted = replace(each.wanted, use=fresh.use(token), name=f"{each.wanted.name}_{token}")
+            record = self._made(replace(each, wanted=wanted))
             try:
-                yield variables([each], name=name)
+                yield variables([each], name=record.name)
             finally:
                 drop(self.provider.ledger, kind(record.kind), each.connection, record)
 
     def _first(self) -> Planned:
         planned = stock.of_worktree(self.repository, self.worktree, self.memory, main_too=True)
-        databases = (each for each in planned if isinstance(each, Planned) and each.wanted.kind in DATABASES)
+        databases = (each for each in planned if isinstance(each, Planned) and each.is_database)
         found = next(databases, None)
         if found is None:
             hint = "name one in [resources] of router.toml: `router init resources` proposes it"
             raise UsageError("this worktree has no database of its own", hint=hint)
         return found
 
-    def _made(self, each: Planned, use: str, name: str) -> Record:
-        wanted = replace(each.wanted, use=use, name=name)
-        result = self.provider.make(replace(each, wanted=wanted), self.repository).result
+    def _made(self, each: Planned) -> Record:
+        result = self.provider.make(each, self.repository).result
         if isinstance(result, Failure):
-            raise RouterError(f"{name} cannot be made, {result.cause}: {result.message}", hint=result.hint)
+            raise RouterError(f"{each.wanted.name} cannot be made, {result.cause}: {result.message}", hint=result.hint)
         return result.record

@@ -7,7 +7,7 @@ from pathlib import Path
 from router.data import stock
 from router.data.ledger import Ledger
 from router.data.making import Failure, Made
-from router.data.planned import Planned, Unplanned
+from router.data.planned import Planned, Unplanned, for_tests
 from router.data.stock import Outcome
 from router.errors import RouterError
 from router.model import Repository, Worktree
@@ -46,6 +46,8 @@ class Provider:
         """
         for each in stock.of_worktree(repository, worktree, memory):
             yield self.make(each, repository)
+            if isinstance(each, Planned) and each.settings.test and each.is_database:
+                yield self.make(for_tests(each), repository)
 
     def make(self, each: Planned | Unplanned, repository: Repository) -> Outcome:
         """Make one resource, or find it made, and return what has become of it."""

@@ -182,3 +182,15 @@ def test_the_starting_page_tells_of_what_is_not_there(shop: Router) -> None:
         what="nothing is told",
     )
     assert [(each["name"], "not-allowed" in each["problem"]) for each in told] == [("db", True)]
+
+
+def test_with_test_there_is_a_database_for_tests_from_the_start(shop: Router, server: PostgresServer) -> None:
+    (shop.repository / "router.toml").write_text('[resources.db]\nfrom = "DATABASE_URL"\ntest = true\n')
+    assert shop.run("allow").code == 0
+    path = shop.add(fresh("x"))
+    said = shop.run("provision", cwd=path)
+    name = database(shop, path)
+    assert said.out == f"db: {name} is ready\ndb: {name}_test is ready\n"
+    values = json.loads(shop.run("env", "--format", "json", cwd=path).out)
+    assert f"/{name}_test?" in values["TEST_DATABASE_URL"]
+    assert server.psql(f"{name}_test", "SELECT name FROM products") == ["a"]

@@ -5,7 +5,7 @@ All of it runs beside the loop: making a database takes longer than a look.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -55,10 +55,18 @@ class Resources:
     `wake` is called when there is news.
     """
 
-    def __init__(self, wake: Callable[[], None], provider: Provider, *, interval: float = INTERVAL) -> None:
+    def __init__(
+        self,
+        wake: Callable[[], None],
+        provider: Provider,
+        *,
+        interval: float = INTERVAL,
+        retry: Sequence[float] = RETRY,
+    ) -> None:
         self.shown: Mapping[str, tuple[ResourceState, ...]] = {}
         self._provider = provider
         self._interval = interval
+        self._retry = retry
         self._making: Lanes[str, tuple[Outcome, ...]] = Lanes(threads=_THREADS, on_late=wake)
         self._ending: Lanes[str, float] = Lanes(threads=1, on_late=wake)
         self._refreshing: Lanes[str, None] = Lanes(threads=1)
@@ -77,7 +85,7 @@ class Resources:
                 self._provided[path] = _begun(self._provided[path])
         jobs = {path: partial(self._provide, *trees[path], memory) for path in due}
         for path, outcomes in self._making.run(jobs, patience=0).items():
-            self._provided[path] = _ended(self._provided[path], outcomes, now)
+            self._provided[path] = _ended(self._provided[path], outcomes, now, self._retry)
             if any(isinstance(each.result, Made) and each.result.refresh_due for each in outcomes):
                 self._refresh(*trees[path], memory)
         self.shown = {path: tuple(_states(each, trees[path][0])) for path, each in self._provided.items()}
@@ -148,9 +156,9 @@ def _begun(each: _Provided) -> _Provided:
     return replace(each, begun_with=each.signature, begun=time.time(), retry_at=float("inf"))
 
 
-def _ended(each: _Provided, outcomes: tuple[Outcome, ...], now: float) -> _Provided:
+def _ended(each: _Provided, outcomes: tuple[Outcome, ...], now: float, retry: Sequence[float]) -> _Provided:
     failures = each.failures + 1 if any(isinstance(outcome.result, Failure) for outcome in outcomes) else 0
-    wait = RETRY[min(failures, len(RETRY)) - 1] if failures else float("inf")
+    wait = retry[min(failures, len(retry)) - 1] if failures else float("inf")
     due = now if each.begun_with != each.signature else now + wait
     return replace(each, outcomes=outcomes, failures=failures, retry_at=due)
 

@@ -1,0 +1,108 @@
+"""What a worktree is to have: names, templates and variables, by `router.toml` and the main checkout's values."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.data.planned import Named, Planned, Unplanned, for_tests, planned
+from router.data.variables import variables
+from router.model import WorktreeId
+from router.remembered import RememberedWorktree
+from router.resource_settings import Resource
+from tests.fakes import worktree
+
+URL = "postgres://ann:secret@localhost:5433/shop"
+
+
+def named(name: str, project: str, scope: str, *, main: bool = False) -> Named:
+    tree = worktree("main" if main else name, path="/r" if main else f"/r.{name}", main=main)
+    return Named(tree, RememberedWorktree(tree.id, name, name, name, {}, project=project, scope=scope))
+
+
+MAIN, OWN = named("main", "shop", "", main=True), named("x", "shop-x", "x")
+
+
+def of(values: dict[str, str], versions: dict[str, str] | None = None, **resources: Any) -> list[Planned | Unplanned]:
+    settings = {name: Resource.model_validate(each) for name, each in resources.items()}
+    return list(planned(settings, values, main=MAIN, own=OWN, versions=versions or {}))
+
+
+def one(values: dict[str, str], versions: dict[str, str] | None = None, **resource: Any) -> Planned:
+    (found,) = of(values, versions, db=resource)
+    assert isinstance(found, Planned)
+    return found
+
+
+def test_a_database_is_called_after_the_worktree_and_copied_from_a_template() -> None:
+    found = one({"DATABASE_URL": URL}, **{"from": "DATABASE_URL"})
+    assert (found.wanted.name, found.wanted.kind, found.wanted.source) == ("shop_x", "postgres", "DATABASE_URL")
+    assert found.wanted.template.startswith("shop_template_")
+    assert variables([found]) == {
+        "DATABASE_URL": "postgres://ann:secret@localhost:5433/shop_x",
+        "DATABASE_NAME": "shop_x",
+        "PGDATABASE": "shop_x",
+        "DB_DATABASE": "shop_x",
+    }
+
+
+def test_another_template_stands_for_other_files() -> None:
+    values = {"DATABASE_URL": URL}
+    plain, first, second = (
+        one(values, {"db": each}, **{"from": "DATABASE_URL"}).wanted.template for each in ("", "1", "2")
+    )
+    assert len({plain, first, second}) == 3
+
+
+def test_an_empty_one_has_no_template() -> None:
+    assert one({"DATABASE_URL": URL}, **{"from": "DATABASE_URL", "copy": "empty"}).wanted.template == ""
+
+
+def test_what_is_for_tests_is_told() -> None:
+    found = one({"DATABASE_URL": URL}, **{"from": "DATABASE_URL", "test": True})
+    assert variables([found])["TEST_DATABASE_URL"].endswith("/shop_x_test")
+    assert for_tests(found).wanted.name == "shop_x_test"
+    assert variables([found], name="shop_x_test")["DATABASE_URL"].endswith("/shop_x_test")
+
+
+def test_the_general_variables_are_those_of_the_one_called_db_else_the_first() -> None:
+    values = {"A": URL, "B": URL.replace("shop", "logs"), "Q": "amqp://localhost/%2F", "R": "redis://:p@localhost/0"}
+    found = of(values, logs={"from": "B"}, db={"from": "A"}, queue={"from": "Q"}, cache={"from": "R"})
+    told = variables(found)
+    assert (told["DATABASE_NAME"], told["A"], told["B"]) == ("shop_x", URL + "_x", URL.replace("/shop", "/shop_x_logs"))
+    assert (told["RABBITMQ_VHOST"], told["AMQP_URL"], told["Q"]) == (
+        "/x",
+        "amqp://localhost/%2Fx",
+        "amqp://localhost/%2Fx",
+    )
+    assert told["REDIS_URL"] == told["R"] == "redis://x:p@localhost/0"
+
+
+@pytest.mark.parametrize(("url", "name"), [
+    ("sqlite:///db/dev.sqlite3", "/r.x/db/dev.sqlite3"),
+    ("sqlite:////var/lib/shop.db", "/var/lib/shop.shop-x.db"),
+])  # fmt: skip
+def test_a_file_is_at_the_same_place_in_the_worktree_else_beside_main_s(url: str, name: str) -> None:
+    assert one({"DATABASE_URL": url}, **{"from": "DATABASE_URL"}).wanted.name == name
+
+
+def test_names_are_short_enough_for_what_frameworks_add() -> None:
+    settings = {name: Resource.model_validate({"from": "A"}) for name in ("db", "a" * 32)}
+    own = named("y", "shop-" + "y" * 44, "y" * 44)
+    found = [
+        each for each in planned(settings, {"A": URL}, main=MAIN, own=own, versions={}) if isinstance(each, Planned)
+    ]
+    assert [len(each.wanted.name) for each in found] == [49, 50]
+
+
+def test_what_leads_nowhere_is_said_and_stops_no_other() -> None:
+    found = of({"A": URL, "C": "what"}, a={"from": "A"}, b={"from": "B"}, c={"from": "C"})
+    assert [type(each) for each in found] == [Planned, Unplanned, Unplanned]
+    assert "B: no env file of the main checkout has a value for it" in str(found[1])
+    assert "what" not in str(found[2])
+
+
+def test_ids_are_the_worktree_s_and_main_s() -> None:
+    wanted = one({"DATABASE_URL": URL}, **{"from": "DATABASE_URL"}).wanted
+    assert (wanted.worktree, wanted.main, Path(wanted.path)) == (OWN.tree.id, MAIN.tree.id, Path("/r.x"))
+    assert isinstance(wanted.worktree, WorktreeId)

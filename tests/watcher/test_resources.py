@@ -1,0 +1,87 @@
+"""Resources beside the loop: made when a worktree is new, tried again, looked at again when what decides has changed."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from router.data.ledger import Ledger
+from router.data.making import Failure
+from router.data.stock import Outcome
+from router.model import Repository
+from router.remembered import Memory
+from router.watcher.resources import Resources
+from tests.e2e.routers import wait_until
+from tests.fakes import repository, worktree
+
+FAILED = Failure("down", "the server does not answer", "start it")
+
+
+class Provider:
+    """What the watcher asks to make resources: notes each worktree, and gives what it was told to."""
+
+    def __init__(self, directory: Path) -> None:
+        self.ledger = Ledger(directory)
+        self.record = directory / "record"
+        self.asked: list[str] = []
+        self.give: Callable[[], Any] = lambda: FAILED
+
+    def record_of(self, _: Repository) -> Path:
+        return self.record
+
+    def provide(self, _repository: Repository, tree: Any, _memory: Memory) -> tuple[Outcome, ...]:
+        self.asked.append(tree.path)
+        return (Outcome("db", "postgres", "shop_x", self.give()),)
+
+
+class Stage:
+    def __init__(self, directory: Path, **rest: Any) -> None:
+        self.provider: Any = Provider(directory)
+        self.woken = threading.Event()
+        self.resources = Resources(self.woken.set, self.provider, **rest)
+        main = worktree("main", path=str(directory), main=True)
+        self.repositories = (repository(main, worktree("x", path=f"{directory}.x"), resources=("db",)),)
+
+    def look(self) -> list[tuple[str, str]]:
+        self.resources.about(self.repositories, Memory())
+        return [
+            (each.state, each.problem.kind if each.problem else "")
+            for states in self.resources.shown.values()
+            for each in states
+        ]
+
+    def looks(self, *wanted: tuple[str, str]) -> None:
+        wait_until(lambda: self.look() == list(wanted), what=f"{wanted}, not {self.look()}")
+
+
+def test_a_new_worktree_s_are_made_once_and_main_s_never(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    gate = threading.Event()
+    stage.provider.give = lambda: gate.wait(60) and None
+    assert stage.look() == [("making", "resource-pending")]
+    gate.set()
+    stage.looks(("ready", ""))
+    for _ in range(3):
+        stage.look()
+    assert stage.provider.asked == [f"{tmp_path}.x"]
+    stage.resources.close()
+
+
+def test_what_failed_is_shown_and_tried_again(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, retry=(0.0, 3600.0))
+    stage.looks(("failed", "resource-failed"))
+    wait_until(lambda: stage.look() and len(stage.provider.asked) == 2, what="it is not tried again")
+    stage.looks(("failed", "resource-failed"))
+    stage.provider.give = lambda: None
+    stage.provider.record.write_text("allowed")  # what decides has changed: at once
+    stage.looks(("ready", ""))
+    stage.resources.close()
+
+
+def test_what_is_gone_is_shown_no_more(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.looks(("failed", "resource-failed"))
+    main = stage.repositories[0].worktrees[0]
+    stage.repositories = (repository(main, resources=("db",)),)
+    assert stage.look() == []
+    stage.resources.close()

@@ -1,4 +1,4 @@
-"""Resources beside the loop: made when a worktree is new, tried again, looked at again when what decides has changed."""
+"""Resources beside the loop: made when a worktree is new, tried again, and again when what decides has changed."""
 
 import threading
 from collections.abc import Callable

@@ -159,14 +159,15 @@ class Router:
         return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def start(
-        self, *arguments: str | Path, env: Mapping[str, str] | None = None, inside: Sequence[str] = ()
-    ) -> "Foreground":
+        self, *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None,
+        inside: Sequence[str] = (),
+    ) -> "Foreground":  # fmt: skip
         """Start `router` and leave it running; its output goes to files. `inside` is a command to run it with."""
         name = self.directory / f"foreground-{len(self._foreground)}"
         out, err = name.with_suffix(".out"), name.with_suffix(".err")
         with out.open("wb") as to, err.open("wb") as errors:
             process = subprocess.Popen(
-                [*inside, *_command(arguments)], cwd=self.repository, env={**self.env, **(env or {})},
+                [*inside, *_command(arguments)], cwd=cwd or self.repository, env={**self.env, **(env or {})},
                 stdin=subprocess.DEVNULL, stdout=to, stderr=errors, start_new_session=True,
             )  # fmt: skip
         self._foreground.append(process)

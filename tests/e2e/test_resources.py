@@ -1,7 +1,6 @@
 """A worktree's own database: made as soon as the worktree is seen, dropped when it is gone; real git, real servers."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,10 +12,10 @@ import pytest
 from router.data import fresh as fresh_databases
 from router.data.ledger import Ledger
 from tests.data.servers import PostgresServer, postgres
-from tests.e2e.routers import Json, Router, fresh, wait_until
+from tests.e2e.routers import Router, fresh, wait_until
+from tests.e2e.shops import SLOW, database, problems, states, with_database
 
 pytestmark = pytest.mark.e2e
-SLOW = 60.0  # seconds for what a server does
 
 
 @pytest.fixture(scope="module")
@@ -29,29 +28,9 @@ def server() -> Iterator[PostgresServer]:
 def shop(server: PostgresServer, tmp_path: Path) -> Iterator[Router]:
     """A running router for a repository whose database has a row."""
     with Router(tmp_path) as router:
-        name = f"shop_{os.urandom(4).hex()}"
-        server.psql("postgres", f"CREATE DATABASE {name} OWNER ann")
-        server.psql(name, "CREATE TABLE products (name text); INSERT INTO products VALUES ('a')", user="ann")
-        (router.repository / ".env").write_text(f"DATABASE_URL={server.url(name)}\n")
-        (router.repository / ".gitignore").write_text(".env\n.env.local\n")
-        (router.repository / "router.toml").write_text('[resources.db]\nfrom = "DATABASE_URL"\nkeep = "1s"\n')
-        assert router.run("allow").code == 0
+        with_database(router, server)
         router.up()
         yield router
-
-
-def states(router: Router, path: Path) -> dict[str, str]:
-    tree = next((each for each in router.status()["worktrees"] if each["path"] == str(path)), {})
-    return {each["name"]: each["state"] for each in tree.get("resources", [])}
-
-
-def problems(router: Router, path: Path) -> list[Json]:
-    tree = next((each for each in router.status()["worktrees"] if each["path"] == str(path)), {})
-    return [each for each in tree.get("problems", []) if each["kind"] in ("not-allowed", "resource-failed")]
-
-
-def database(router: Router, path: Path) -> str:
-    return str(json.loads(router.run("env", "--format", "json", cwd=path).out)["DATABASE_NAME"])
 
 
 def test_a_worktree_has_its_own_database_for_as_long_as_it_is_there(shop: Router, server: PostgresServer) -> None:

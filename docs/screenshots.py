@@ -3,7 +3,9 @@
 Run it from the checkout: `python -m docs.screenshots`. It writes docs/screenshots/<page>-<scheme>.png.
 """
 
+import json
 import tempfile
+import time
 from pathlib import Path
 
 from router.model import RouteTable
@@ -19,6 +21,11 @@ PAGES = {
     "unknown": ("checkout-redesing.localhost", "/cart?step=2"),
     "chooser": ("localhost", "/auth/callback?code=c0de&state=of-no-worktree"),
 }
+DIRECTORY = "/home/me/shop.checkout-redesign"
+FACTS = {
+    "directory": DIRECTORY, "command": f"cd {DIRECTORY} && router run -- npm run dev", "program": "vite",
+    "resources": [{"name": "db", "state": "making", "since": time.time(), "problem": None}],
+}  # fmt: skip
 
 
 def routes() -> RouteTable:
@@ -63,14 +70,14 @@ def main() -> None:
         statuses.write(Path(folder), status())
         seen = Path(folder) / "services"
         seen.mkdir()
-        (seen / "checkout-redesign.json").write_text('{"program": "vite", "since": "2026-11-21T10:00:00Z"}')
+        (seen / "checkout-redesign.json").write_text(json.dumps(FACTS))
         for scheme in ("light", "dark"):
             for name, (host, path) in PAGES.items():
-                height, width = (860, 1360) if name == "dashboard" else (640, 860)
+                height, width = (860, 1360) if name == "dashboard" else (760, 860)
                 context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
                 page = context.new_page()
                 page.goto(f"http://{host}:{caddy.site.port}{path}")
-                page.wait_for_timeout(400)
+                page.wait_for_timeout(1200)
                 page.screenshot(path=FOLDER / f"{name}-{scheme}.png")
                 context.close()
 

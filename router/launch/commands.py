@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from router.launch.managers import manager as manager_of
 from router.launch.runners import Part, fits, parts, task
 from router.launch.script_calls import ScriptCall, script_call
 from router.launch.shell_line import Simple, assignments, commands
@@ -13,7 +14,6 @@ from router.launch.wrappers import unwrapped
 _DEEPEST = 6  # scripts that run scripts
 _MOST = 200  # commands
 _OF_NODE = frozenset({"npm", "yarn"})  # a preload reaches whatever they start; pnpm 12 and bun are native programs
-_LOCKS = {"pnpm-lock.yaml": "pnpm", "pnpm-workspace.yaml": "pnpm", "yarn.lock": "yarn", "bun.lock": "bun"}
 _ONLY_SCRIPTS = frozenset({"npm", "node"})  # the others run a program where there is no such script
 
 
@@ -89,16 +89,11 @@ def _in_packages(at: Seen, script: str, only: str, files: Tree, deepest: int, *,
     found = [each for each in packages(files) if each.folder and script in each.scripts]
     chosen = [each for each in found if only and only in {each.name, each.folder, each.name.rpartition("/")[2]}]
     for each in chosen or found:
-        words = (manager or _manager(files), "run", script)
+        words = (manager or manager_of(files), "run", script)
         apart = replace(at, words=words, typed=0, pass_on=None, folder=each.folder)
         yield from _followed(apart, files, deepest)
     if not found:
         yield at
-
-
-def _manager(files: Tree) -> str:
-    """Return the package manager of a repository, as its lock file shows it."""
-    return next((name for file, name in _LOCKS.items() if files.read(file) is not None), "npm")
 
 
 def _of_call(at: Seen, call: ScriptCall, files: Tree, deepest: int) -> Iterator[Seen]:

@@ -24,11 +24,13 @@ _GROUPS = frozenset({"apps", "packages", "projects", "services"})  # whose direc
 class Tree:
     """A worktree's files: `read` gives a file's text or None, `folders` the directories that have a package.json.
 
-    Every path is relative to the worktree, the worktree itself is the empty text.
+    `is_file` tells whether there is one, however large: lock files are. Every path is relative to the worktree, the
+    worktree itself is the empty text.
     """
 
     read: Callable[[str], str | None]
     folders: Callable[[], tuple[str, ...]]
+    is_file: Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,15 @@ def tree(root: Path) -> Tree:
             content = files.read_bounded(root / path, limit=_LARGEST)
         except FileError:
             return None
-        if content is None or not os.path.realpath(root / path).startswith(f"{real.rstrip('/')}/"):
-            return None
-        return content.decode("utf-8-sig", "replace")
+        return None if content is None or not is_inside(path) else content.decode("utf-8-sig", "replace")
 
-    return Tree(read, lambda: tuple(list(_with_packages(root, "", 0))[:_MOST]))
+    def is_inside(path: str) -> bool:
+        return os.path.realpath(root / path).startswith(f"{real.rstrip('/')}/")
+
+    def is_file(path: str) -> bool:
+        return os.path.isfile(root / path) and is_inside(path)  # noqa: PTH113 - Path's raises where it may not look
+
+    return Tree(read, lambda: tuple(list(_with_packages(root, "", 0))[:_MOST]), is_file)
 
 
 def package(files_of: Tree, folder: str) -> Package | None:

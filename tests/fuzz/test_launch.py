@@ -36,6 +36,6 @@ def test_any_command_in_any_package_is_run_with_what_was_typed_in_front(
 ) -> None:
     for package in (json.dumps(content), json.dumps({"scripts": scripts}), procfile):
         texts = {"package.json": package, "web/package.json": package, "Procfile": procfile, "turbo.json": package}
-        place = Place("/shop", "", Tree(texts.get, lambda: ("", "web")), PORTS)
+        place = Place("/shop", "", Tree(texts.get, lambda: ("", "web"), texts.__contains__), PORTS)
         launch = launched(tuple(argv), place, environ={"PORT": "14315"})
         assert launch.procfile is not None or launch.argv[: len(argv)] == tuple(argv)

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from router.naming import is_label
 from router.observe.projects import agents, claude, editors, procfile
 from router.observe.projects.checkout import checkout
 from router.observe.projects.project import project, read
+from router.observe.start_command import start_command
 
 _FILES = (
     "package.json", "pnpm-workspace.yaml", "mise.toml", "manage.py", "app.py", "Gemfile", *procfile.FILES, claude.FILE,
@@ -56,7 +58,17 @@ def test_a_file_that_is_too_large_says_nothing(tmp_path: Path) -> None:
 
 @given(st.dictionaries(st.sampled_from(_FILES), st.lists(_PIECES, max_size=12).map("".join), max_size=4))
 def test_whatever_the_files_hold_names_are_labels_and_ports_are_ports(files: dict[str, str]) -> None:
-    found = read(Tree(files.get, lambda: ("",)))
+    found = read(Tree(files.get, lambda: ("",), files.__contains__))
     assert all(is_label(each.name) and each.line > 0 and each.command.isprintable() for each in found.services)
     assert all(each.port is None or 1024 <= each.port <= 65535 for each in found.services)
     assert not any(each.path.startswith(("/", "..")) for each in found.shared)
+
+
+@pytest.mark.parametrize(("lock", "manager"), [("pnpm-lock.yaml", "pnpm"), ("bun.lockb", "bun"), ("yarn.lock", "yarn")])
+def test_a_lock_file_counts_however_large_it_is(tmp_path: Path, lock: str, manager: str) -> None:
+    (tmp_path / "package.json").write_text('{"scripts": {"dev": "vite"}}')
+    (tmp_path / lock).write_text("#" * (1 << 20))
+    assert [each.command for each in project(tmp_path).services] == [f"{manager} run dev"]
+    found = start_command(tmp_path)
+    assert found
+    assert found.line == f"{manager} run dev"

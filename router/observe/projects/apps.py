@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from router.launch.commands import seen
+from router.launch.managers import manager, python_runner
 from router.launch.several import servers
 from router.launch.tree import Package, Tree, inside, packages
 from router.observe.projects.said import Service
@@ -13,9 +14,6 @@ from router.observe.projects.values import line_of
 SCRIPTS = ("dev", "develop", "start:dev", "serve", "start")
 """Scripts that start a dev server, the most usual first; `start` is often the one for production."""
 
-_LOCKS = {"pnpm-lock.yaml": "pnpm", "pnpm-workspace.yaml": "pnpm", "yarn.lock": "yarn", "bun.lock": "bun",
-          "bun.lockb": "bun"}  # fmt: skip
-_PYTHON_LOCKS = {"uv.lock": "uv run ", "poetry.lock": "poetry run ", "pdm.lock": "pdm run ", "Pipfile": "pipenv run "}
 _MODULES = ("main", "app", "app/main", "src/main", "wsgi", "api")
 _APPLICATION = re.compile(r"^([A-Za-z_]\w*)\s*(?::[^=\n]*)?=\s*(FastAPI|Flask)\(", re.MULTILINE | re.ASCII)
 _FACTORY = re.compile(r"^def create_app\(.*?\bFlask\(", re.MULTILINE | re.DOTALL)
@@ -39,7 +37,7 @@ def services(files: Tree) -> Iterator[Service]:
 def _of_scripts(package: Package, files: Tree) -> Iterator[Service]:
     """Yield what the first dev script of a package starts that is a server; of the scripts of others the same."""
     for script in (name for name in SCRIPTS if name in package.scripts):
-        command = typed_in(package.folder, f"{manager(files)} run {script}")
+        command = typed_in(package.folder, f"{manager(files, package.folder)} run {script}")
         found = servers(seen(("npm", "run", script), files, folder=package.folder))
         for each in found:
             at = each.at.package or package
@@ -47,12 +45,6 @@ def _of_scripts(package: Package, files: Tree) -> Iterator[Service]:
             yield Service(each.at.name, "package", at.file, line, fixed_port(each), command, each.at.folder, each)
         if found:
             return
-
-
-def manager(files: Tree) -> str:
-    """Return the package manager of a checkout, as package.json or its lock file says."""
-    named = re.search(r'"packageManager"\s*:\s*"(npm|pnpm|yarn|bun)@', files.read("package.json") or "")
-    return named[1] if named else next((name for file, name in _LOCKS.items() if files.read(file) is not None), "npm")
 
 
 def _of_frameworks(folder: str, files: Tree) -> Iterator[Service]:
@@ -64,26 +56,29 @@ def _of_frameworks(folder: str, files: Tree) -> Iterator[Service]:
 
 def _commands(folder: str, files: Tree) -> Iterator[tuple[str, int, str]]:
     """Yield the file that shows a framework, the line there, and the command that starts its server."""
-    if "django" in (files.read(inside(folder, "manage.py")) or "").lower():
-        yield "manage.py", 1, f"{_python_runner(folder, files)}python manage.py runserver"
+    if line := django(folder, files):
+        yield "manage.py", 1, line
     if (gems := files.read(inside(folder, "Gemfile"))) and (
         found := re.search(r"^\s*gem\s+[\"']rails[\"']", gems, re.MULTILINE)
     ):
         yield "Gemfile", line_of(gems, found[0].strip()), "bin/rails server"
+    yield from python_servers(folder, files)
+
+
+def django(folder: str, files: Tree) -> str:
+    """Return the command that starts a directory's Django project, empty where it has none."""
+    found = "django" in (files.read(inside(folder, "manage.py")) or "").lower()
+    return f"{python_runner(files, folder)}python manage.py runserver" if found else ""
+
+
+def python_servers(folder: str, files: Tree) -> Iterator[tuple[str, int, str]]:
+    """Yield the same for each module of a directory that has a FastAPI or Flask application where they usually are."""
     for module in _MODULES:
         text = files.read(inside(folder, f"{module}.py")) or ""
         name = module.replace("/", ".")
+        flask = f"flask --app {name} run --debug"
         if found := _APPLICATION.search(text):
-            line = {"FastAPI": f"uvicorn {name}:{found[1]} --reload", "Flask": f"flask --app {name} run --debug"}
-            yield f"{module}.py", line_of(text, found[0]), _python_runner(folder, files) + line[found[2]]
+            line = {"FastAPI": f"uvicorn {name}:{found[1]} --reload", "Flask": flask}[found[2]]
+            yield f"{module}.py", line_of(text, found[0]), python_runner(files, folder) + line
         elif found := _FACTORY.search(text):
-            yield (
-                f"{module}.py",
-                line_of(text, found[0]),
-                f"{_python_runner(folder, files)}flask --app {name} run --debug",
-            )
-
-
-def _python_runner(folder: str, files: Tree) -> str:
-    """Return what stands before a command of Python's, by the lock file that is there."""
-    return next((run for name, run in _PYTHON_LOCKS.items() if files.read(inside(folder, name)) is not None), "")
+            yield f"{module}.py", line_of(text, found[0]), python_runner(files, folder) + flask

@@ -37,8 +37,9 @@ def checkout(root: Path) -> Tree:
     These are what the workspaces of its package manager name, `apps/*`, `packages/*`, `services/*`, and directories
     at its top that are called like a frontend or a backend. Examples and tests are none.
     """
-    read = functools.cache(tree(root).read)
-    return Tree(read, functools.cache(lambda: tuple(_folders(root, read))))
+    whole = tree(root)
+    read = functools.cache(whole.read)
+    return Tree(read, functools.cache(lambda: tuple(_folders(root, read))), functools.cache(whole.is_file))
 
 
 def workspaces(read: Callable[[str], str | None]) -> tuple[str, ...]:

@@ -17,7 +17,6 @@ _KINDS = {
     **dict.fromkeys(("amqp", "rabbitmq"), "amqp"),
 }
 _COPIED = ("postgres", "sqlite")  # kinds of which a worktree gets main's data
-_OF_THE_ROUTER = ("postgres", "redis")  # kinds of which the router can have a server of its own
 _MOST_GLOBS = 50
 _MOST_COMMANDS = 50
 _LONGEST_GLOB = 1024  # characters
@@ -93,14 +92,14 @@ def by_rank(resources: Mapping[str, "Resource"]) -> tuple[tuple[str, "Resource"]
 class Resource(BaseModel):
     """A database, queue or cache that each worktree has of its own.
 
-    `variable` is the variable of the main checkout's env files whose URL names server, user and what is copied; None
-    where the router has a server of its own. `kind` is None where the URL's scheme decides. `keep` is for how many
-    seconds it stays once its worktree is gone, `refresh` how old the template may get, `largest` how many bytes main's
-    may have to be copied, `template_files` the patterns of the files that the template depends on.
+    `variable` is the variable of the main checkout's env files whose URL names server, user and what is copied. `kind`
+    is None where the URL's scheme decides. `keep` is for how many seconds it stays once its worktree is gone, `refresh`
+    how old the template may get, `largest` how many bytes main's may have to be copied, `template_files` the patterns
+    of the files that the template depends on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    variable: Annotated[str | None, Field(alias="from", max_length=_LONGEST_NAME), BeforeValidator(_variable)] = None
+    variable: Annotated[str, Field(alias="from", max_length=_LONGEST_NAME), BeforeValidator(_variable)] = ""
     kind: Annotated[Kind | None, BeforeValidator(_kind)] = None
     copies: Annotated[Literal["template", "empty"] | None, Field(alias="copy")] = None
     test: Annotated[bool, Field(strict=True)] = False
@@ -111,9 +110,8 @@ class Resource(BaseModel):
 
     @model_validator(mode="after")
     def _whole(self) -> "Resource":
-        if self.variable is None and self.kind not in _OF_THE_ROUTER:
-            kinds = " or ".join(f'kind = "{kind}"' for kind in _OF_THE_ROUTER)
-            raise ValueError(f'write from = "DATABASE_URL", the variable of its URL in main; {kinds} needs none')
+        if not self.variable:
+            raise ValueError('write from = "DATABASE_URL", the variable of its URL in the main checkout')
         if self.copies == "template" and self.kind not in (None, *_COPIED):
             raise ValueError(f'copy = "template" is for {" and ".join(_COPIED)}: leave it out for {self.kind}')
         return self

@@ -49,11 +49,6 @@ def test_a_kind_has_the_names_that_people_give_it(written: str, kind: str) -> No
     assert read(f'[resources.x]\nfrom = "X"\nkind = "{written}"').resources["x"].kind == kind
 
 
-@pytest.mark.parametrize("kind", ["postgres", "valkey"])
-def test_a_kind_alone_is_enough_where_the_router_has_a_server(kind: str) -> None:
-    assert read(f'[resources.x]\nkind = "{kind}"').resources["x"].variable is None
-
-
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -61,6 +56,7 @@ def test_a_kind_alone_is_enough_where_the_router_has_a_server(kind: str) -> None
         ('kind = "oracle"', "not 'oracle'"),
         ("kind = 3", "resources.db.kind: write one of"),
         ('kind = "mysql"', 'resources.db: write from = "DATABASE_URL"'),
+        ('kind = "postgres"', 'resources.db: write from = "DATABASE_URL"'),
         ("test = true", 'resources.db: write from = "DATABASE_URL"'),
         ('from = "A-B"', "resources.db.from: write the name of a variable"),
         ("from = 3", "resources.db.from: "),

@@ -8,7 +8,7 @@ from pathlib import Path
 from router.data.connection import Connection, read
 from router.data.ledger import TEST
 from router.data.making import Failure, Wanted
-from router.errors import ConnectionUrlError
+from router.errors import ConnectionUrlError, RouterError, SettingsError
 from router.model import Worktree
 from router.naming import hash6, shown
 from router.remembered import RememberedWorktree
@@ -70,9 +70,9 @@ def planned(
     firsts: set[str] = set()
     for name, resource in by_rank(resources):
         try:
-            connection = _connection(resource, values, Path(main.tree.path))
-        except ConnectionUrlError as exc:
-            yield Unplanned(name, Failure("failed", f"{resource.variable}: {exc.message}", exc.hint))
+            connection = reached(resource, values, Path(main.tree.path))
+        except RouterError as exc:
+            yield Unplanned(name, Failure("failed", exc.message, exc.hint))
             continue
         group = _GROUPS[connection.kind]
         is_first = group not in firsts
@@ -94,13 +94,20 @@ _GROUPS = {"postgres": _DATABASE, "mysql": _DATABASE, "sqlite": _DATABASE, "redi
 """Which kinds share their general variables."""
 
 
-def _connection(resource: Resource, values: Mapping[str, str], main: Path) -> Connection:
-    value = values.get(resource.variable or "")
-    if not value:
-        raise ConnectionUrlError(
-            "no env file of the main checkout has a value for it", hint=f"write it into {main / '.env'}"
+def reached(resource: Resource, values: Mapping[str, str], main: Path) -> Connection:
+    """Return where a resource's variable leads; `values` are those of the main checkout's own files.
+
+    SettingsError or ConnectionUrlError where it leads nowhere.
+    """
+    if not values.get(resource.variable):
+        raise SettingsError(
+            f"{resource.variable} is not set in the main checkout's own env files",
+            hint=f"set it in {shown(str(main / '.env'))}, or name another variable",
         )
-    return read(value, kind=resource.kind, directory=main)
+    try:
+        return read(values[resource.variable], kind=resource.kind, directory=main)
+    except ConnectionUrlError as exc:
+        raise ConnectionUrlError(f"{resource.variable}: {exc.message}", hint=exc.hint) from exc
 
 
 def _wanted(
@@ -112,7 +119,7 @@ def _wanted(
         path=shown(own.tree.path),
         resource=name,
         kind=connection.kind,
-        source=resource.variable or "",
+        source=resource.variable,
         name=_name(connection, main, own, rest),
         main=main.tree.id,
         main_path=shown(main.tree.path),

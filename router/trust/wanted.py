@@ -4,12 +4,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from router.data import connection
 from router.data.connection import Connection
+from router.data.planned import reached
 from router.data.stock import values_of
 from router.errors import RouterError, SettingsError
 from router.naming import host_port, shown
-from router.observe import envfiles
 from router.repository_settings import FILE, RepositorySettings, load_repository_settings
 from router.resource_settings import Resource
 from router.settings import config_file
@@ -64,23 +63,11 @@ def of_settings(settings: RepositorySettings, main: Path, *, hosts: Collection[s
     return Wanted(settings, (*found, *commands), tuple(refused))
 
 
-def reached(resource: Resource, values: Mapping[str, str], main: Path, *, hosts: Collection[str]) -> Connection:
-    """Return where a resource's variable leads; `values` are those of the main checkout's env files.
-
-    SettingsError or ConnectionUrlError where it leads nowhere, or to a machine that the user's own settings do not
-    name.
-    """
-    variable = resource.variable or ""
-    if not values.get(variable):
-        files = ", ".join(name for name in envfiles.DOTENV if (main / name).exists()) or "no env file"
-        raise SettingsError(
-            f"{variable} is not set in the main checkout's own files ({files})",
-            hint=f"set it in {main / '.env'}, or name another variable",
-        )
-    found = connection.read(values[variable], kind=resource.kind, directory=main)
+def _reached(resource: Resource, values: Mapping[str, str], main: Path, hosts: Collection[str]) -> Connection:
+    found = reached(resource, values, main)
     if not found.on_this_machine() and found.host not in hosts:
         raise SettingsError(
-            f"{variable} leads to {found.host}, which is not this machine",
+            f"{resource.variable} leads to {found.host}, which is not this machine",
             hint=f'where that is meant, write data_hosts = ["{shown(found.host)}"] into {config_file()}',
         )
     return found
@@ -88,9 +75,7 @@ def reached(resource: Resource, values: Mapping[str, str], main: Path, *, hosts:
 
 def _text(resource: Resource, values: Mapping[str, str], main: Path, hosts: Collection[str]) -> str:
     """Return in words what is made of a resource, without a credential."""
-    if resource.variable is None:
-        return f"make one of its own for each worktree in a {resource.kind} server of the router's own{_rest(resource)}"
-    found = reached(resource, values, main, hosts=hosts)
+    found = _reached(resource, values, main, hosts)
     if resource.copied(found.kind) and not found.database:
         hint = 'write its name into the URL, or copy = "empty" into router.toml'
         raise SettingsError(f"the URL in {resource.variable} names no database to copy", hint=hint)

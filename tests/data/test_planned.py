@@ -98,7 +98,7 @@ def test_names_are_short_enough_for_what_frameworks_add() -> None:
 def test_what_leads_nowhere_is_said_and_stops_no_other() -> None:
     found = of({"A": URL, "C": "what"}, a={"from": "A"}, b={"from": "B"}, c={"from": "C"})
     assert [type(each) for each in found] == [Planned, Unplanned, Unplanned]
-    assert "B: no env file of the main checkout has a value for it" in str(found[1])
+    assert "B is not set in the main checkout's own env files" in str(found[1])
     assert "what" not in str(found[2])
 
 

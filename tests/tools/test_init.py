@@ -164,7 +164,7 @@ def test_files_of_the_project_are_read_and_ignored_ones_are_not(shop: Path) -> N
     (shop / "web" / "prisma" / "schema.prisma").write_text(schema % "DATABASE")
     (shop / "node_modules" / "x" / "schema.prisma").write_text(schema % "OTHER_DATABASE")
     (shop / ".gitignore").write_text("node_modules/\n")
-    assert '+kind = "postgres"  # web/prisma/schema.prisma:3' in proposed(shop, "resources").text
+    assert '+from = "DATABASE_URL"  # web/prisma/schema.prisma:3' in proposed(shop, "resources").text
     assert "OTHER" not in proposed(shop, "resources").text
 
 

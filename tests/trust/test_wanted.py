@@ -48,13 +48,6 @@ def test_a_resource_says_kind_host_port_and_what_is_copied(more: str, url: str, 
     ]
 
 
-def test_a_server_of_the_routers_own_needs_no_variable(tmp_path: Path) -> None:
-    assert texts(asked(tmp_path, '[resources.db]\nkind = "postgres"\nkeep = "1m"')) == [
-        "resources.db: make one of its own for each worktree in a postgres server of the router's own; "
-        "dropped 60 s after the worktree is gone"
-    ]
-
-
 @pytest.mark.parametrize(
     "url", ["localhost:5433/shop", "127.0.0.1:5432/shop", "localhost:5432/prod", "me@localhost/shop"]
 )
@@ -89,7 +82,7 @@ def test_one_bad_resource_refuses_no_other(tmp_path: Path) -> None:
     found = asked(tmp_path, f'{DB}[resources.q]\nfrom = "AMQP_URL"\n', "DATABASE_URL=postgres:///shop\n")
     assert [each.key for each in found.statements] == ["resources.db"]
     assert [(each.key, each.message) for each in found.refused] == [
-        ("resources.q", "AMQP_URL is not set in the main checkout's own files (.env)")
+        ("resources.q", "AMQP_URL is not set in the main checkout's own env files")
     ]
 
 

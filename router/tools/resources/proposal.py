@@ -14,7 +14,6 @@ from router.tools.resources.compose_servers import Server
 from router.tools.resources.uses import Use, is_named_like_a_database, reached
 
 _SQL = ("postgres", "mysql", "sqlite")
-_OWN = ("postgres", "redis")  # kinds of which the router can have a server of its own
 _USUAL = {"postgres": "DATABASE_URL", "mysql": "DATABASE_URL", "sqlite": "DATABASE_URL", "redis": "REDIS_URL",
           "amqp": "AMQP_URL"}  # fmt: skip
 _AMBIGUOUS = ("file:", "unix:")  # schemes that lead to anything
@@ -31,10 +30,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A resource to propose: `variable` is None for a server of the router's own; `why` says what it is and where."""
+    """A resource to propose, by the variable of its URL; `why` says what it is and where."""
 
     kind: str
-    variable: str | None
+    variable: str
     why: str
 
 
@@ -98,13 +97,9 @@ def _unset(use: Use, kind: str, server: Server | None, notes: list[str]) -> Cand
     url = use.default or (server.url if server else "")
     if url:
         notes.append(_to_write(use.place, str(use.variable), url))
-    elif kind in _OWN:
-        told = f"nothing names a server for {use.variable}: each worktree gets a database on one of the router's own"
-        notes.append(f"{use.place}: {told}")
-        return Candidate(kind, None, use.place)
     else:
         notes.append(f"{use.place}: nothing sets {use.variable}: write its URL into .env")
-    return Candidate(kind, use.variable, use.place)
+    return Candidate(kind, str(use.variable), use.place)
 
 
 def _to_write(place: str, variable: str, url: str) -> str:
@@ -138,15 +133,14 @@ def with_resources(text: str, proposed: Iterable[Candidate]) -> str:
     there = toml_edit.plain(text).get("resources", {})
     tables = {name: each for name, each in there.items() if isinstance(each, dict)} if isinstance(there, dict) else {}
     variables = {each.get("from") for each in tables.values()}
-    kinds = {each.get("kind") for each in tables.values() if "from" not in each}
     names = set(there)
     for each in proposed:
-        if each.variable in variables if each.variable else each.kind in kinds:
+        if each.variable in variables:
             continue
         name = next(name for name in _names(each) if name not in names)
         names.add(name)
-        key = f'from = "{each.variable}"' if each.variable else f'kind = "{each.kind}"'
-        text = toml_edit.with_subtable(text, "resources", name, f"{key}  # {shown(each.why)}\n")
+        line = f'from = "{each.variable}"  # {shown(each.why)}\n'
+        text = toml_edit.with_subtable(text, "resources", name, line)
     return text
 
 
@@ -154,7 +148,7 @@ def _names(candidate: Candidate) -> Iterator[str]:
     """Yield what a resource may be called: `db` for the first database, else as its variable says, else its kind."""
     if candidate.kind in _SQL:
         yield "db"
-    plain = re.sub(r"_(?:URL|URI|DSN)$", "", candidate.variable or candidate.kind).lower()
+    plain = re.sub(r"_(?:URL|URI|DSN)$", "", candidate.variable).lower()
     plain = re.sub(r"_(?:database|db)$", "", plain).replace("_", "-").strip("-")[:28]
     if re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", plain):
         yield plain

@@ -30,7 +30,7 @@ SYSTEM = ("/var/run/", "/etc/localtime")
 
 def environment(root: Path, name: str, index: int) -> dict[str, str]:
     """Return what `router env` sets in a worktree, as far as Compose files ask for it."""
-    own = {"FEATURE": name, "COMPOSE_PROJECT_NAME": f"shop-{name}", "PWD": f"/work/shop.{name}",
+    own = {"FEATURE": name, "COMPOSE_PROJECT_NAME": f"shop-{name}", "PWD": f"/home/me/shop.{name}",
            "FRONTEND_PORT": str(hash_port(f"fe-{name}")), "BACKEND_PORT": str(hash_port(f"be-{name}"))}  # fmt: skip
     for service in load_repository_settings(root).services.values():
         own |= {variable: str(hash_port(f"{variable}-{name}")) for variable in service.env or ()}

@@ -2,9 +2,11 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -193,3 +195,20 @@ def _failed(path: Path, what: str, exc: OSError | ValueError) -> FileError:
     else:
         reason, hint = str(exc), exc.hint if isinstance(exc, _UnfitError) else "choose another name or text"
     return FileError(f"{path} cannot be {what}: {reason}", hint=hint, reason=reason)
+
+
+def take_lock(descriptor: int, *, patience: float) -> bool:
+    """Wait for the lock of an open file, and tell whether it is taken; whoever has it may be stopped.
+
+    `patience` is in seconds.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True

@@ -200,18 +200,11 @@ class Store:
             os.close(descriptor)
 
     def _wait_for(self, lock: int) -> None:
-        """Wait for a lock, but not for ever: whoever has it may be stopped."""
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise StoreError(
-                        f"another router has been changing {self.memory_file} for {_PATIENCE:.0f} s",
-                        hint="it may be stopped: see `router status`; `router down` ends it",
-                    ) from None
-            time.sleep(_POLL)
+        if not files.take_lock(lock, patience=_PATIENCE):
+            raise StoreError(
+                f"another router has been changing {self.memory_file} for {_PATIENCE:.0f} s",
+                hint="it may be stopped: see `router status`; `router down` ends it",
+            )
 
     def _opened(self, lock: Path) -> int:
         try:

@@ -1,11 +1,9 @@
 """The ledger: every database, queue and cache that was made or is being made, and the marks that prove it ours."""
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -128,20 +126,11 @@ class Ledger:
         except (OSError, FileError) as exc:
             raise self._failed("be written", str(exc)) from exc
         try:
-            self._wait_for(descriptor)
+            if not files.take_lock(descriptor, patience=_PATIENCE):
+                raise self._failed("be changed", f"another router has it for {_PATIENCE:.0f} s")
             yield self._read()
         finally:
             os.close(descriptor)
-
-    def _wait_for(self, lock: int) -> None:
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise self._failed("be changed", f"another router has it for {_PATIENCE:.0f} s") from None
-            time.sleep(_POLL)
 
     def _read(self) -> _Document:
         try:

@@ -41,9 +41,9 @@ def resources(as_json: AsJson = False) -> Output:
     from router.data import retiring
     from router.data.ledger import Ledger
 
-    _, store = opened()
+    settings, store = opened()
     ledger = Ledger(store.directory)
-    found = retiring.known(ledger.records(), retiring.repositories(ledger))
+    found = retiring.known(ledger.records(), retiring.repositories(ledger), hosts=settings.data_hosts)
     if as_json:
         return _json({"resources": [resource_table.entry(each, now=time.time()) for each in found]})
     return Output(resource_table.table(found, now=time.time()), () if found else ("no worktree has any resources",))
@@ -66,9 +66,10 @@ def prune(yes: Yes = False) -> Output:
     from router.data import retiring
     from router.data.ledger import Ledger
 
-    _, store = opened()
+    settings, store = opened()
     ledger = Ledger(store.directory)
-    found = retiring.outlived(ledger, retiring.repositories(ledger), store.memory(), now=time.time())
+    repositories, hosts = retiring.repositories(ledger), settings.data_hosts
+    found = retiring.outlived(ledger, repositories, store.memory(), now=time.time(), hosts=hosts)
     if not found:
         return Output(notes=("no resource has outlived its worktree",))
     if not yes:

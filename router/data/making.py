@@ -3,6 +3,7 @@
 Whatever is killed in between, the next call with the same ledger finishes or finds it. What cannot be done is a value.
 """
 
+import os
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -99,6 +100,16 @@ def make(work: Work) -> Made | Failure:
         return failure(exc)
 
 
+def refused(work: Work) -> Failure | None:
+    """Return why nothing may be done on this server, None where it answers and is the one that was allowed."""
+    try:
+        _expect_allowed(work)
+        _identify(work)
+    except RouterError as exc:
+        return failure(exc)
+    return None
+
+
 def refresh(work: Work) -> Made | Failure:
     """Make the template again where the main checkout's database has changed, even while that is in use."""
     try:
@@ -189,7 +200,8 @@ def _inherited(work: Work, identity: Identity) -> Record | None:
         same = (each.name, each.resource, each.use, each.identifier) == (
             wanted.name, wanted.resource, wanted.use, identity.identifier
         )  # fmt: skip
-        if same and each.worktree.common_dir == wanted.worktree.common_dir:
+        is_left = each.path == wanted.path or not os.path.lexists(each.path)
+        if same and is_left and each.worktree.common_dir == wanted.worktree.common_dir:
             mine = replace(each, worktree=wanted.worktree, path=wanted.path)
             work.ledger.change(mine)
             return mine

@@ -3,10 +3,8 @@
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import httpx
 
 from router.data.connection import Connection
 from router.data.kind import (
@@ -21,6 +19,9 @@ from router.data.kind import (
 )  # fmt: skip
 from router.data.ledger import Record
 from router.naming import host_port
+
+if TYPE_CHECKING:
+    import httpx  # `router env` needs the URL alone
 
 _WAIT = 30.0  # seconds for an answer
 _ABOVE = 10_000  # the API's port is by so much higher than the broker's: 15672 to 5672, and where both are mapped
@@ -92,7 +93,7 @@ class Rabbitmq:
 class _Api:
     """The management API, asked."""
 
-    def __init__(self, client: httpx.Client, connection: Connection) -> None:
+    def __init__(self, client: "httpx.Client", connection: Connection) -> None:
         self._client = client
         self._connection = connection
 
@@ -134,6 +135,8 @@ def _session(found: dict[str, Any], number: int) -> Session:
 
 @contextlib.contextmanager
 def _opened(connection: Connection) -> Iterator[_Api]:
+    import httpx
+
     host, port = connection.host or "localhost", connection.port + _ABOVE
     login = (connection.user or "guest", connection.password or "guest")
     try:
@@ -159,7 +162,7 @@ def _accepts(host: str, port: int) -> bool:
     return False
 
 
-def _refused(answer: httpx.Response, connection: Connection) -> ResourceError:
+def _refused(answer: "httpx.Response", connection: Connection) -> ResourceError:
     try:
         reason = str(answer.json().get("reason", answer.status_code))
     except (ValueError, AttributeError):

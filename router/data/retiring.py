@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,9 @@ class Outlived:
     next_due: float | None
 
 
-def drop_outlived(ledger: Ledger, repositories: Iterable[Repository], memory: Memory, *, now: float) -> Outlived:
+def drop_outlived(
+    ledger: Ledger, repositories: Iterable[Repository], memory: Memory, *, now: float, hosts: Collection[str]
+) -> Outlived:
     """Drop what has outlived its worktree by as long as it is kept.
 
     Servers are asked only where something is due. StoreError where the ledger cannot be read: then nothing is dropped.
@@ -60,12 +62,14 @@ def drop_outlived(ledger: Ledger, repositories: Iterable[Repository], memory: Me
     keep = _keep(records, repositories)
     held = fresh.held(ledger.file.parent, records)
     unasked = _unasked(records, there, keep, now=now, held=held)
-    due = known((each.record for each in unasked if each.action is Action.DROP), repositories)
+    due = known((each.record for each in unasked if each.action is Action.DROP), repositories, hosts=hosts)
     dropped = tuple(retire(ledger, verdicts(due, there, now=now, keep=keep, held=held)))
     return Outlived(dropped, min((each.at for each in unasked if each.at is not None), default=None))
 
 
-def outlived(ledger: Ledger, repositories: Iterable[Repository], memory: Memory, *, now: float) -> tuple[Decided, ...]:
+def outlived(
+    ledger: Ledger, repositories: Iterable[Repository], memory: Memory, *, now: float, hosts: Collection[str]
+) -> tuple[Decided, ...]:
     """Return what has outlived its worktree, for however long it is to be kept, and what would be done with it."""
     repositories = tuple(repositories)
     records = ledger.records()
@@ -73,7 +77,7 @@ def outlived(ledger: Ledger, repositories: Iterable[Repository], memory: Memory,
     keep = dict.fromkeys((each.nonce for each in records), 0.0)
     held = fresh.held(ledger.file.parent, records)
     due = [each.record for each in _unasked(records, there, keep, now=now, held=held) if each.action is Action.DROP]
-    return verdicts(known(due, repositories), there, now=now, keep=keep, held=held)
+    return verdicts(known(due, repositories, hosts=hosts), there, now=now, keep=keep, held=held)
 
 
 def trees(
@@ -105,8 +109,13 @@ def repositories(ledger: Ledger) -> tuple[Repository, ...]:
     return survey.repositories(dict.fromkeys(record.worktree.common_dir for record in ledger.records()))
 
 
-def known(records: Iterable[Record], repositories: Iterable[Repository]) -> tuple[Known, ...]:
-    """Return each record with how its resource is now; every server is asked as its main checkout's files say."""
+def known(
+    records: Iterable[Record], repositories: Iterable[Repository], *, hosts: Collection[str]
+) -> tuple[Known, ...]:
+    """Return each record with how its resource is now; every server is asked as its main checkout's files say.
+
+    `hosts` are the other machines that may be asked.
+    """
     mains = {each.common_dir: Path(each.path) for each in repositories}
     values: dict[str, Mapping[str, str]] = {}
     found = []
@@ -115,7 +124,7 @@ def known(records: Iterable[Record], repositories: Iterable[Repository]) -> tupl
         main = mains.get(common, Path(common).parent)
         if common not in values:
             values[common] = values_of(main)
-        found.append(_known(record, values[common], main))
+        found.append(_known(record, values[common], main, hosts))
     return tuple(found)
 
 
@@ -170,11 +179,14 @@ def _keep(records: Iterable[Record], repositories: Iterable[Repository]) -> dict
     return found
 
 
-def _known(record: Record, values: Mapping[str, str], main: Path) -> Known:
+def _known(record: Record, values: Mapping[str, str], main: Path, hosts: Collection[str]) -> Known:
     try:
         connection = read(values.get(record.source, ""), kind=record.kind, directory=main)
     except RouterError as exc:
         failure = Failure("failed", f"{record.source}: {exc.message}", exc.hint)
+        return Known(record, failure, failure)
+    if not connection.on_this_machine() and connection.host not in hosts:
+        failure = Failure("elsewhere", f"{record.source} leads to another machine by now", "see `data_hosts`")
         return Known(record, failure, failure)
     try:
         return Known(record, connection, kind(record.kind).describe(connection, record))

@@ -84,22 +84,24 @@ def provide(each: Planned | Unplanned, ledger: Ledger, *, hosts: Collection[str]
     return Outcome(each.name, each.wanted.kind, each.wanted.name, making.make(_work(each, ledger, hosts, expected)))
 
 
-def refresh(each: Planned, ledger: Ledger, *, hosts: Collection[str] = ()) -> Made | Failure:
+def refresh(each: Planned, ledger: Ledger, *, hosts: Collection[str] = (), expected: str = "") -> Made | Failure:
     """Make a resource's template again where the main checkout's database has changed, even while that is in use."""
-    return making.refresh(_work(each, ledger, hosts))
+    return making.refresh(_work(each, ledger, hosts, expected))
 
 
-def reset(each: Planned | Unplanned, ledger: Ledger, *, hosts: Collection[str] = ()) -> Outcome:
+def reset(each: Planned | Unplanned, ledger: Ledger, *, hosts: Collection[str] = (), expected: str = "") -> Outcome:
     """Drop a worktree's resource and make it afresh, and return what has become of it."""
     if isinstance(each, Planned):
+        if failure := making.refused(_work(each, ledger, hosts, expected)):
+            return Outcome(each.name, each.wanted.kind, each.wanted.name, failure)
         for record in ledger.records():
             if (record.worktree, record.resource, record.use) == (each.wanted.worktree, each.name, OWN):
                 failure = making.drop(ledger, kind(record.kind), each.connection, record)
                 if failure:
                     return Outcome(each.name, record.kind, record.name, failure)
-    return provide(each, ledger, hosts=hosts)
+    return provide(each, ledger, hosts=hosts, expected=expected)
 
 
-def _work(each: Planned, ledger: Ledger, hosts: Collection[str], expected: str = "") -> Work:
+def _work(each: Planned, ledger: Ledger, hosts: Collection[str], expected: str) -> Work:
     order = Order(largest=each.settings.largest, work=ledger.file.parent / "data")
     return Work(each.wanted, kind(each.wanted.kind), each.connection, ledger, order, hosts, expected)

@@ -44,38 +44,46 @@ class Provider:
 
         FileError or SettingsError where `router.toml` cannot be read.
         """
-        for each in stock.of_worktree(repository, worktree, memory):
-            yield self.make(each, repository)
+        wanted = stock.of_worktree(repository, worktree, memory)
+        if not wanted:
+            return
+        record = self._allowed(repository)
+        for each in wanted:
+            yield self._made(each, repository, record)
             if isinstance(each, Planned) and each.settings.test and each.is_database:
-                yield self.make(for_tests(each), repository)
+                yield self._made(for_tests(each), repository, record)
 
-    def make(self, each: Planned | Unplanned, repository: Repository) -> Outcome:
+    def make(self, each: Planned, repository: Repository) -> Outcome:
         """Make one resource, or find it made, and return what has become of it."""
+        return self._made(each, repository, self._allowed(repository))
+
+    def refresh(self, repository: Repository, worktree: Worktree, memory: Memory) -> None:
+        """Make the templates again that are too old, beside a database that is in use."""
+        record = self._allowed(repository)
+        for each in stock.of_worktree(repository, worktree, memory):
+            if isinstance(each, Planned) and isinstance(record, Record):
+                stock.refresh(each, self.ledger, hosts=self.settings.data_hosts, expected=_expected(each, record))
+
+    def reset(self, name: str, repository: Repository, worktree: Worktree, memory: Memory) -> Outcome | None:
+        """Drop a worktree's resource and make it afresh; None where it has none of that name."""
+        wanted = stock.of_worktree(repository, worktree, memory)
+        each = next((each for each in wanted if each.name == name), None)
+        if each is None:
+            return None
         record = self._allowed(repository)
         if isinstance(record, Failure):
+            return Outcome(name, "", "", record)
+        return stock.reset(each, self.ledger, hosts=self.settings.data_hosts, expected=_expected(each, record))
+
+    def _made(self, each: Planned | Unplanned, repository: Repository, record: Record | Failure) -> Outcome:
+        if isinstance(record, Failure):
             return Outcome(each.name, "", "", record)
-        expected = record.servers.get(_key(each), "")
+        expected = _expected(each, record)
         outcome = stock.provide(each, self.ledger, hosts=self.settings.data_hosts, expected=expected)
         if isinstance(outcome.result, Made) and not expected:
             identifier = outcome.result.record.identifier
             records.remember_server(self.store, Path(repository.common_dir), _key(each), identifier)
         return outcome
-
-    def refresh(self, repository: Repository, worktree: Worktree, memory: Memory) -> None:
-        """Make the templates again that are too old, beside a database that is in use."""
-        for each in stock.of_worktree(repository, worktree, memory):
-            if isinstance(each, Planned) and not isinstance(self._allowed(repository), Failure):
-                stock.refresh(each, self.ledger, hosts=self.settings.data_hosts)
-
-    def reset(self, name: str, repository: Repository, worktree: Worktree, memory: Memory) -> Outcome | None:
-        """Drop a worktree's resource and make it afresh; None where it has none of that name."""
-        for each in stock.of_worktree(repository, worktree, memory):
-            if each.name == name:
-                record = self._allowed(repository)
-                if isinstance(record, Failure):
-                    return Outcome(name, "", "", record)
-                return stock.reset(each, self.ledger, hosts=self.settings.data_hosts)
-        return None
 
     def _allowed(self, repository: Repository) -> Record | Failure:
         """Return the record of what the user allowed, where it allows exactly what `router.toml` has done now."""
@@ -90,3 +98,8 @@ class Provider:
 
 def _key(each: Planned | Unplanned) -> str:
     return f"resources.{each.name}"
+
+
+def _expected(each: Planned | Unplanned, record: Record) -> str:
+    """Return the identifier of the server that was met when it was allowed, empty before the first time."""
+    return record.servers.get(_key(each), "")

@@ -138,7 +138,8 @@ class Resources:
 
     def _drop(self, repositories: tuple[Repository, ...], memory: Memory) -> float:
         """Drop what is due; return for how many seconds nothing else is, as far as that is known."""
-        found = retiring.drop_outlived(self._provider.ledger, repositories, memory, now=time.time())
+        ledger, hosts = self._provider.ledger, self._provider.settings.data_hosts
+        found = retiring.drop_outlived(ledger, repositories, memory, now=time.time(), hosts=hosts)
         for record, failure in found.dropped:
             said = f"not dropped, {failure.cause}: {failure.message}" if failure else "dropped, as its worktree is gone"
             log.info("%s %s of %s: %s", record.kind, record.name, record.path, said)

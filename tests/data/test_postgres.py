@@ -7,7 +7,8 @@ import pytest
 
 from router.data.connection import read
 from router.data.ledger import Ledger
-from router.data.making import drop, make, refresh
+from router.data.making import Made, drop, make, refresh
+from router.model import WorktreeId
 from tests.data.servers import PostgresServer
 from tests.data.shops import Shop, failed, shop
 
@@ -225,3 +226,16 @@ def test_any_other_name_is_taken_as_it_is(app: Shop) -> None:
     work = replace(app.work, wanted=replace(app.work.wanted, name=name, path="/it's \\ here"))
     assert not failed_or_none(make(work))
     assert name in app.server.databases()
+
+
+def test_what_a_worktree_that_is_there_has_is_no_other_s(app: Shop, tmp_path: Path) -> None:
+    work = app.named("x")
+    first = make(replace(work, wanted=replace(work.wanted, path=str(tmp_path))))
+    other = replace(work.wanted, worktree=WorktreeId("/r/.git", "again", 3), path="/r.again")
+    assert isinstance(first, Made)
+    third = replace(other, worktree=WorktreeId("/r/.git", "third", 4))
+    refused = make(replace(work, wanted=third))
+    assert failed(refused).cause == "foreign"
+    taken = make(replace(work, wanted=replace(other, path=str(tmp_path))))
+    assert isinstance(taken, Made)
+    assert (taken.record.oid, taken.record.worktree) == (first.record.oid, other.worktree)

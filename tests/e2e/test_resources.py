@@ -173,3 +173,26 @@ def test_with_test_there_is_a_database_for_tests_from_the_start(shop: Router, se
     values = json.loads(shop.run("env", "--format", "json", cwd=path).out)
     assert f"/{name}_test?" in values["TEST_DATABASE_URL"]
     assert server.psql(f"{name}_test", "SELECT name FROM products") == ["a"]
+
+
+def test_another_server_at_the_same_address_is_not_touched(shop: Router, server: PostgresServer) -> None:
+    path = shop.add(fresh("x"))
+    assert shop.run("provision", cwd=path).code == 0
+    name = database(shop, path)
+    (record,) = (shop.state / "allowed").iterdir()
+    document = json.loads(record.read_text())
+    record.write_text(json.dumps({**document, "servers": {"resources.db": "7000000000000000000"}}))
+    for command in (("provision",), ("reset", "db"), ("run", "--test", "--", "true")):
+        said = shop.run(*command, cwd=path)
+        assert (said.code, "another server than the one that was allowed" in said.err) == (1, True), command
+    assert server.psql(name, "SELECT name FROM products") == ["a"]
+    assert f"{name}_test" not in server.databases()
+
+
+def test_a_url_that_leads_to_another_machine_by_now_is_not_asked(shop: Router, server: PostgresServer) -> None:
+    path = shop.add(fresh("x"))
+    assert shop.run("provision", cwd=path).code == 0
+    env = shop.repository / ".env"
+    env.write_text(env.read_text().replace("127.0.0.1", "192.0.2.1"))
+    listed = json.loads(shop.run("resources", "--json").out)["resources"]
+    assert {each["state"] for each in listed} == {"elsewhere"}

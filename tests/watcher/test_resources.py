@@ -10,6 +10,7 @@ from router.data.making import Failure
 from router.data.stock import Outcome
 from router.model import Repository
 from router.remembered import Memory
+from router.settings import Settings
 from router.watcher.resources import Resources
 from tests.e2e.routers import wait_until
 from tests.fakes import repository, worktree
@@ -23,6 +24,7 @@ class Provider:
     def __init__(self, directory: Path) -> None:
         self.ledger = Ledger(directory)
         self.record = directory / "record"
+        self.settings = Settings(state_dir=directory)
         self.asked: list[str] = []
         self.give: Callable[[], Any] = lambda: FAILED
 

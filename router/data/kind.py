@@ -80,7 +80,7 @@ class Order:
     work: Path = Path()
     tools: tuple[Path, ...] | None = None
     replaced: Record | None = None
-    known: Callable[[str], None] = field(default=lambda _: None, repr=False)
+    known: Callable[[str], object] = field(default=lambda _: None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

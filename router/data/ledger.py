@@ -104,12 +104,16 @@ class Ledger:
             self._write(replace(document, records=(*document.records, mine)))
         return mine
 
-    def change(self, *records: Record) -> None:
-        """Put records in the places of those with their nonces, as one step; one that was forgotten stays so."""
+    def change(self, *records: Record) -> bool:
+        """Put records in the places of those with their nonces, as one step, and tell whether all are there.
+
+        One that was forgotten meanwhile stays so.
+        """
         changed = {record.nonce: record for record in records}
         with self._changing() as document:
             kept = tuple(changed.get(each.nonce, each) for each in document.records)
             self._write(replace(document, records=kept))
+        return changed.keys() <= {each.nonce for each in kept}
 
     def forget(self, record: Record) -> None:
         """Remove a record, whose resource is dropped; one that is another worktree's by now stays."""

@@ -94,7 +94,9 @@ def make(work: Work) -> Made | Failure:
         record = work.ledger.begin(_intent(work, identity))
         order = replace(order, known=lambda oid: work.ledger.change(replace(record, oid=oid)))
         made = replace(record, oid=work.kind.make(work.connection, record, order), ready=True)
-        work.ledger.change(made)
+        if not work.ledger.change(made):  # nobody else would drop it any more
+            work.kind.drop(work.connection, made)
+            raise ResourceError("busy", f"{made.name} was dropped while it was made", hint="it is tried again")
         return Made(made, template, due)
     except RouterError as exc:
         return failure(exc)

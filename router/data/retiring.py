@@ -5,6 +5,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from router.data import fresh, lives, making
 from router.data.connection import Connection, read
@@ -42,29 +43,40 @@ class Decided:
 class Outlived:
     """What a look at the ledger came to: each record that was due, with why it could not be dropped (None: it was).
 
-    `next_due` is when time alone makes another one due, in seconds since the epoch, None where it makes none.
+    `next_due` is when time alone makes another one due, in seconds since the epoch, None where it makes none. `gone`
+    are the worktrees that are gone, and since when.
     """
 
     dropped: tuple[tuple[Record, Failure | None], ...]
     next_due: float | None
+    gone: Mapping[WorktreeId, float]
 
 
 def drop_outlived(
-    ledger: Ledger, repositories: Iterable[Repository], memory: Memory, *, now: float, hosts: Collection[str]
+    ledger: Ledger,
+    repositories: Iterable[Repository],
+    memory: Memory,
+    *,
+    now: float,
+    hosts: Collection[str],
+    gone: Mapping[WorktreeId, float],
 ) -> Outlived:
     """Drop what has outlived its worktree by as long as it is kept.
 
-    Servers are asked only where something is due. StoreError where the ledger cannot be read: then nothing is dropped.
+    `gone` are the worktrees that the last look found gone. Servers are asked only where something is due. StoreError
+    where the ledger cannot be read: then nothing is dropped.
     """
     repositories = tuple(repositories)
     records = ledger.records()
-    there = trees(repositories, memory, records, now=now)
+    there = trees(repositories, memory, records, now=now, gone=gone)
     keep = _keep(records, repositories)
     held = fresh.held(ledger.file.parent, records)
     unasked = _unasked(records, there, keep, now=now, held=held)
     due = known((each.record for each in unasked if each.action is Action.DROP), repositories, hosts=hosts)
     dropped = tuple(retire(ledger, verdicts(due, there, now=now, keep=keep, held=held)))
-    return Outlived(dropped, min((each.at for each in unasked if each.at is not None), default=None))
+    next_due = min((each.at for each in unasked if each.at is not None), default=None)
+    since = {owner: each.gone_since for owner, each in there.items() if each.gone_since is not None}
+    return Outlived(dropped, next_due, since)
 
 
 def outlived(
@@ -81,18 +93,19 @@ def outlived(
 
 
 def trees(
-    repositories: Iterable[Repository], memory: Memory, records: Iterable[Record], *, now: float
-) -> dict[WorktreeId, Tree]:
+    repositories: Iterable[Repository], memory: Memory, records: Iterable[Record], *, now: float,
+    gone: Mapping[WorktreeId, float] = MappingProxyType({}),
+) -> dict[WorktreeId, Tree]:  # fmt: skip
     """Return whether the worktree of each record is there, as far as it was looked at.
 
     What git lists is there, locked, prunable and hidden ones included; gone is what git answered to list no more while
-    its repository is there, and whose directory is not there either. One of which nothing is remembered counts as gone
-    since `now`.
+    its repository is there, and whose directory is not there either. One of which nothing is remembered (the memory may
+    have been lost) counts as gone since the time in `gone`, else since `now`.
     """
     repositories = tuple(repositories)
     listed = {tree.id for repository in repositories for tree in repository.worktrees}
     answered = {each.common_dir for each in repositories if each.worktrees and each.answered}
-    since = {each.id: each.since for each in memory.gone}
+    since = {**gone, **{each.id: each.since for each in memory.gone}}
     found = {}
     for record in records:
         owner = record.worktree

@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from router.data import making, retiring
+from router.data.ledger import Record
 from router.data.making import Failure, Made
 from router.data.stock import Outcome
 from router.errors import RouterError
-from router.model import Problem, Repository, Worktree
+from router.model import Problem, Repository, Worktree, WorktreeId
 from router.observe import envfiles
 from router.observe.lanes import Lanes
 from router.observe.watched import signature
@@ -73,6 +74,8 @@ class Resources:
         self._provided: dict[str, _Provided] = {}
         self._next_look = 0.0
         self._gone: tuple[GoneWorktree, ...] = ()
+        self._gone_since: Mapping[WorktreeId, float] = {}
+        self._said: Mapping[str, str] = {}
 
     def about(self, repositories: tuple[Repository, ...], memory: Memory) -> None:
         """Take over what was made since the last time, and begin what is due. Waits for nothing."""
@@ -139,11 +142,20 @@ class Resources:
     def _drop(self, repositories: tuple[Repository, ...], memory: Memory) -> float:
         """Drop what is due; return for how many seconds nothing else is, as far as that is known."""
         ledger, hosts = self._provider.ledger, self._provider.settings.data_hosts
-        found = retiring.drop_outlived(ledger, repositories, memory, now=time.time(), hosts=hosts)
-        for record, failure in found.dropped:
-            said = f"not dropped, {failure.cause}: {failure.message}" if failure else "dropped, as its worktree is gone"
-            log.info("%s %s of %s: %s", record.kind, record.name, record.path, said)
+        found = retiring.drop_outlived(
+            ledger, repositories, memory, now=time.time(), hosts=hosts, gone=self._gone_since
+        )
+        self._gone_since = found.gone
+        before, self._said = self._said, {record.nonce: _said(record, failure) for record, failure in found.dropped}
+        for nonce, said in self._said.items():
+            if before.get(nonce) != said:  # what cannot be dropped is tried again and again
+                log.info("%s", said)
         return self._interval if found.next_due is None else max(0.0, found.next_due - time.time())
+
+
+def _said(record: Record, failure: Failure | None) -> str:
+    said = f"not dropped, {failure.cause}: {failure.message}" if failure else "dropped, as its worktree is gone"
+    return f"{record.kind} {record.name} of {record.path}: {said}"
 
 
 def _with_resources(repositories: Iterable[Repository]) -> Iterator[tuple[Repository, Worktree]]:

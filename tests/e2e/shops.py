@@ -43,5 +43,10 @@ def database(router: Router, path: Path) -> str:
     return str(json.loads(router.run("env", "--format", "json", cwd=path).out)["DATABASE_NAME"])
 
 
+def without_templates(server: PostgresServer) -> set[str]:
+    """Return the names of all databases on a server but the templates."""
+    return {each for each in server.databases() if "_template_" not in each}
+
+
 def _worktree(router: Router, path: Path) -> Json:
     return router.at(path) or {}

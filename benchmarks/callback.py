@@ -14,7 +14,7 @@ import httpx
 from benchmarks.measure import Load, Result, Row, interleaved, ratio, spread, wrk
 from benchmarks.proxies import server
 from router.caddy import assets, caddyfile
-from router.model import RouteTable
+from router.route_table import RouteTable
 from tests.e2e.caddies import Running, running
 from tests.e2e.routers import free_port, wait_until
 from tests.fakes import route, service, table

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.measure import Result, Row, interleaved, progress, ratio, spread
+from benchmarks.measure import Result, Row, interleaved, progress, ratio, rounded, spread
 from benchmarks.proxies import caddy, options, site
 from benchmarks.worktrees import administrative, many
 from router.caddy.admin import Admin
@@ -28,8 +28,11 @@ def _measured(count: int, rounds: int) -> list[Row]:
         router, labels, _ = stack.enter_context(many(count, free_port()))
         added, plain = Added(router), Plain(place, labels)
         pid = stack.enter_context(caddy(place, plain.port, plain.sites))
+        pids = {"router": router.caddy_pid, "site blocks": pid}
+        before = {name: _spent(each) for name, each in pids.items()}
         loads = interleaved({"router": added.load, "site blocks": plain.load}, rounds=rounds)
-        memory = {"router": _mib(router.caddy_pid), "site blocks": _mib(pid)}
+        spent = {name: (_spent(each) - before[name]) * 1000 / rounds for name, each in pids.items()}
+        memory = {name: _mib(each) for name, each in pids.items()}
         sizes = {"router": len((router.state / "Caddyfile").read_bytes()), "site blocks": len(plain.sites)}
     return [
         {
@@ -37,6 +40,7 @@ def _measured(count: int, rounds: int) -> list[Row]:
             "configuration": name,
             "load ms": spread(loads[name]),
             "of site blocks": ratio(loads[name], loads["site blocks"]),
+            "processor ms": rounded(spent[name]),
             "Caddy MiB": memory[name],
             "Caddyfile KiB": round(sizes[name] / 1024),
         }
@@ -75,6 +79,12 @@ class Plain:
         self._loads += 1
         more = site(f"more-{self._loads}", self.port, 9)
         return self._admin.load(self._options + self.sites + more).milliseconds
+
+
+def _spent(pid: int) -> float:
+    """Return the processor time of a process, in seconds."""
+    found = psutil.Process(pid).cpu_times()
+    return found.user + found.system
 
 
 def _mib(pid: int) -> float:

@@ -29,6 +29,7 @@ class World:
     _serial: int = 0
     _instance: int = 0
     _busy: set[int] = field(default_factory=set)
+    _left: set[str] = field(default_factory=set)
 
     def begin(self) -> None:
         """Make the worktrees and start most of their servers."""
@@ -66,8 +67,9 @@ class World:
                 changes.append(self._add())
             else:
                 tree = self.rng.choice([tree for tree in self.trees if tree.serial not in self._busy])
-                hosts = {*tree.hosts()}
+                hosts, names = {*tree.hosts()}, tree.names
                 changes.append(self.rng.choice(list(self._possible(tree)))(tree))
+                tree.lose(names)
                 changes[-1].hosts |= hosts | {*tree.hosts()}
             self._busy.add(changes[-1].tree.serial)
         return changes
@@ -90,7 +92,7 @@ class World:
     # Worktrees
 
     def _add(self) -> Change:
-        branch, path = self._pool.branch(self.trees), self._pool.place()
+        branch, path = self._pool.branch(self.trees, held=self._held()), self._pool.place()
         self._serial += 1
         tree = Tree(self._serial, path, branch)
         self.trees.append(tree)
@@ -102,6 +104,7 @@ class World:
         server, early, by_hand = tree.server, self.rng.random() < 0.5, self.rng.random() < 0.3
         self.trees.remove(tree)
         tree.gone, tree.server = True, None
+        self._left |= tree.former.keys()
 
         def do() -> None:
             if early:
@@ -122,13 +125,13 @@ class World:
     # Branches
 
     def _rename(self, tree: Tree) -> Change:
-        before, after = tree.branch, self._pool.branch(self.trees, fresh=True)
+        before, after = tree.branch, self._pool.branch(self.trees, held=self._held(tree), fresh=True)
         tree.branch = after
         self._pool.made = self._pool.made - {str(before)} | {after}
         return Change("rename", tree, lambda: self._git("branch", "-m", str(before), after))
 
     def _switch(self, tree: Tree) -> Change:
-        branch = tree.branch = self._pool.branch(self.trees)
+        branch = tree.branch = self._pool.branch(self.trees, held=self._held(tree))
         new = ["-c"] if branch not in self._pool.made else []
         self._pool.made.add(branch)
         return Change("switch", tree, lambda: self._git("switch", *new, branch, at=tree))
@@ -235,6 +238,10 @@ class World:
             beside.replace(path)
         if old and old != file:
             (tree.path / old).unlink()
+
+    def _held(self, by: Tree | None = None) -> set[str]:
+        """Return the labels that a worktree would not get, as another one lost them a moment ago."""
+        return self._left.union(*(tree.former for tree in self.trees if tree is not by))
 
     def _git(self, *arguments: str | Path, at: Tree | None = None) -> None:
         self.router.git("-c", "advice.detachedHead=false", *arguments, cwd=at.path if at else None)

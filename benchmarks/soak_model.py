@@ -4,16 +4,20 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from router.naming import label
 from router.ports import service_port
+from router.routes.former import MOST
+from router.routes.gone import RESERVED
 from tests.e2e.routers import listens
 
 OWNER = "="  # in front of the worktree whose a host is, its server up or down
+UNSURE = 60.0  # seconds around the end of a former name in which it may answer or not
 Hosts = dict[str, set[str]]
 
 
@@ -54,7 +58,10 @@ class Server:
 
 @dataclass(eq=False)
 class Tree:
-    """A worktree as it is to be: where, on which branch, and who serves it. `file` declares `port`."""
+    """A worktree as it is to be: where, on which branch, and who serves it. `file` declares `port`.
+
+    `former` are the names that it had before, oldest first, each with when it was lost.
+    """
 
     serial: int
     path: Path
@@ -64,6 +71,7 @@ class Tree:
     server: Server | None = None
     rebasing: bool = False
     gone: bool = False
+    former: dict[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -73,7 +81,28 @@ class Tree:
     def hosts(self) -> Hosts:
         """What each of its names is to answer, and whose it is."""
         answers = {OWNER + f"w{self.serial}", f"w{self.serial}" if self.server else "502"}
-        return {} if self.gone else dict.fromkeys((self.name, label(self.path.name)), answers)
+        former = {name: answers | end for name, end in self._passing()}
+        return {} if self.gone else {**former, **dict.fromkeys(self.names, answers)}
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Its label, and its alias."""
+        return self.name, label(self.path.name)
+
+    def lose(self, before: tuple[str, str]) -> None:
+        """Take note of the names that it had before a change and has no more: they lead to it for a while."""
+        lost = [name for name in before if name == before[0] or name not in self.names]
+        left = {name: when for name, when in self.former.items() if name not in lost}
+        left |= dict.fromkeys(lost, time.monotonic())
+        left.pop(self.name, None)
+        self.former = dict([*left.items()][-MOST:])
+
+    def _passing(self) -> Iterator[tuple[str, set[str]]]:
+        """Yield the former names that may still lead to it, each with what else it may answer."""
+        for name, when in self.former.items():
+            age = time.monotonic() - when
+            if age < RESERVED + UNSURE:
+                yield name, {"404"} if age > RESERVED - UNSURE else set()
 
     def shown(self, status: Mapping[str, Any]) -> bool:
         """Tell whether a status document has it exactly so."""
@@ -115,10 +144,10 @@ class Pool:
         self._places = 0
         self._ports: set[int] = set()
 
-    def branch(self, trees: list[Tree], *, fresh: bool = False) -> str:
-        """Return a branch that no worktree has; a fresh one that is none yet."""
+    def branch(self, trees: list[Tree], *, held: Collection[str], fresh: bool = False) -> str:
+        """Return a branch that no worktree has, and whose label is not among `held`; a fresh one that is none yet."""
         closed = {tree.branch for tree in trees} | (self.made if fresh else set())
-        free = [name for name in self._branches if name not in closed]
+        free = [name for name in self._branches if name not in closed and label(name) not in held]
         return self._rng.choice(free or [f"late/{len(self._ports)}-{len(self.made)}-{self._rng.randrange(10**6)}"])
 
     def place(self) -> Path:

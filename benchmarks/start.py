@@ -26,19 +26,19 @@ def run(*, smoke: bool) -> Result:
         router = stack.enter_context(routed(count, ports={"there/0": port}, up=False))
         stack.enter_context(Upstream("app", port))
         progress(f"{ups} starts")
-        first = [_up(router) for _ in range(ups)]
+        first = [up(router) for _ in range(ups)]
         router.detach()
         commands = {
             "router status --json": _router(router, "status", "--json"),
             "router url": _router(router, "url"),
             "router --help": _router(router, "--help"),
-            "python -c pass": _timed([sys.executable, "-c", "pass"]),
-            "caddy version": _timed([str(binary()), "version"]),
+            "python -c pass": timed([sys.executable, "-c", "pass"]),
+            "caddy version": timed([str(binary()), "version"]),
         }
         if not portless_missing():
             labels = [f"there-{n}" for n in range(count)]
             stack.enter_context(portless(place, labels, 9))
-            commands["portless list"] = _timed(portless_command("list"), env=portless_environment(place))
+            commands["portless list"] = timed(portless_command("list"), env=portless_environment(place))
         taken = interleaved(commands, rounds=times)
     rows: list[Row] = [{"what": "router up → first 200", "ms": spread(first)}]
     rows += [{"what": name, "ms": spread(values)} for name, values in taken.items()]
@@ -48,7 +48,7 @@ def run(*, smoke: bool) -> Result:
     )
 
 
-def _up(router: Router) -> float:
+def up(router: Router) -> float:
     """Return how long it takes from the start of `router up` until a worktree's page is there; then stop it."""
     started = time.perf_counter()
     up = router.start("up")
@@ -63,13 +63,15 @@ def _up(router: Router) -> float:
 
 
 def _router(router: Router, *arguments: str) -> Callable[[], float]:
-    return _timed([sys.executable, "-m", "router", *arguments], env=router.env, cwd=router.repository)
+    return timed([sys.executable, "-m", "router", *arguments], env=router.env, cwd=router.repository)
 
 
-def _timed(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> Callable[[], float]:
-    def timed() -> float:
+def timed(command: list[str], *, env: dict[str, str] | None = None, cwd: Path | None = None) -> Callable[[], float]:
+    """Return a function that runs a command to its end, and returns how many milliseconds that took."""
+
+    def run_once() -> float:
         started = time.perf_counter()
         subprocess.run(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60)
         return (time.perf_counter() - started) * 1000
 
-    return timed
+    return run_once

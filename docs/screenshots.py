@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from router.model import RouteTable
+from router.route_table import RouteTable
 from tests.e2e import statuses
 from tests.e2e.browsers import chromium
 from tests.e2e.caddies import running
@@ -63,6 +63,29 @@ def status() -> statuses.Json:
     )  # fmt: skip
 
 
+def looks(value: statuses.Json) -> statuses.Json:
+    """Return what a watcher looks up while the dashboard is open."""
+    now = time.time()
+    told = [
+        ("Keep the cart when the session ends", 7_200, False, ["VS Code"]),
+        ("Show the total before the address", 540, True, ["Claude Code"]),
+        ("Follow no redirect twice", 3_000, True, ["Codex"]),
+        ("Bump vite to 8.1.0", 86_400, False, []), ("Say how to sign in", 200_000, False, ["shell"]),
+    ]  # fmt: skip
+    return {"worktrees": {
+        tree["path"]: {"commit": {"subject": subject, "time": now - age}, "dirty": dirty, "seats": seats,
+                       "since": {"web": now - age}, "processes": []}
+        for tree, (subject, age, dirty, seats) in zip(value["worktrees"], told, strict=True)
+    }}  # fmt: skip
+
+
+def memory(value: statuses.Json) -> statuses.Json:
+    """Return the memory of the worktrees of the pictures."""
+    used = {tree["path"]: {"bytes": 310_000_000 * (i + 1), "reclaimable": 0, "shown": {}}
+            for i, tree in enumerate(value["worktrees"])}  # fmt: skip
+    return {"memory": {"bytes": sum(each["bytes"] for each in used.values())}, "worktrees": used}
+
+
 def main() -> None:
     """Write the pictures."""
     FOLDER.mkdir(exist_ok=True)
@@ -73,11 +96,13 @@ def main() -> None:
         (seen / "checkout-redesign.json").write_text(json.dumps(FACTS))
         for scheme in ("light", "dark"):
             for name, (host, path) in PAGES.items():
-                height, width = (860, 1360) if name == "dashboard" else (760, 860)
+                height, width = (420, 1540) if name == "dashboard" else (760, 860)
                 context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
                 page = context.new_page()
+                page.route("**/.router/worktrees.json", lambda asked: asked.fulfill(json=looks(status())))
+                page.route("**/.router/memory.json", lambda asked: asked.fulfill(json=memory(status())))
                 page.goto(f"http://{host}:{caddy.site.port}{path}")
-                page.wait_for_timeout(1200)
+                page.wait_for_timeout(3000)
                 page.screenshot(path=FOLDER / f"{name}-{scheme}.png")
                 context.close()
 

@@ -5,15 +5,30 @@ class RouterError(Exception):
     """Something a user can act on.
 
     `message` says what failed and with which value, `hint` what to do next. `exit_code` follows the
-    command's contract: 1 for an expected failure, 2 for wrong usage.
+    command's contract: 1 for an expected failure, 2 for wrong usage. `kind` is that of the problem which the
+    error is, where it is one of the status document.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", kind: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.kind = kind
+
+    @property
+    def code(self) -> str:
+        """What programs tell errors apart by: the problem's kind, else the error's own name, as `unknown-name`."""
+        return self.kind or code_of(type(self))
+
+
+def code_of(error: type[RouterError]) -> str:
+    """Return the name of a kind of error as programs read it, `failed` for those that have no name of their own."""
+    if error is RouterError:
+        return "failed"
+    name = error.__name__.removesuffix("Error")
+    return "".join(f"-{each.lower()}" if each.isupper() else each for each in name).removeprefix("-")
 
 
 class SlowProgramError(RouterError):
@@ -60,6 +75,10 @@ class StoreError(RouterError):
 
 class NotAllowedError(RouterError):
     """What a repository asks for was not allowed by the user, or not as it is now."""
+
+
+class NoStartCommandError(RouterError):
+    """Nothing says how a server is started."""
 
 
 class FileError(RouterError):

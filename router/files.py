@@ -46,6 +46,17 @@ def read_bounded(path: Path, *, limit: int, follow_links: bool = True) -> bytes 
         raise _failed(path, "read", exc) from exc
 
 
+def is_absent(path: str) -> bool:
+    """Tell whether nothing is at a path: cheaper than to open it, where most of what is asked about is not there."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
 def text(path: Path, *, limit: int = LARGEST) -> str | None:
     """Return a file's text, every byte kept (`surrogateescape`, line ends as they are), None where there is none.
 
@@ -89,6 +100,17 @@ def replace(path: Path, content: str, *, mode: int = 0o600, durable: bool = Fals
                     os.fsync(descriptor)
     except (OSError, ValueError) as exc:
         raise _failed(path, "written", exc) from exc
+
+
+def remove(path: Path) -> bool:
+    """Remove a file, and tell whether there was one. FileError says why it stays."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        raise _failed(path, "removed", exc) from exc
+    return True
 
 
 @contextlib.contextmanager

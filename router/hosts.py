@@ -22,7 +22,10 @@ _IN_USE = frozenset({errno.EBUSY, errno.EXDEV})  # the file is a mount of its ow
 
 
 def names(status: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the hosts of a status document, sorted: of labels, aliases and services; only what is a host name."""
+    """Return the hosts of a status document, sorted: of labels, aliases and services; only what is a host name.
+
+    Services that are not there yet have none.
+    """
     hosts = {host for worktree in status["worktrees"] for host in _hosts(worktree)}
     return tuple(sorted(filter(is_host, hosts)))
 
@@ -64,7 +67,8 @@ def backup(path: Path) -> Path:
 
 def _hosts(worktree: Mapping[str, Any]) -> Iterator[str]:
     for name in (worktree["name"], *worktree["aliases"]):
-        yield from (form.host_of(name) for service in worktree["services"] for form in host_forms(service))
+        services = (service for service, each in worktree["services"].items() if each.get("seen", True))
+        yield from (form.host_of(name) for service in services for form in host_forms(service))
 
 
 def _lines(hosts: Iterable[str]) -> str:

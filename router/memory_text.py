@@ -1,5 +1,6 @@
 """What is remembered as the text of a file, read back only where it can have come from routes."""
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -18,9 +19,10 @@ _SOURCE = re.compile(r"[a-z]+(?::[A-Za-z0-9_./@+-]+)?")
 
 def written(memory: Memory) -> str:
     """Return a memory as JSON."""
-    return json.dumps({"schema": SCHEMA, **asdict(memory)}, indent=1)
+    return json.dumps({"schema": SCHEMA, **asdict(memory)})
 
 
+@functools.lru_cache(maxsize=2)  # a watcher reads its own text again at each pass
 def read(text: str) -> Memory | None:
     """Return the memory that a text holds; None where it is another version's, or nothing that was ever written."""
     try:
@@ -57,7 +59,13 @@ def _renamed(service: Mapping[str, Any]) -> dict[str, Any]:
 
 def _was_given(kept: RememberedWorktree) -> bool:
     """Tell whether it can come from a route: what is remembered stands in the next Caddyfile again."""
-    names = (kept.label, *kept.aliases, *kept.services, *(name for name in (kept.project, kept.scope) if name))
-    ports = [port for s in kept.services.values() for port in (s.port, s.assigned, s.env_port) if port is not None]
+    own = (kept.label, *kept.aliases, *(lost.name for lost in kept.former))
+    names = (*own, *kept.services, *(name for name in (kept.project, kept.scope) if name))
+    ports = [
+        port
+        for s in kept.services.values()
+        for port in (s.port, s.assigned, s.env_port, s.handed_out)
+        if port is not None
+    ]
     sane = all(s.address in _LOOPBACK and _SOURCE.fullmatch(s.source) for s in kept.services.values())
     return sane and all(map(is_label, names)) and all(0 < port <= HIGHEST for port in ports)

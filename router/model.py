@@ -1,4 +1,4 @@
-"""The values that travel between the layers: what was observed and what is routed."""
+"""The values that travel between the layers: what was observed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,11 +45,20 @@ COPY = "copy:"
 
 
 @dataclass(frozen=True, slots=True)
+class Wake:
+    """How a visit starts a service: together with what it `needs`; a visitor waits for `patience` seconds at most."""
+
+    needs: tuple[str, ...] = ()
+    patience: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSpec:
     """A service that every worktree of a repository has: its name and the variables that name its port.
 
     `ports` is the strategy that assigns one where no file names it (`hash`, `index`, `free`), `base` where the latter
-    two begin.
+    two begin. `configured` is whether somebody or some file says that there is one, `wakes` how a visit starts its
+    server, None where none does.
     """
 
     name: str
@@ -58,6 +67,8 @@ class ServiceSpec:
     strip_path: bool = False
     ports: str = "hash"
     base: int | None = None
+    configured: bool = True
+    wakes: Wake | None = None
 
     @property
     def rule(self) -> str:
@@ -66,8 +77,8 @@ class ServiceSpec:
 
 
 DEFAULT_SERVICES = (
-    ServiceSpec("web", ("FRONTEND_PORT", "WEB_PORT", "VITE_PORT", "PORT")),
-    ServiceSpec("api", ("BACKEND_PORT", "API_PORT", "SERVER_PORT")),
+    ServiceSpec("web", ("FRONTEND_PORT", "WEB_PORT", "VITE_PORT", "PORT"), configured=False),
+    ServiceSpec("api", ("BACKEND_PORT", "API_PORT", "SERVER_PORT"), configured=False),
 )
 ENV_TEMPLATE = ".env.agent.template"
 
@@ -128,14 +139,32 @@ class Worktree:
 
 
 @dataclass(frozen=True, slots=True)
+class SleepRules:
+    """When the servers of a worktree are stopped for nobody using them.
+
+    `after` are the seconds that this takes, `pressure` the part of the machine's memory that is to stay available:
+    while less is, the longest idle are stopped. None where one of them is not wanted. `adopted` is whether servers
+    that the router did not start are stopped as well, `containers` whether those of its Compose projects are.
+    """
+
+    after: float | None = None
+    pressure: float | None = None
+    adopted: bool = False
+    containers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Repository:
     """A repository that the router serves, with its worktrees and what its `router.toml` says.
 
     `copies` is whether folders beside the main checkout count as worktrees too, `strip` what branches begin with that
-    their labels leave out. `env` are the templates of its worktrees' environment by variable, `env_template` the file
+    their labels leave out, `mask` whether apps that take their redirect URI from the host that was asked are given the
+    registered one. `env` are the templates of its worktrees' environment by variable, `env_template` the file
     of a worktree that is filled from it, `shared` the variables whose values all worktrees have in common on purpose,
-    `resources` the names of what each has of its own in databases, queues and caches. `answered` is whether git listed
-    the worktrees just now: where it did not, they are those of the last good look, if any.
+    `resources` the names of what each has of its own in databases, queues and caches, `served` those of them that are
+    on a server of the router's own: there the main checkout has one too, `sleep` when its worktrees sleep, None where
+    they never do. `answered` is whether git listed the worktrees just now: where it did not, they are those of the last
+    good look, if any.
     """
 
     name: str
@@ -144,6 +173,7 @@ class Repository:
     worktrees: tuple[Worktree, ...]
     services: tuple[ServiceSpec, ...] = DEFAULT_SERVICES
     callback_paths: tuple[str, ...] = ()
+    mask: bool = True
     overrides: Mapping[str, Override] = field(default_factory=dict)
     copies: bool = False
     strip: tuple[str, ...] = ()
@@ -151,6 +181,8 @@ class Repository:
     env_template: str = ENV_TEMPLATE
     shared: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
+    served: tuple[str, ...] = ()
+    sleep: SleepRules | None = None
     problems: tuple[Problem, ...] = ()
     answered: bool = True
 
@@ -161,11 +193,12 @@ class Listener:
 
     `address` is the literal to dial (`127.0.0.1` or `::1`), whatever the socket is bound to; `loopback_only`
     tells a socket that a container cannot reach. `worktree` is the path of the deepest worktree that the
-    owning process (or an ancestor of it) works in, None where that is not known. `serves` is what one
-    request found: `html`, `http`, or None where nobody asked or nothing was understood. `uid` is the user who
+    owning process (or an ancestor of it) works in, None where that is not known. `serves` is what it
+    answered, see `router.routes.servers`, None where nobody asked. `uid` is the user who
     owns the socket, None where the system does not say; `shared` is whether sockets of two owners take connections
     on this address and port (SO_REUSEPORT), so that either may answer. `directory` is where the owning process works,
-    None where that cannot be seen.
+    None where that cannot be seen. `answers` is whether whoever connects gets an answer, `holders`
+    are the processes that hold the socket.
     """
 
     port: int
@@ -179,6 +212,8 @@ class Listener:
     uid: int | None = None
     shared: bool = False
     directory: str | None = None
+    answers: bool = True
+    holders: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,54 +240,3 @@ class Observed:
     reserved: frozenset[int] = frozenset()
     now: float = 0.0
     uid: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A service of a routed worktree: where requests for it go, and why there.
-
-    It is `blocked` where another user's socket has its port, or one that two owners share: then requests for it lead
-    nowhere, as whoever answers there would get this worktree's cookies and codes.
-    """
-
-    name: str
-    port: int
-    address: str
-    source: str
-    up: bool = False
-    pid: int | None = None
-    program: str | None = None
-    tls: bool = False
-    path: str | None = None
-    strip_path: bool = False
-    blocked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A worktree with its label, its other names and its services; the first service is `web`."""
-
-    name: str
-    worktree: Worktree
-    repository: str
-    aliases: tuple[str, ...]
-    services: tuple[Service, ...]
-    problems: tuple[Problem, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The label and the aliases: every name this worktree answers to."""
-        return (self.name, *self.aliases)
-
-    def service(self, name: str) -> Service | None:
-        """The service of that name, None where this worktree has none."""
-        return next((s for s in self.services if s.name == name), None)
-
-
-@dataclass(frozen=True, slots=True)
-class RouteTable:
-    """Every route, sorted by name, and the problems that belong to no single route."""
-
-    routes: tuple[Route, ...] = ()
-    callback_paths: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()

@@ -5,11 +5,11 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from urllib.parse import quote
 
 MAX_LABEL = 63  # RFC 1035 section 2.3.4
 PATH_SEGMENT = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"  # of a URL's path: never empty, never `.` or `..`
 EXPECT = "ROUTER_EXPECT"
+RESOLVE = "ROUTER_RESOLVE"
 """The variable in which `router run` gives a command the label that it should find in the header `X-Worktree`."""
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
@@ -73,11 +73,6 @@ def origin(host: str, port: int) -> str:
     return f"http://{host}" if port == 80 else f"http://{host}:{port}"  # noqa: PLR2004
 
 
-def host_port(address: str, port: int) -> str:
-    """Return `address:port` as a URL and Caddy write it: an IPv6 literal in brackets (RFC 3986 section 3.2.2)."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 @dataclass(frozen=True, slots=True)
 class HostForm:
     """One form of the host of a service; `{name}` stands for the label or alias of the worktree.
@@ -98,6 +93,11 @@ class HostForm:
     def tag_of(self, name: str) -> str:
         """Return what a tag calls the host of this form."""
         return self.tag.format(name=name)
+
+
+def resolving(port: int) -> str:
+    """Return where the router's hosts are, as curl's `--resolve` reads it."""
+    return f"*:{port}:127.0.0.1"
 
 
 def host_forms(service: str) -> tuple[HostForm, ...]:
@@ -129,11 +129,6 @@ def read_host(host: str, services: Iterable[str]) -> tuple[str, str]:
             if form.pattern and (match := re.match(form.pattern, host)):
                 return match[1], service
     return host.split(".")[-2], "web"
-
-
-def shown(text: str) -> str:
-    """Return text fit for a line of output: control characters and undecodable bytes percent-encoded."""
-    return "".join(c if c.isprintable() else quote(c, errors="surrogateescape") for c in text)
 
 
 def siphash13(text: str) -> int:

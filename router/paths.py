@@ -1,4 +1,4 @@
-"""Paths as text: which of some directories one lies in."""
+"""Paths as text: which of some directories one lies in, and which lie in a checkout."""
 
 from collections.abc import Container
 
@@ -14,3 +14,11 @@ def deepest_root(path: str, roots: Container[str]) -> str | None:
             return path
         path = path.rpartition("/")[0]
     return "/" if "/" in roots else None
+
+
+def path_inside(path: str) -> str:
+    """Return a path below the checkout in its plain form. ValueError says why it is none."""
+    parts = path.rstrip("/").split("/")
+    if not path.isprintable() or {"", ".", "..", ".git"} & set(parts):
+        raise ValueError("a path is like node_modules or web/.venv: below the checkout, without `.` and `..`")
+    return "/".join(parts)

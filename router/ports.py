@@ -15,7 +15,8 @@ NOT_DEV_PORTS = frozenset(
         *(27017, 27018, 27019, 6379, 11211, 9042, 7687, 5984),  # MongoDB, Redis, memcached, Cassandra, Neo4j, CouchDB
         *(9200, 9300, 8086, 8123),  # Elasticsearch, InfluxDB, ClickHouse
         *(5671, 5672, 15672, 61613, 61616, 1883, 8883, 4222, 9092, 2181, 6650),  # brokers and their consoles
-        *(1025, 24678, 35729),  # SMTP catchers, Vite's separate HMR socket, LiveReload
+        *(1025, 35729),  # SMTP catchers, LiveReload
+        *range(24678, 24700),  # the separate HMR sockets of Vite and Nuxt, and Nuxt's devtools: the next free one each
     }
 )
 """Ports that no dev server has: a listener there is no candidate for a service unless a file says so."""

@@ -1,4 +1,4 @@
-"""Other programs: run one and read its answer, start one that stays, recognise it later, end it."""
+"""Other programs: run one and read its answer, or start one that stays."""
 
 import contextlib
 import functools
@@ -6,19 +6,18 @@ import os
 import signal as signals
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from router import ps
 from router.errors import CommandError, RouterError, SlowProgramError
 
 Child = subprocess.Popen[bytes]
 """A program that was started here."""
 _PATIENCE = 5.0  # seconds for a program to end when it is asked to
-_NO_PID = 1 << 31  # a pid is a C int
-CONTINUE = signals.SIGCONT
-"""The signal that lets a stopped process go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +27,6 @@ class Completed:
     code: int
     out: bytes
     err: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessId:
-    """A process for as long as it lives: a pid is reused, a pid with its start time and boot is not.
-
-    `ticks` is the start time as the kernel counts it from the boot, which no change of the clock moves (proc(5),
-    /proc/pid/stat, field 22). `boot` names that boot; both stay the same through suspend and resume.
-    """
-
-    pid: int
-    ticks: int
-    boot: str
 
 
 def run(args: Sequence[str], *, env: Mapping[str, str], timeout: float = 30.0, memory: int | None = None) -> Completed:
@@ -98,18 +84,35 @@ def run_logged(args: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: P
     """
     try:
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as out:
+        with os.fdopen(descriptor, "wb") as out, _later() as deliver:
             process = subprocess.Popen(
-                args, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-            )
+                args, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                preexec_fn=deliver,  # noqa: PLW1509 - one system call, which takes no lock
+            )  # fmt: skip
+            try:
+                deliver()
+                return process.wait()
+            except BaseException:
+                _end_group(process)
+                raise
     except OSError as exc:
         hint = "check that it is installed and on PATH, and that it may be executed"
         raise RouterError(f"{args[0]} cannot be run: {exc.strerror}", hint=hint) from exc
+
+
+@contextlib.contextmanager
+def _later() -> Iterator[Callable[[], object]]:
+    """Hold the signals that end a command back in a block, until it calls what this yields.
+
+    One that came between a program's start and the wait for it would leave the program behind. The program itself
+    inherits what is held back: it has to call it, too.
+    """
+    before = signals.pthread_sigmask(signals.SIG_BLOCK, (signals.SIGINT, signals.SIGTERM, signals.SIGHUP))
+    deliver = functools.partial(signals.pthread_sigmask, signals.SIG_SETMASK, before)
     try:
-        return process.wait()
-    except BaseException:
-        _end_group(process)
-        raise
+        yield deliver
+    finally:
+        deliver()
 
 
 def run_in_foreground(args: Sequence[str], *, env: Mapping[str, str]) -> int:
@@ -164,6 +167,19 @@ def start(
     return process
 
 
+def start_to_stay(args: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path) -> ps.ProcessId:
+    """Start a program as `start` does, which goes on when this one has ended; while this one runs, no zombie is left.
+
+    RouterError where it cannot be started, or ends at once.
+    """
+    child = start(args, env=env, cwd=cwd, log=log)
+    process = ps.identify(child.pid)
+    threading.Thread(target=child.wait, daemon=True, name="reaper").start()
+    if process is None:
+        raise RouterError(f"{args[0]} ended at once", hint=f"see {log}")
+    return process
+
+
 def _limit(process: subprocess.Popen[bytes], memory: int | None) -> None:
     """Bound what a program allocates; a file that is mapped does not count."""
     if memory is not None and sys.platform == "linux":
@@ -185,155 +201,3 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
             process.poll()
             os.killpg(process.pid, 0)
             time.sleep(0.01)
-
-
-def identify(pid: int) -> ProcessId | None:
-    """Return the identity of a running process; None where there is none, or only a zombie."""
-    if not 0 < pid < _NO_PID:
-        return None
-    ticks = _ticks_on_linux(pid) if sys.platform == "linux" else _ticks_elsewhere(pid)
-    return None if ticks is None else ProcessId(pid, ticks, _boot())
-
-
-def alive(process: ProcessId) -> bool:
-    """Tell whether that very process still runs."""
-    return identify(process.pid) == process
-
-
-def stopped(process: ProcessId) -> bool:
-    """Tell whether that very process runs but is stopped (SIGSTOP, a debugger): it does nothing until continued."""
-    if not alive(process):
-        return False
-    if sys.platform == "linux":
-        stat = _stat(process.pid)
-        return stat is not None and stat[0] in {"T", "t"}
-    import psutil
-
-    with contextlib.suppress(psutil.Error):
-        return bool(psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
-    return False
-
-
-def runnable(pid: int) -> bool:
-    """Tell whether a process runs, waits for the processor or for a disk: it is slow then, not stuck."""
-    if sys.platform == "linux":
-        stat = _stat(pid)
-        return stat is not None and stat[0] in {"R", "D"}
-    import psutil
-
-    with contextlib.suppress(psutil.Error, ValueError):
-        return psutil.Process(pid).status() in {psutil.STATUS_RUNNING, psutil.STATUS_DISK_SLEEP}
-    return False
-
-
-def age(pid: int) -> float:
-    """Return for how many seconds a process has run, 0.0 where it cannot be seen."""
-    if sys.platform == "linux":
-        ticks = _ticks_on_linux(pid)
-        return 0.0 if ticks is None else time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    import psutil
-
-    with contextlib.suppress(psutil.Error, ValueError):
-        return time.time() - float(psutil.Process(pid).create_time())
-    return 0.0
-
-
-def cpu_time(pid: int) -> float:
-    """Return the processor time that a process has used, a sign of life: seconds, 0.0 where it cannot be seen."""
-    if sys.platform == "linux":
-        stat = _stat(pid)
-        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK") if stat else 0.0
-    import psutil
-
-    with contextlib.suppress(psutil.Error, ValueError):
-        used = psutil.Process(pid).cpu_times()
-        return float(used.user + used.system)
-    return 0.0
-
-
-def with_environment(program: str, variable: str, value: str) -> tuple[ProcessId, ...]:
-    """Return this user's processes of that name that were started with a variable of this value."""
-    import psutil
-
-    found = []
-    for process in psutil.process_iter(["name", "uids"]):
-        name, uids = process.info["name"], process.info["uids"]
-        if name != program or uids is None or uids.real != os.getuid():
-            continue
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get(variable) == value and (identity := identify(process.pid)):
-                found.append(identity)
-    return tuple(found)
-
-
-def signal(process: ProcessId, number: int) -> bool:
-    """Send a signal to that very process; False where it has ended."""
-    if not hasattr(signals, "pidfd_send_signal"):
-        return alive(process) and _sent(lambda: os.kill(process.pid, number))
-    try:
-        handle = os.pidfd_open(process.pid)
-    except (OSError, ValueError):
-        return False
-    try:  # the handle is of one process, whoever has the pid by the time the signal is sent
-        return alive(process) and _sent(lambda: signals.pidfd_send_signal(handle, number))
-    finally:
-        os.close(handle)
-
-
-def end(process: ProcessId, signals: Sequence[tuple[int, float]]) -> bool:
-    """End a process with one signal after the other, each followed by its time in seconds; False where it lives on.
-
-    A stopped process is continued, so that it can act on the signal.
-    """
-    for number, patience in signals:
-        if not signal(process, number):
-            return True
-        if stopped(process):
-            signal(process, CONTINUE)
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            if not alive(process):
-                return True
-            time.sleep(0.01)
-    return not alive(process)
-
-
-def _sent(send: Callable[[], None]) -> bool:
-    try:
-        send()
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _stat(pid: int) -> list[str] | None:
-    """Return the fields of /proc/pid/stat from the third on: what stands before may hold anything but the last `)`."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-
-
-def _ticks_on_linux(pid: int) -> int | None:
-    stat = _stat(pid)
-    return None if stat is None or stat[0] in {"Z", "X"} else int(stat[19])
-
-
-def _ticks_elsewhere(pid: int) -> int | None:
-    """Return the start time in microseconds as the kernel wrote it down then: macOS does not move it with the clock."""
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else round(process.create_time() * 1_000_000)
-    except psutil.Error:
-        return None
-
-
-@functools.cache
-def _boot() -> str:
-    """Return the name of this boot, empty where the system has none (macOS: its start times are of no single boot)."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""

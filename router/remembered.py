@@ -12,7 +12,9 @@ class RememberedService:
 
     `port` is where it was last routed, by `source`; `address` and `tls` are those of the last server seen there.
     `declared` is the port its files named then: another one there means that the memory is out of date. `assigned` is
-    the port that its strategy once gave it, by `rule`; `env_port` the one that the worktree's environment has.
+    the port that its strategy once gave it, by `rule`; `env_port` the one that the worktree's environment has. `found`
+    is whether a server of such a service was ever found in any worktree of the repository. `handed_out` is the one of
+    these ports that somebody asked for: what listens there is this worktree's, if it is nobody else's.
     """
 
     port: int
@@ -24,6 +26,20 @@ class RememberedService:
     assigned: int | None = None
     rule: str = "hash"
     env_port: int | None = None
+    found: bool = False
+    handed_out: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LostName:
+    """A name that a worktree had, and since when it has it no more, in seconds since the epoch.
+
+    It `stays` where it was the label until then and is an alias for good.
+    """
+
+    name: str
+    since: float
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +50,8 @@ class RememberedWorktree:
     `project` and `scope` are what it is called in shared servers, `repository` is its repository's name; `own_database`
     is the database that the files of a main checkout name. `path` and `aliases` are those of the last pass that routed
     it. `earlier` are those of the aliases that were its label before that became
-    the natural one; `waiting_since` is since when that one has been free while it has another, in seconds since the
-    epoch.
+    the natural one; `former` are the names that it had before, among `aliases` while they still lead to it.
+    `waiting_since` is since when the natural label has been free while it has another, in seconds since the epoch.
     """
 
     id: WorktreeId
@@ -51,6 +67,7 @@ class RememberedWorktree:
     path: str = ""
     aliases: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
+    former: tuple[LostName, ...] = ()
     waiting_since: float | None = None
 
 

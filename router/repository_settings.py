@@ -5,31 +5,38 @@ from collections.abc import Collection
 from itertools import islice
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic_core import ErrorDetails
 
-from router import files
 from router.errors import SettingsError
-from router.model import DEFAULT_SERVICES, ENV_TEMPLATE, Override, ServiceSpec
-from router.naming import PATH_SEGMENT, is_label
-from router.ports import BASES, HIGHEST, LOWEST
+from router.model import DEFAULT_SERVICES, ENV_TEMPLATE, Override, ServiceSpec, Wake
+from router.paths import path_inside
+from router.ports import BASES
+from router.repository_file import text as written_text
 from router.resource_settings import Commands, Resource, ResourceName
-from router.settings import CallbackPath, plain_message
+from router.service_settings import (
+    LONGEST_NAME,
+    LONGEST_PATH,
+    MOST_SERVICES,
+    Port,
+    Service,
+    ServiceName,
+    ServiceVariable,
+    with_bases,
+    with_needs,
+)
+from router.settings_model import CallbackPath, plain_message
+from router.sleep_settings import Sleep
 from router.toml_reader import read_toml
 
-FILE = "router.toml"
-LARGEST = 1 << 16  # bytes of the file
-MOST = {"services": 100, "env": 200, "worktrees": 500, "callback_paths": 50, "shared": 200, "resources": 20}
+MOST = {"services": MOST_SERVICES, "env": 200, "worktrees": 500, "callback_paths": 50, "shared": 200, "resources": 20}
 """How many entries of each table or list count, the first ones; more of them spoil nothing else in the file."""
 
-_MOST_VARIABLES = 20  # of a service
 _MOST_PREFIXES = 50  # of [names] strip
 _MOST_PATHS = 500  # of [setup]
 _MOST_ERRORS = 10  # in one message
-_LONGEST_PATH = 1024  # characters
-_LONGEST_NAME = 256  # characters of a variable or a worktree
 # Whoever writes router.toml must not run commands in somebody's shell: what shells, loaders and interpreters read
 _RUNS_PROGRAMS = re.compile(
     r"PATH|HOME|SHELL|ENV|IFS|PWD|TMPDIR|EDITOR|VISUAL|PAGER|BROWSER|FPATH|ZDOTDIR|PS[0-4]|PROMPT_COMMAND|SHELLOPTS"
@@ -37,26 +44,6 @@ _RUNS_PROGRAMS = re.compile(
     r"|NODE_(OPTIONS|PATH)|RUBY(OPT|LIB)|CLASSPATH|GCONV_PATH|(JAVA_TOOL|JDK_JAVA|_JAVA)_OPTIONS",
     re.IGNORECASE,
 )
-
-
-def _service_name(name: str) -> str:
-    if not is_label(name):
-        raise ValueError("a service's name has letters a-z, digits and single hyphens only")
-    return name
-
-
-def _url_path(path: str) -> str:
-    if not re.fullmatch(rf"(?:/{PATH_SEGMENT})+", path):  # no `..`, and no /.router/
-        raise ValueError("a path is like /api/v1: letters, digits and . _ ~ - between slashes, no dot after a slash")
-    return path
-
-
-def path_inside(path: str) -> str:
-    """Return a path below the checkout in its plain form. ValueError says why it is none."""
-    parts = path.rstrip("/").split("/")
-    if not path.isprintable() or {"", ".", "..", ".git"} & set(parts):
-        raise ValueError("a path is like node_modules or web/.venv: below the checkout, without `.` and `..`")
-    return "/".join(parts)
 
 
 def variable_name(name: str) -> str:
@@ -68,22 +55,10 @@ def variable_name(name: str) -> str:
     return name
 
 
-Port = Annotated[int, Field(strict=True, ge=LOWEST, le=HIGHEST)]
-ServiceName = Annotated[str, AfterValidator(_service_name)]
-Variable = Annotated[str, Field(max_length=_LONGEST_NAME), AfterValidator(variable_name)]
+Variable = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(variable_name)]
 Template = Annotated[str, BeforeValidator(lambda v: str(v) if type(v) is int else v), Field(max_length=4096)]
-Inside = Annotated[str, Field(max_length=_LONGEST_PATH), AfterValidator(path_inside)]
+Inside = Annotated[str, Field(max_length=LONGEST_PATH), AfterValidator(path_inside)]
 Paths = Annotated[tuple[Inside, ...], Field(max_length=_MOST_PATHS)]
-ServiceVariable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=_LONGEST_NAME)]
-
-
-class _Service(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    env: Annotated[tuple[ServiceVariable, ...], Field(max_length=_MOST_VARIABLES)] | None = None
-    path: Annotated[str, Field(max_length=_LONGEST_PATH), AfterValidator(_url_path)] | None = None
-    strip: bool = False
-    ports: Literal["hash", "index", "free"] = "hash"
-    base: Port | None = None
 
 
 def _with_variables(resources: dict[str, Resource]) -> dict[str, Resource]:
@@ -94,16 +69,9 @@ def _with_variables(resources: dict[str, Resource]) -> dict[str, Resource]:
     return resources
 
 
-def _with_bases(services: dict[str, _Service]) -> dict[str, _Service]:
-    for name, service in services.items():
-        if service.ports != "hash" and service.base is None and name not in BASES:
-            raise ValueError(f'{name} with ports = "{service.ports}" needs a base, like base = 9000')
-    return services
-
-
 class _Worktree(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    name: Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)] | None = None
     hide: bool = False
     ports: Annotated[dict[ServiceName, Port], Field(max_length=MOST["services"])] = {}
 
@@ -111,14 +79,19 @@ class _Worktree(BaseModel):
 class _Names(BaseModel):
     model_config = ConfigDict(extra="forbid")
     strip: Annotated[
-        tuple[Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)], ...], Field(max_length=_MOST_PREFIXES)
+        tuple[Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)], ...], Field(max_length=_MOST_PREFIXES)
     ] = ()
+
+
+class _SignIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    mask: bool = True
 
 
 class _Copies(BaseModel):
     model_config = ConfigDict(extra="forbid")
     # Beside the main checkout only: whoever writes router.toml must not route the machine's other directories
-    glob: Annotated[str, Field(pattern=r"^\.\./[A-Za-z0-9_-](?:\*?[A-Za-z0-9._?-])*\*?$", max_length=_LONGEST_NAME)]
+    glob: Annotated[str, Field(pattern=r"^\.\./[A-Za-z0-9_-](?:\*?[A-Za-z0-9._?-])*\*?$", max_length=LONGEST_NAME)]
 
 
 class Setup(BaseModel):
@@ -141,12 +114,14 @@ class RepositorySettings(BaseModel):
     """What `router.toml` in a repository's main checkout may say."""
 
     model_config = ConfigDict(extra="forbid")
-    services: Annotated[dict[ServiceName, _Service], AfterValidator(_with_bases)] = {}
+    services: Annotated[dict[ServiceName, Service], AfterValidator(with_bases), AfterValidator(with_needs)] = {}
     callback_paths: tuple[CallbackPath, ...] = ()
     names: _Names = _Names()
+    signin: _SignIn = _SignIn()
     copies: _Copies | None = None
     setup: Setup = Setup()
     resources: Annotated[dict[ResourceName, Resource], AfterValidator(_with_variables)] = {}
+    sleep: Sleep = Sleep()
     worktrees: dict[str, _Worktree] = {}
     env: dict[Variable, Template] = {}
     env_template: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = ENV_TEMPLATE
@@ -164,8 +139,20 @@ class RepositorySettings(BaseModel):
         for name, service in self.services.items():
             env = specs[name].env if service.env is None and name in specs else service.env or ()
             base = None if service.ports == "hash" else service.base or BASES.get(name)
-            specs[name] = ServiceSpec(name, env, service.path, service.strip, service.ports, base)
+            specs[name] = ServiceSpec(
+                name, env, service.path, service.strip, service.ports, base, wakes=self._wake(name, service)
+            )
         return tuple(specs.values())
+
+    def wakes(self, name: str) -> bool:
+        """Tell whether a visit starts a service: where that says so, or all that have a start command are to wake."""
+        service = self.services.get(name)
+        if service is None or service.wake is not None:
+            return bool(service and service.wake)
+        return self.sleep.wake and service.run is not None
+
+    def _wake(self, name: str, service: Service) -> Wake | None:
+        return Wake(service.needs, service.start_timeout) if self.wakes(name) else None
 
     def overrides(self) -> dict[str, Override]:
         """Return the settings of single worktrees, by branch."""
@@ -177,12 +164,7 @@ def load_repository_settings(main: Path) -> RepositorySettings:
 
     FileError where the file cannot be read, SettingsError where it says something wrong.
     """
-    content = files.read_bounded(main / FILE, limit=LARGEST) or b""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise SettingsError("it is not UTF-8") from exc
-    return read_repository_settings(text)
+    return read_repository_settings(written_text(main))
 
 
 def read_repository_settings(text: str) -> RepositorySettings:

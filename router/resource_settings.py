@@ -1,5 +1,6 @@
 """What a `router.toml` may say of databases, queues and caches, and of the commands for a new worktree."""
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -16,11 +17,12 @@ _KINDS = {
     **dict.fromkeys(("redis", "valkey"), "redis"),
     **dict.fromkeys(("amqp", "rabbitmq"), "amqp"),
 }
+_SERVED = ("postgres", "redis")  # kinds of which the router can run a server itself
 _COPIED = ("postgres", "sqlite")  # kinds of which a worktree gets main's data
 _MOST_GLOBS = 50
 _MOST_COMMANDS = 50
 _LONGEST_GLOB = 1024  # characters
-_LONGEST_COMMAND = 4096
+LONGEST_COMMAND = 4096  # characters
 _LONGEST_NAME = 256
 _OPERATORS = re.compile(r"&&?|\|\|?|;|.*[^\\];|[0-9]?>>?(?:&?[0-9])?|<")
 
@@ -76,7 +78,7 @@ def _inside(glob: str) -> str:
 
 
 ResourceName = Annotated[str, AfterValidator(_name)]
-CommandLine = Annotated[str, Field(max_length=_LONGEST_COMMAND), AfterValidator(_command)]
+CommandLine = Annotated[str, Field(max_length=LONGEST_COMMAND), AfterValidator(_command)]
 Commands = Annotated[tuple[CommandLine, ...], Field(max_length=_MOST_COMMANDS)]
 Kind = Literal["postgres", "mysql", "sqlite", "redis", "amqp"]
 Duration = Annotated[float, BeforeValidator(seconds)]
@@ -92,10 +94,10 @@ def by_rank(resources: Mapping[str, "Resource"]) -> tuple[tuple[str, "Resource"]
 class Resource(BaseModel):
     """A database, queue or cache that each worktree has of its own.
 
-    `variable` is the variable of the main checkout's env files whose URL names server, user and what is copied. `kind`
-    is None where the URL's scheme decides. `keep` is for how many seconds it stays once its worktree is gone, `refresh`
-    how old the template may get, `largest` how many bytes main's may have to be copied, `template_files` the patterns
-    of the files that the template depends on.
+    `variable` is the variable of the main checkout's env files whose URL names server, user and what is copied; empty
+    where it is on a server that the router runs itself. `kind` is None where the URL's scheme decides. `keep` is for
+    how many seconds it stays once its worktree is gone, `refresh` how old the template may get, `largest` how many
+    bytes main's may have to be copied, `template_files` the patterns of the files that the template depends on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -110,8 +112,9 @@ class Resource(BaseModel):
 
     @model_validator(mode="after")
     def _whole(self) -> "Resource":
-        if not self.variable:
-            raise ValueError('write from = "DATABASE_URL", the variable of its URL in the main checkout')
+        if not self.variable and self.kind not in _SERVED:
+            told = f", or for a server of the router's own kind = {' or '.join(map(json.dumps, _SERVED))}"
+            raise ValueError(f'write from = "DATABASE_URL", the variable of its URL in the main checkout{told}')
         if self.copies == "template" and self.kind not in (None, *_COPIED):
             raise ValueError(f'copy = "template" is for {" and ".join(_COPIED)}: leave it out for {self.kind}')
         return self

@@ -5,12 +5,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from router import __version__
-from router.errors import UnknownNameError
-from router.model import Problem, Repository, Route, RouteTable, Service
-from router.naming import origin, service_host, shown
+from router.document import Document
+from router.model import Problem, Repository, WorktreeId
+from router.naming import origin, service_host
+from router.route_table import FormerName, Route, RouteTable, Service
+from router.sleep_state import SleepState, sleep_values
+from router.text import shown, utc
 
 SCHEMA = 1
-Document = Mapping[str, Any]
 _SOURCES = {"hash": "default", "index": "by number", "free": "next free", "settings": "router.toml"}
 
 
@@ -29,7 +31,8 @@ class CaddyStatus:
 
     `mode` is how Caddy runs (`embedded`, `external`, `compose`) and `admin` the address of its admin API. `in_sync`
     is whether it serves what the watcher loaded last, `loads` how many configurations it took from that watcher.
-    `adopted` (taken over from an earlier watcher) and `restarts` are known of an embedded Caddy only.
+    `adopted` (taken over from an earlier watcher), `restarts` and `steered` (a load cuts off nobody) are known of an
+    embedded Caddy only.
     """
 
     running: bool
@@ -43,6 +46,7 @@ class CaddyStatus:
     last_error: str | None = None
     adopted: bool | None = None
     restarts: int | None = None
+    steered: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,27 @@ class ResourceState:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerState:
+    """A server that the router started: `starting`, `failed` or `down`, while nothing listens for its service.
+
+    `since` is in UTC, as `2026-11-21T10:00:00Z`, None where nobody knows; `problem` is what is wrong with it, `runs`
+    whether it is there at all.
+    """
+
+    service: str
+    state: str
+    since: str | None = None
+    problem: Problem | None = None
+    runs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """The parts of the document around the worktrees; `problems` are those of no single worktree.
 
-    `orphans` are the entries of processes whose worktree is gone; None where nobody looked. `resources` are by the
-    worktree's path.
+    `orphans` are the entries of processes whose worktree is gone; None where nobody looked. `resources` are
+    by the worktree's path; `servers` are those that the router started, `data_servers` the entries of those it runs
+    for databases and caches.
     """
 
     port: int
@@ -77,6 +97,9 @@ class Frame:
     problems: tuple[Problem, ...] = ()
     orphans: tuple[Document, ...] | None = None
     resources: Mapping[str, tuple[ResourceState, ...]] = field(default_factory=dict)
+    servers: Mapping[WorktreeId, tuple[ServerState, ...]] = field(default_factory=dict)
+    data_servers: tuple[Document, ...] = ()
+    sleep: Mapping[WorktreeId, SleepState] = field(default_factory=dict)
 
 
 def document(table: RouteTable, frame: Frame) -> dict[str, Any]:
@@ -88,10 +111,14 @@ def document(table: RouteTable, frame: Frame) -> dict[str, Any]:
         "watcher": asdict(frame.watcher),
         "caddy": asdict(frame.caddy),
         "oauth": {"redirect_uris": _redirect_uris(table, frame)},
-        "repositories": [{"path": _text(r.path), "git_dir": _text(r.common_dir)} for r in frame.repositories],
+        "repositories": [
+            {"path": _text(r.path), "git_dir": _text(r.common_dir), "callback_paths": list(r.callback_paths)}
+            for r in frame.repositories
+        ],
         "worktrees": [_worktree(route, frame) for route in table.routes],
         "problems": [problem_values(problem) for problem in (*frame.problems, *table.problems)],
         **({} if frame.orphans is None else {"orphans": list(frame.orphans)}),
+        **({"data_servers": list(frame.data_servers)} if frame.data_servers else {}),
     }
 
 
@@ -103,7 +130,11 @@ def _redirect_uris(table: RouteTable, frame: Frame) -> list[str]:
 
 def _worktree(route: Route, frame: Frame) -> dict[str, Any]:
     port, resources = frame.port, frame.resources.get(route.worktree.path, ())
-    wrong = (*route.problems, *(each.problem for each in resources if each.problem))
+    servers = {each.service: each for each in frame.servers.get(route.worktree.id, ())}
+    failed = (each.problem for each in servers.values() if each.problem and not _is_up(route, each.service))
+    sleep = frame.sleep.get(route.worktree.id)
+    stays = (sleep.problem,) if sleep and sleep.problem else ()
+    wrong = (*route.problems, *(each.problem for each in resources if each.problem), *failed, *stays)
     return {
         "name": route.name,
         "branch": _text(route.worktree.branch),
@@ -113,28 +144,54 @@ def _worktree(route: Route, frame: Frame) -> dict[str, Any]:
         "detached": route.worktree.detached,
         "url": origin(f"{route.name}.localhost", port),
         "aliases": list(route.aliases),
+        **({"former": list(map(_former, route.former))} if route.former else {}),
         "oauth_state": route.name,
-        "services": {service.name: _service(route, service, port) for service in route.services},
+        "services": {
+            service.name: _service(route, service, port, servers.get(service.name)) for service in route.services
+        },
         **({"resources": [_resource(each) for each in resources]} if resources else {}),
+        **({"sleep": sleep_values(sleep)} if sleep else {}),
         "problems": [problem_values(problem) for problem in wrong],
     }
+
+
+def _former(former: FormerName) -> dict[str, Any]:
+    return {"name": former.name, "until": None if former.until is None else utc(former.until)}
 
 
 def _resource(state: ResourceState) -> dict[str, Any]:
     return {"name": state.name, "kind": state.kind or None, "state": state.state, "target": _text(state.target or None)}
 
 
-def _service(route: Route, service: Service, port: int) -> dict[str, Any]:
+def _is_up(route: Route, name: str) -> bool:
+    service = route.service(name)
+    return service is not None and service.up
+
+
+def _service(route: Route, service: Service, port: int, started: ServerState | None) -> dict[str, Any]:
+    known = started is not None and (started.runs or not service.up)
+    since = started.since if started and known else None
     return {
         "url": origin(service_host(route.name, service.name), port),
         "port": service.port,
         "address": service.address,
         "source": service.source,
         "up": service.up,
+        "state": service.state if service.up or not started else started.state,
+        "since": since,
         "pid": service.pid,
         "program": service.program,
+        "seen": service.seen,
+        **({"framework": service.framework} if service.framework else {}),
+        **({"wakes": True} if _wakes(route, service) else {}),
         "path": service.path,
     }
+
+
+def _wakes(route: Route, service: Service) -> bool:
+    """Tell whether a visit starts a service, as that wakes it, or one that needs it."""
+    needed = (each.wakes.needs for each in route.services if each.wakes)
+    return service.wakes is not None or any(service.name in names for names in needed)
 
 
 def problem_values(problem: Problem) -> dict[str, Any]:
@@ -157,7 +214,7 @@ def source_text(source: str, program: str | None = None) -> str:
     """Return a port's `source` as people read it; `program` is the one that listens, where it is known.
 
     `mise:.mise.local.toml` is the name of the file, `listener` becomes `vite (found)`, `hash` becomes `default`.
-    The dashboard has its own copy, `sourceText` in `dashboard.js`; a test runs both over the same cases.
+    The dashboard has its own copy, `sourceText` in `elements.js`; a test runs both over the same cases.
     """
     kind, _, name = source.partition(":")
     if kind == "listener":
@@ -165,30 +222,3 @@ def source_text(source: str, program: str | None = None) -> str:
     if kind == "container":
         return f"container {name}"
     return name or _SOURCES.get(kind, kind)
-
-
-def problems(status: Document) -> list[dict[str, Any]]:
-    """Return every problem of a document, each with the `name` of its worktree (None for the router's own)."""
-    own = [{"name": None, **problem} for problem in status["problems"]]
-    return own + [{"name": w["name"], **problem} for w in status["worktrees"] for problem in w["problems"]]
-
-
-def find(status: Document, name: str) -> Document:
-    """Return the worktree with that label, else alias, else branch. UnknownNameError lists the labels there are."""
-    for names in (lambda w: [w["name"]], lambda w: w["aliases"], lambda w: [w["branch"]]):
-        for worktree in status["worktrees"]:
-            if name in names(worktree):
-                return dict(worktree)
-    labels = ", ".join(w["name"] for w in status["worktrees"])
-    hint = f"choose one of: {labels}" if labels else "no worktree is routed: run `router up` in a repository"
-    raise UnknownNameError(f"no worktree is called {shown(name)!r}", hint=hint)
-
-
-def find_service(worktree: Document, name: str) -> Document:
-    """Return a service of a worktree. UnknownNameError lists those it has."""
-    if name in worktree["services"]:
-        return dict(worktree["services"][name])
-    services = ", ".join(worktree["services"])
-    raise UnknownNameError(
-        f"the worktree {worktree['name']} has no service {shown(name)!r}", hint=f"choose one of: {services}"
-    )

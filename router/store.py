@@ -10,15 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from router import files, from_json, memory_text
+from router import files, from_json, memory_text, places, published
 from router.errors import FileError, StoreError
 from router.remembered import Memory, without_waits
 
 _LOCK_TRIES = 10
 _POLL = 0.01  # seconds
 _PATIENCE = 10.0  # seconds to wait for whoever changes the memory
-_LARGEST = 64 << 20  # bytes of a file in the state directory
-_SOCKET_LIMIT = 100  # bytes; sun_path holds 104 on macOS, 108 on Linux, with the closing zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +64,17 @@ class Store:
     @property
     def socket(self) -> Path:
         """Where Caddy's admin socket is: in the state directory, in a private one in /tmp where that is too long."""
-        return self._short(self.directory) / "caddy.sock"
+        return places.short(self.directory, state=self.directory) / "caddy.sock"
+
+    @property
+    def asked(self) -> Path:
+        """Where the watcher answers commands: beside the admin socket."""
+        return places.asked_socket(self.directory)
 
     @property
     def run(self) -> Path:
         """What a container with Caddy may write to: its admin socket `caddy.sock` and its saved configuration."""
-        return self._short(self.directory / "run")
-
-    def _short(self, directory: Path) -> Path:
-        if len(os.fsencode(directory / "caddy.sock")) <= _SOCKET_LIMIT:
-            return directory
-        import hashlib
-
-        digest = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:12]
-        return Path(f"/tmp/worktree-router-{os.getuid()}-{digest}")  # noqa: S108 - made 0700 and checked
+        return places.short(self.directory / "run", state=self.directory)
 
     def memory(self) -> Memory:
         """Return what is remembered; nothing, where nothing can be read."""
@@ -145,7 +140,7 @@ class Store:
     def read(self, path: Path) -> str | None:
         """Return a file's text, None where there is none that can be read."""
         try:
-            content = files.read_bounded(path, limit=_LARGEST)
+            content = files.read_bounded(path, limit=published.LARGEST)
         except FileError:
             return None
         return None if content is None else content.decode("utf-8", "surrogateescape")
@@ -245,15 +240,7 @@ def check_private(directory: Path) -> None:
 def _holder(descriptor: int) -> RunningWatcher | None:
     """Share a lock until its descriptor is closed; where a watcher has it for itself, return that."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _owner(os.pread(descriptor, 4096, 0))
-    return None
-
-
-def _owner(content: bytes) -> RunningWatcher | None:
-    try:
-        owner = from_json.build(RunningWatcher, json.loads(content))
-    except (ValueError, RecursionError):
+        owner = from_json.build(RunningWatcher, published.holder(descriptor))
+    except ValueError:
         return None
     return owner if owner.pid > 0 else None  # of all numbers, those below stand for many processes

@@ -1,7 +1,6 @@
 """TOML that others wrote, agents among them, read within limits."""
 
 import re
-import tomllib
 from typing import Any
 
 _DEEPEST = 100
@@ -15,6 +14,8 @@ def read_toml(text: str) -> dict[str, Any]:
     """
     if any(len(_DOT.findall(line)) > _DEEPEST for line in text.split("\n")):
         raise ValueError(f"a line has more than {_DEEPEST} dots")
+    import tomllib  # here: most worktrees have no such file
+
     try:
         return tomllib.loads(text)
     except RecursionError as exc:

@@ -94,7 +94,8 @@ def pytest_unconfigure() -> None:
 def _no_process_stays() -> Iterator[None]:
     """Fail where a test left a process behind, and end it."""
     yield
-    left = [process for process in psutil.process_iter() if _of_this_session(process)]
+    seen = [process for process in psutil.process_iter() if _of_this_session(process)]
+    _, left = psutil.wait_procs(seen, timeout=20)  # Erlang's helpers see the end of their server a moment later
     told = [f"{process.pid} {' '.join(process.cmdline())}" for process in left]
     for process in left:
         process.kill()

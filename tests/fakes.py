@@ -3,18 +3,9 @@
 from router.caddy.admin import Admin, Loaded
 from router.caddy.caddyfile import Endpoint, Site
 from router.errors import CaddyError, LoadRefusedError
-from router.model import (
-    Declaration,
-    Listener,
-    Observed,
-    Repository,
-    Route,
-    RouteTable,
-    Service,
-    Worktree,
-    WorktreeId,
-)
+from router.model import Declaration, Listener, Observed, Repository, Worktree, WorktreeId
 from router.ports import parse_port
+from router.route_table import Route, RouteTable, Service
 
 ME = 1000
 """The user whom the router of an observation runs as."""

@@ -1,7 +1,11 @@
 """README and docs: links lead somewhere, tables are whole, the words are the project's, the reference is the code's."""
 
+import dataclasses
+import importlib
 import json
+import pkgutil
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -13,16 +17,20 @@ import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
+import router
 from router import repository_settings, settings
 from router.cli.app import app
 from router.env.values import base_environment
+from router.errors import RouterError, code_of
 from router.launch.servers import SERVERS
+from router.places import config_file
 from router.remembered import RememberedService, RememberedWorktree
 from router.status import CaddyStatus, Frame, WatcherStatus, document, source_text
 from tests import documents
 from tests.documents import DOCS, PAGES, README, ROOT
 from tests.fakes import repository, route, table, worktree
-from tests.matrix.projects import PROJECTS
+from tests.matrix.libraries import WAYS
+from tests.matrix.projects import PROJECTS, Update
 
 REFERENCE = DOCS / "reference"
 BLOCKS = [pytest.param(block.text, id=documents.title(page)) for page in PAGES for block in documents.blocks(page)
@@ -152,7 +160,7 @@ def test_a_row_has_every_option(name: str) -> None:
 def test_every_setting_of_the_machine_has_its_row() -> None:
     rows = documents.rows((REFERENCE / "settings.md").read_text())
     names = {row[0].strip("`") for row in rows}
-    fields = settings.Settings.model_fields.keys()
+    fields = {each.name for each in dataclasses.fields(settings.Settings)}
     assert {name for name in names if name.startswith("ROUTER_")} == {
         f"ROUTER_{name.upper()}" for name in fields - settings.FILE_ONLY
     }
@@ -182,6 +190,37 @@ def test_every_kind_of_problem_has_its_row_and_severity() -> None:
     }
 
 
+def errors(of: type[RouterError] = RouterError) -> Iterator[type[RouterError]]:
+    """Yield the errors of the family, wherever in the package they are."""
+    yield of
+    for each in of.__subclasses__():
+        yield from errors(each)
+
+
+def test_every_code_of_an_error_has_its_row() -> None:
+    for module in pkgutil.walk_packages(router.__path__, "router."):
+        if module.name != "router.__main__" and not module.name.endswith(".preload"):
+            importlib.import_module(module.name)
+    faults = re.findall(r'Fault\("([\w-]+)"', (ROOT / "router/cli/boundary.py").read_text())
+    rows = [row[0].strip("`") for row in documents.rows((REFERENCE / "errors.md").read_text())[2:]]
+    assert rows == sorted({*map(code_of, errors()), *faults})
+    assert faults
+
+
+def test_what_agents_are_given_is_made_from_the_reference() -> None:
+    made = runpy.run_path(str(DOCS / "skill.py"))
+    assert made["TARGET"].read_text() == made["skill"](), "run `python docs/skill.py`"
+
+
+def test_an_error_that_is_a_problem_has_its_kind() -> None:
+    named = {kind for path in (ROOT / "router").rglob("*.py")
+             for call in re.findall(r"raise \w+Error\((.*?)\n\n", path.read_text(), re.DOTALL)
+             for kind in re.findall(r'kind="([\w-]+)"', call)}  # fmt: skip
+    kinds = json.loads((ROOT / "tests/contract/problems.json").read_text())["kinds"]
+    assert named
+    assert named <= {kind["kind"] for kind in kinds}
+
+
 def test_the_kinds_of_later_features_are_those_that_nothing_reports() -> None:
     kinds = [kind["kind"] for kind in json.loads((ROOT / "tests/contract/problems.json").read_text())["kinds"]]
     code = "\n".join(path.read_text() for path in (ROOT / "router").rglob("*.py") if path.name != "model.py")
@@ -193,17 +232,39 @@ def test_every_variable_of_the_environment_has_its_row() -> None:
     rows = documents.rows((REFERENCE / "environment.md").read_text())
     named = {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row[0])}
     of = repository(worktree("feature/x"))
-    services = {spec.name: RememberedService(4000, "hash", assigned=4000) for spec in of.services}
+    services = {spec.name: RememberedService(4000, "hash", assigned=4000, found=True) for spec in of.services}
     kept = RememberedWorktree(of.worktrees[0].id, "feature-x", "feature/x", "feature-x", services, project="shop-x")
     assert named == base_environment(of, of.worktrees[0], kept, port=8080, redirect_uri="x").values.keys()
 
 
 def test_every_framework_has_its_row_with_a_version_and_a_date_or_why_not() -> None:
-    rows = {row[0]: row for row in documents.rows((REFERENCE / "frameworks.md").read_text())[2:]}
+    told, _ = documents.tables((REFERENCE / "frameworks.md").read_text())
+    rows = {row[0]: row for row in told[2:]}
     assert {server.name for server in SERVERS} | PROJECTS.keys() <= rows.keys()
     tried = re.compile(r"[\w .]*\d+\.\d+[\d.]*, \d{4}-\d\d-\d\d(, one worktree)?|no, by its documentation")
     assert [name for name, row in rows.items() if not tried.fullmatch(row[2])] == []
     assert [name for name in PROJECTS if rows[name][2].startswith("no")] == []
+
+
+def test_every_framework_that_was_tried_in_chromium_has_its_row_and_nothing_was_lost() -> None:
+    _, seen = documents.tables((REFERENCE / "frameworks.md").read_text())
+    updates = {name: project.update for name, project in PROJECTS.items() if project.edited}
+    assert {row[0]: row[4] for row in seen[2:]} == updates
+    assert [row for row in seen[2:] if not re.fullmatch(r"[\d.]+, \d{4}-\d\d-\d\d", row[1])] == []
+    assert [row for row in seen[2:] if row[2:4] != ["own", "own"] or not row[6]] == []
+    kept = {
+        row[0]: re.fullmatch(r"([1-9]\d*) of \1(, \d+ of them past the router)?", row[5]) is not None
+        for row in seen[2:]
+    }
+    assert [name for name, all_kept in kept.items() if not all_kept and updates[name] is not Update.WHEN_ASKED] == []
+
+
+def test_every_way_of_signing_in_has_its_row_as_it_was_tried() -> None:
+    [tried] = documents.tables((REFERENCE / "libraries.md").read_text())
+    assert [[row[0], *row[2:]] for row in tried[2:]] == [
+        [title, way.needs, way.home] for title, (_, way) in WAYS.items()
+    ]
+    assert [row for row in tried[2:] if not re.fullmatch(r"\d+\.\d+[\w.-]*, \d{4}-\d\d-\d\d", row[1])] == []
 
 
 def test_the_status_document_is_shown_whole() -> None:
@@ -257,6 +318,6 @@ def test_the_settings_are_read_as_they_stand(text: str, tmp_path: Path, monkeypa
         assert repository_settings.read_repository_settings(text) != repository_settings.RepositorySettings()
         return
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    settings.config_file().parent.mkdir()
-    settings.config_file().write_text(text)
+    config_file().parent.mkdir()
+    config_file().write_text(text)
     assert settings.load().port == tomllib.loads(text)["port"]

@@ -27,8 +27,17 @@ def file(tmp_path: Path) -> Path:
 
 
 def status(*names: str, aliases: tuple[str, ...] = (), services: tuple[str, ...] = ("web",)) -> dict[str, object]:
-    worktrees = [{"name": name, "aliases": list(aliases), "services": dict.fromkeys(services)} for name in names]
+    worktrees = [
+        {"name": name, "aliases": list(aliases), "services": {each: {"seen": True} for each in services}}
+        for name in names
+    ]
     return {"worktrees": worktrees}
+
+
+def test_a_service_that_is_not_there_yet_has_no_host() -> None:
+    services = {"web": {"seen": True}, "api": {"seen": False}}
+    document = {"worktrees": [{"name": "x", "aliases": [], "services": services}]}
+    assert hosts.names(document) == ("x.localhost",)
 
 
 def test_every_name_of_a_worktree_and_of_its_services_is_a_host() -> None:

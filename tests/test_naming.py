@@ -7,18 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.naming import (
-    hash3,
-    host_forms,
-    host_port,
-    is_label,
-    label,
-    origin,
-    read_host,
-    service_host,
-    shown,
-    suffixed,
-)
+from router.naming import hash3, host_forms, is_label, label, origin, read_host, service_host, suffixed
+from router.text import host_port, shown
 
 CONTRACT = json.loads((Path(__file__).parent / "contract" / "naming.json").read_text())
 FROM_GIT = st.text() | st.binary().map(lambda data: data.decode("utf-8", "surrogateescape"))

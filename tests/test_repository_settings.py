@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from router.errors import FileError, SettingsError
-from router.model import Override
+from router.model import Override, SleepRules
 from router.repository_settings import load_repository_settings, read_repository_settings
 from router.toml_reader import read_toml
 
@@ -31,6 +31,25 @@ def test_services_are_added_and_changed() -> None:
     assert found["web"].env == ()
 
 
+def woken(text: str) -> set[str]:
+    return {spec.name for spec in read_repository_settings(text).specs() if spec.wakes}
+
+
+def test_a_service_wakes_where_it_says_so_or_all_with_a_start_command_do() -> None:
+    both = '[services.web]\nrun = "a"\n[services.api]\nrun = "b"\nneeds = ["web"]\n'
+    assert woken(both) == set()
+    assert woken(f"{both}wake = true\n") == {"api"}
+    assert woken(f"{both}wake = false\n[sleep]\nwake = true\n") == {"web"}
+    assert woken("[services.web]\nwake = true\n") == {"web"}
+    assert woken("[services.web]\n[sleep]\nwake = true\n") == set()
+
+
+def test_a_start_takes_a_minute_at_most_where_nothing_else_is_said() -> None:
+    assert read_repository_settings("[services.web]\n").services["web"].start_timeout == 60
+    text = '[services.web]\nstart_timeout = "2m"\n'
+    assert read_repository_settings(text).services["web"].start_timeout == 120
+
+
 def test_worktrees_may_have_names_and_ports_and_be_hidden() -> None:
     text = '[worktrees."feature/x"]\nname = "shop"\nports = { web = 4000 }\n[worktrees.y]\nhide = true\n'
     assert read_repository_settings(text).overrides() == {
@@ -40,18 +59,52 @@ def test_worktrees_may_have_names_and_ports_and_be_hidden() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("", None),
+        ("[sleep]\nadopted = true\nwake = true", None),
+        ('[sleep]\nafter = "30m"', SleepRules(after=1800)),
+        ('[sleep]\npressure = "15%"\ncontainers = true', SleepRules(pressure=0.15, containers=True)),
+        ('[sleep]\nafter = 90\npressure = "7 %"\nadopted = true', SleepRules(90, 0.07, adopted=True)),
+    ],
+)
+def test_worktrees_sleep_only_where_it_is_said_when(text: str, rules: SleepRules | None) -> None:
+    assert read_repository_settings(text).sleep.rules() == rules
+
+
+@pytest.mark.parametrize(
     ("text", "field"),
     [
         ("services = 3", "services: "),
         ("[services.docs]\nenv = 3", "services.docs.env: "),
         ('[services.docs]\nenv = ["A B"]', "services.docs.env.0: "),
+        ('[services.web]\nrun = ""', "services.web.run: "),
+        ('[services.web]\nrun = "cd web && npm run dev"', "services.web.run: "),
+        ('[services.web]\nrun = ["npm"]', "services.web.run: "),
+        ("[services.web]\nwake = 3", "services.web.wake: "),
+        ('[services.web]\nstart_timeout = "0s"', "services.web.start_timeout: "),
+        ('[services.web]\nstart_timeout = "1h"', "services.web.start_timeout: "),
+        ('[services.web]\nneeds = ["api"]\n[services.api]\n', "services: web needs api, which is not another service"),
+        ('[services.web]\nrun = "a"\nneeds = ["web"]', "services: web needs web, which is not another service"),
+        ("[sleep]\nwake = 3", "sleep.wake: "),
         ('[services."a b"]', "services.a b"),
         ("[services.Docs]", "services.Docs"),
         ("[services.a--b]", "services.a--b"),
+        ("sleep = 3", "sleep: "),
+        ("[sleep]\nafter = true", "sleep.after: a duration is like"),
+        ('[sleep]\nafter = "soon"', "sleep.after: a duration is like"),
+        ('[sleep]\nafter = "0s"', "sleep.after: write at least 1s"),
+        ("[sleep]\npressure = 15", "sleep.pressure: write the part of the memory"),
+        ('[sleep]\npressure = "0%"', "sleep.pressure: write the part of the memory"),
+        ('[sleep]\npressure = "101%"', "sleep.pressure: write the part of the memory"),
+        ('[sleep]\nadopted = "yes"', "sleep.adopted: "),
+        ("[sleep]\nnever = true", "sleep.never: there is no such key"),
         ("names = 3", "names: "),
         ('[names]\nstrip = "agent/"', "names.strip: "),
         ('[names]\nstrip = [""]', "names.strip.0: "),
         ("[names]\nprefix = 1", "names.prefix: "),
+        ('[signin]\nmask = "no, never"', "signin.mask: "),
+        ("[signin]\nmasks = false", "signin.masks: "),
         (f"[names]\nstrip = {['x'] * 51}", "names.strip: "),
         ('[services.docs]\npath = "api"', "services.docs.path: "),
         ('[services.docs]\npath = "/api/"', "services.docs.path: "),

@@ -25,6 +25,12 @@ def test_the_smallest_resource_is_two_lines() -> None:
     assert [db.copied(kind) for kind in ("postgres", "sqlite", "mysql", "redis", "amqp")] == [True, True, *[False] * 3]
 
 
+@pytest.mark.parametrize(("written", "kind"), [("postgresql", "postgres"), ("valkey", "redis")])
+def test_a_server_of_the_routers_own_is_two_lines_too(written: str, kind: str) -> None:
+    db = read(f'[resources.db]\nkind = "{written}"\n').resources["db"]
+    assert (db.variable, db.kind) == ("", kind)
+
+
 def test_everything_of_a_resource_can_be_said() -> None:
     db = read(
         '[resources.main-db]\nfrom = "PRIMARY_URL"\nkind = "postgresql"\ncopy = "empty"\ntest = true\nkeep = "2d"\n'
@@ -56,7 +62,7 @@ def test_a_kind_has_the_names_that_people_give_it(written: str, kind: str) -> No
         ('kind = "oracle"', "not 'oracle'"),
         ("kind = 3", "resources.db.kind: write one of"),
         ('kind = "mysql"', 'resources.db: write from = "DATABASE_URL"'),
-        ('kind = "postgres"', 'resources.db: write from = "DATABASE_URL"'),
+        ('kind = "sqlite"', 'for a server of the router\'s own kind = "postgres" or "redis"'),
         ("test = true", 'resources.db: write from = "DATABASE_URL"'),
         ('from = "A-B"', "resources.db.from: write the name of a variable"),
         ("from = 3", "resources.db.from: "),

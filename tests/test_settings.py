@@ -1,12 +1,17 @@
 """The settings of this machine: where they come from, and what is refused."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from router import settings_model
 from router.errors import SettingsError
-from router.settings import Settings, config_file, load
+from router.places import config_file
+from router.settings import Settings, load
 
 
 @pytest.fixture(autouse=True)
@@ -219,6 +224,7 @@ def test_processes_are_only_reaped_where_the_machine_says_so(monkeypatch: pytest
 
 def test_what_router_run_expects_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROUTER_EXPECT", "feature-x")
+    monkeypatch.setenv("ROUTER_RESOLVE", "*:8080:127.0.0.1")
     assert load() == Settings()
 
 
@@ -226,3 +232,41 @@ def test_what_router_run_expects_is_no_setting(monkeypatch: pytest.MonkeyPatch) 
 def test_callback_paths_are_bounded(paths: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROUTER_CALLBACK_PATHS", json.dumps(paths))
     assert "at most" in refused().message
+
+
+USUAL = [
+    {}, {"port": "8123"}, {"port": "1", "caddy": "external"}, {"caddy": "compose", "reap": "auto"},
+    {"callback_target": "port", "reap": "off"}, {"state_dir": "/s"}, {"state_dir": "s/../t"}, {"state_dir": "~/s"},
+    {"port": ""}, {"data_hosts": "no JSON"},
+]  # fmt: skip
+UNUSUAL = [
+    {"port": "08080"}, {"port": " 80"}, {"port": "+80"}, {"access_log": "yes"}, {"admin": "127.0.0.1:2019"},
+    {"callback_paths": '["/x"]'}, {"reap_memory": "50MB"}, {"upstream_host": "host"},
+    {"editor_url": "cursor://file"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("variables", [*USUAL, *UNUSUAL], ids=str)
+def test_what_is_written_as_usual_is_read_as_pydantic_reads_it(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"ROUTER_{name.upper()}", value)
+    assert load() == Settings(**settings_model.read({}))
+    assert load(port=9000) == Settings(**settings_model.read({"port": 9000}))
+
+
+@pytest.mark.parametrize("variables", USUAL, ids=str)
+def test_what_is_written_as_usual_is_read_without_pydantic(variables: dict[str, str]) -> None:
+    environ = {**os.environ, **{f"ROUTER_{name.upper()}": value for name, value in variables.items()}}
+    code = "import sys; from router.settings import load; load(port=1); sys.exit('pydantic' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], env=environ, check=True)
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("port", "0"), ("port", "65536"), ("port", "٣"), ("caddy", "EMBEDDED"), ("reap", "yes"),
+    ("callback_target", "Host"), ("editor_url", "javascript:alert(1)//"), ("editor_url", "code"),
+])  # fmt: skip
+def test_what_cannot_be_is_refused_as_before(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"ROUTER_{name.upper()}", value)
+    assert refused().message.startswith(f"the setting {name} cannot be ")

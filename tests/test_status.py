@@ -1,15 +1,18 @@
 """The status document, the same whether a watcher wrote it or a command, and how to ask it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from router import __version__
+from router.document import find, find_service, problems
 from router.errors import UnknownNameError
-from router.model import ERROR_KINDS, Problem, RouteTable, Worktree, WorktreeId
-from router.status import CaddyStatus, Frame, WatcherStatus, find, find_service, problems, source_text
+from router.model import ERROR_KINDS, Problem, Wake, Worktree, WorktreeId
+from router.route_table import FormerName, RouteTable
+from router.status import CaddyStatus, Frame, ServerState, WatcherStatus, source_text
 from router.status import document as build
 from tests.fakes import repository, route, service, table, worktree
 
@@ -49,11 +52,12 @@ def test_the_document_has_the_shape_of_schema_1() -> None:
 
 def test_the_part_about_caddy_has_the_same_keys_with_a_watcher_and_without() -> None:
     watched = CaddyStatus(True, "embedded", "unix//s", pid=4712, version="v2.11.7", in_sync=True, loads=12,
-                          last_load_ms=9.1, adopted=False, restarts=0)  # fmt: skip
+                          last_load_ms=9.1, adopted=False, restarts=0, steered=True)  # fmt: skip
     found, preview = document(caddy=watched)["caddy"], document()["caddy"]
     assert found == {
         "running": True, "mode": "embedded", "admin": "unix//s", "pid": 4712, "version": "v2.11.7", "in_sync": True,
         "loads": 12, "last_load_ms": 9.1, "last_error": None, "adopted": False, "restarts": 0,
+        "steered": True,
     }  # fmt: skip
     assert preview.keys() == found.keys()
     assert (preview["in_sync"], preview["loads"], preview["pid"]) == (None, None, None)
@@ -77,12 +81,49 @@ def test_a_worktree_has_every_key_of_schema_1() -> None:
     }  # fmt: skip
     assert services["web"] == {
         "url": "http://feature-x.localhost:8080", "port": 14315, "address": "127.0.0.1",
-        "source": "mise:.mise.local.toml", "up": True, "pid": 999, "program": "vite", "path": None,
+        "source": "mise:.mise.local.toml", "up": True, "state": "up", "since": None, "pid": 999, "program": "vite",
+        "seen": True, "path": None,
     }  # fmt: skip
     assert services["api"] == {
         "url": "http://api.feature-x.localhost:8080", "port": 13315, "address": "127.0.0.1", "source": "hash",
-        "up": False, "pid": None, "program": None, "path": "/api",
+        "up": False, "state": "down", "since": None, "pid": None, "program": None, "seen": True, "path": "/api",
     }  # fmt: skip
+
+
+def test_a_started_server_gives_its_state_and_its_problem_where_nothing_listens() -> None:
+    failed = Problem("start-failed", "api ended", "see its log", "api")
+    servers = {worktree("x").id: (
+        ServerState("web", "starting", "2026-11-21T10:00:00Z", Problem("start-failed", "silent", "", "web"), runs=True),
+        ServerState("api", "failed", "2026-11-21T11:00:00Z", failed),
+        ServerState("docs", "down", "2026-11-21T12:00:00Z"),
+    )}  # fmt: skip
+    down = (service("api", 2, up=False), service("docs", 3, up=False))
+    found = document(table(route("x", service("web", 1), *down)), servers=servers)["worktrees"][0]
+    told = {name: (each["state"], each["since"]) for name, each in found["services"].items()}
+    assert told == {
+        "web": ("up", "2026-11-21T10:00:00Z"),
+        "api": ("failed", "2026-11-21T11:00:00Z"),
+        "docs": ("down", "2026-11-21T12:00:00Z"),
+    }
+    assert [each["message"] for each in found["problems"]] == ["api ended"]
+
+
+def test_what_others_started_has_no_time_of_a_server_that_failed_before() -> None:
+    servers = {
+        worktree("x").id: (
+            ServerState("web", "failed", "2026-11-21T11:00:00Z", Problem("start-failed", "", "", "web")),
+        )
+    }
+    found = document(table(route("x", service("web", 1))), servers=servers)["worktrees"][0]
+    assert (found["services"]["web"]["state"], found["services"]["web"]["since"]) == ("up", None)
+    assert found["problems"] == []
+
+
+def test_a_service_says_that_a_visit_starts_it_or_one_that_needs_it() -> None:
+    web = service("web", 1, wakes=Wake(needs=("api",)))
+    [found] = document(table(route("x", web, service("api", 2), service("docs", 3))))["worktrees"]
+    assert {name: each.get("wakes") for name, each in found["services"].items()} == {
+        "web": True, "api": True, "docs": None}  # fmt: skip
 
 
 def test_on_port_80_no_url_has_a_port() -> None:
@@ -91,7 +132,7 @@ def test_on_port_80_no_url_has_a_port() -> None:
 
 def test_a_repository_without_worktrees_is_in_the_document() -> None:
     status = document(repositories=(repository(worktree("x")),))
-    assert status["repositories"] == [{"path": "/r", "git_dir": "/r/.git"}]
+    assert status["repositories"] == [{"path": "/r", "git_dir": "/r/.git", "callback_paths": []}]
 
 
 def test_names_that_are_no_text_are_encoded() -> None:
@@ -137,6 +178,23 @@ def test_a_worktree_is_found_by_its_branch() -> None:
 def test_a_label_counts_before_somebody_elses_branch() -> None:
     found = document(table(route("a", worktree=worktree("b")), route("b", worktree=worktree("c"))))
     assert find(found, "b")["name"] == "b"
+
+
+def test_names_that_were_the_worktrees_until_lately_stand_there_with_their_end() -> None:
+    former = FormerName("before", 1.79e9), FormerName("kept")
+    [tree] = document(table(route("a", aliases=("before", "kept"), former=former)))["worktrees"]
+    assert tree["aliases"] == ["before", "kept"]
+    assert tree["former"] == [{"name": "before", "until": "2026-09-21T14:13:20Z"}, {"name": "kept", "until": None}]
+    assert all("former" not in tree for tree in document()["worktrees"])
+
+
+def test_a_name_that_was_a_worktrees_until_lately_counts_after_somebody_elses_branch() -> None:
+    before = route("a", worktree=worktree("a"), aliases=("b",), former=(FormerName("b", 1.79e9),))
+    assert find(document(table(before)), "b")["name"] == "a"
+    found = document(table(before, route("b-x2d", worktree=worktree("b"))))
+    assert find(found, "b")["name"] == "b-x2d"
+    stays = document(table(replace(before, former=(FormerName("b"),)), route("b-x2d", worktree=worktree("b"))))
+    assert find(stays, "b")["name"] == "a"
 
 
 @pytest.mark.parametrize(("found", "hint"), [(TABLE, "feature-x, main"), (table(), "no worktree is routed")])

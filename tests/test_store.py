@@ -208,6 +208,8 @@ SERVICES = st.builds(
     assigned=st.none() | st.integers(1024, 65535),
     rule=st.sampled_from(["hash", "index:8000", "free:5173"]),
     env_port=st.none() | st.integers(1024, 65535),
+    found=st.booleans(),
+    handed_out=st.none() | st.integers(1024, 65535),
 )
 WORKTREES = st.builds(
     RememberedWorktree,
@@ -400,5 +402,5 @@ def test_changes_wait_for_each_other(store: Store) -> None:
     )
     with other(store, change) as one, other(store, change) as two:
         for process in (one, two):
-            process.communicate("go\n", timeout=30)
+            process.communicate("go\n", timeout=120)
     assert len(store.memory().repositories) == 100

@@ -1,6 +1,7 @@
-"use strict";
-// Sends the answer to the worktree that the user clicks, with path, query, form and fragment unchanged. It never does so
-// by itself, and never inside a frame, where another page could cover the buttons.
+// Sends the answer to the worktree that the user clicks, with path, query, form and fragment unchanged, and never inside a
+// frame, where another page could cover the buttons. Where the worktree is searched, the search shows them at its end.
+import { sort } from "./choices.js";
+
 const choose = document.getElementById("choose");
 const relay = "/.router/relay";
 
@@ -41,7 +42,14 @@ function explain(answer) {
 
 const framed = window.top !== window.self;
 document.getElementById("framed").hidden = !framed;
-choose.hidden = framed;
 if (framed) choose.replaceChildren();
 for (const button of choose.querySelectorAll("button")) button.addEventListener("click", send);
 explain(new URLSearchParams(location.hash.slice(1)));
+
+// Not before its order is known: nothing moves under the pointer
+const list = choose.querySelector("ul");
+const known = () => {
+  choose.dataset.sorted = "";
+  choose.hidden = framed || "search" in choose.dataset;
+};
+(list ? sort(list) : Promise.resolve()).then(known, known);

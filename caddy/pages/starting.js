@@ -1,6 +1,9 @@
 "use strict";
 // Asks every second whether the server answers, and then reloads this address. Only a GET is repeated automatically.
+// Where a visit starts the server (data-waking), the watcher is asked how far that is, and more often.
 const GET = document.body.dataset.method === "GET";
+const WAKING = document.body.dataset.waking;
+const SOON = 250, USUAL = 1000, LONG = 15_000; // ms
 const state = document.getElementById("state");
 const RELOADS = "worktree-router.reloads";
 
@@ -31,8 +34,45 @@ async function answers() {
   }
 }
 
+// What the watcher says of the start; nothing where it is dead. By POST it begins one, a failed one too with `again`
+async function ask(method = "GET", again = "") {
+  try {
+    const response = await fetch(`/.router/start${again}`, { method, cache: "no-store", signal: AbortSignal.timeout(10_000) });
+    return response.status === 200 ? await response.json() : {};
+  } catch {
+    return {};
+  }
+}
+
+function showStart({ state: found, seconds, line, problem }) {
+  const failed = found === "failed";
+  document.getElementById("failure").hidden = !failed;
+  document.getElementById("problem").textContent = problem ?? "";
+  document.getElementById("line").hidden = !line;
+  document.querySelector("#line code").textContent = line ?? "";
+  const title = document.getElementById("title");
+  const text = title.textContent.replace(/ is starting$| did not start$/, failed ? " did not start" : " is starting");
+  if (title.textContent !== text) document.title = title.textContent = text;
+  state.hidden = failed;
+  if (found === "starting") began = Date.now() - seconds * 1000;
+}
+
+// A tab that nobody looks at starts nothing
+function startWhenSeen() {
+  if (document.visibilityState === "visible") return ask("POST");
+  document.addEventListener("visibilitychange", startWhenSeen, { once: true });
+}
+
+document.getElementById("again").addEventListener("click", () => ask("POST", "?again").then(() => ask()).then(showStart));
+if (WAKING === "asleep") startWhenSeen();
+
 async function wait() {
-  if (!(await answers())) return setTimeout(wait, 1000);
+  const start = WAKING ? await ask() : {};
+  if (start.state) showStart(start);
+  const starts = start.state === "starting";
+  if (starts || (start.state !== "up" && !(await answers()))) {
+    return setTimeout(wait, starts && Date.now() - began < LONG ? SOON : USUAL);
+  }
   if (GET) return reload();
   state.className = "note";
   state.textContent = "The server answers now. Reload this page to send the form again.";
@@ -63,14 +103,15 @@ async function showFacts() {
   }
   showResources(facts.resources ?? []);
   document.getElementById("command").textContent = facts.command ?? "";
-  document.getElementById("start").hidden = !facts.command;
+  const starts = WAKING && document.getElementById("failure").hidden; // by itself
+  document.getElementById("start").hidden = starts || !facts.command;
 }
 
 // A screen reader is not told each second
-const BEGAN = Date.now();
+let began = Date.now();
 
 function showWait() {
-  const seconds = Math.round((Date.now() - BEGAN) / 1000);
+  const seconds = Math.round((Date.now() - began) / 1000);
   waited.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
@@ -81,7 +122,7 @@ const waited = document.createElement("span");
 waited.setAttribute("aria-hidden", "true");
 state.append(waited);
 setInterval(showWait, 1000);
-setTimeout(wait, Math.min(1000 * 2 ** reloads() - 500, 30_000));
+setTimeout(wait, Math.min(1000 * 2 ** reloads() - (WAKING ? 1000 - SOON : 500), 30_000));
 const facts = () => showFacts().catch(() => {});
 facts();
 setInterval(facts, 2000);

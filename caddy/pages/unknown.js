@@ -1,5 +1,6 @@
-"use strict";
 // Shows the live labels that are closest to the unknown one first. It never redirects: that takes a click.
+import { sort } from "./choices.js";
+
 const name = document.body.dataset.name;
 const links = [...document.querySelectorAll("#live a")];
 
@@ -20,7 +21,7 @@ function far(label) {
   return part ? Math.min(2, distance(name, label)) : distance(name, label);
 }
 
-if (location.hash) for (const link of links) link.hash = location.hash;
+if (location.hash) for (const link of [...links, ...document.querySelectorAll("#moved a")]) link.hash = location.hash;
 const close = links
   .map((link) => ({ link, far: far(link.textContent) }))
   .filter(({ far }) => name && far <= Math.max(2, name.length * 0.4))
@@ -32,3 +33,5 @@ for (const { link } of close) {
   document.querySelector("#close ul").append(item);
 }
 document.getElementById("close").hidden = close.length === 0;
+const live = document.getElementById("live");
+if (live) sort(live);

@@ -11,10 +11,13 @@ from typing import Any
 
 import httpx
 
+from router.caddy import frame
 from router.caddy.caddyfile import MARK_LOG, Endpoint
 from router.errors import CaddyError, ForeignCaddyError, LoadRefusedError
 
 _TIMEOUT = 10.0  # seconds; a load of 5000 worktrees takes two
+_CADDYFILE = "text/caddyfile"
+_FRAMES = 4  # with what they are adapted to: configurations take turns at two sets of sockets
 _DEFAULT = Endpoint("localhost:2019")  # Caddy's own, where its configuration has no admin block
 
 
@@ -49,6 +52,7 @@ class Admin:
         self._guarded = guarded
         self._hint = hint
         self._taken = ""
+        self._frames: dict[str, str] = {}  # the JSON of each, the one last used at the end
         path = address.removeprefix("unix/") if address.startswith("unix/") else None
         base = "http://caddy" if path else f"http://{address}"
         # No TLS here: reading all the certificates takes 50 ms and 6 MB
@@ -66,9 +70,10 @@ class Admin:
         if self._guarded:
             self.check(self.served())
         started = time.perf_counter()
-        answer = self._ask("POST", "/load", content=text.encode(), headers={"Content-Type": "text/caddyfile"})
-        if answer.status_code != httpx.codes.OK:
-            raise LoadRefusedError(f"Caddy refused the configuration: {_reason(answer)}", hint="see `router logs`")
+        if not self._taken_as_json(text):
+            answer = self._post("/load", text, _CADDYFILE)
+            if answer.status_code != httpx.codes.OK:
+                raise LoadRefusedError(f"Caddy refused the configuration: {_reason(answer)}", hint="see `router logs`")
         return Loaded((time.perf_counter() - started) * 1000, self.digest())
 
     def digest(self) -> str:
@@ -106,6 +111,30 @@ class Admin:
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+
+    def _taken_as_json(self, text: str) -> bool:
+        """Hand over the configuration as JSON; where Caddy refuses that, its reason is to be one for the text."""
+        parts = frame.parts(text)
+        adapted = self._frames.pop(parts.frame, None) or self._adapted(parts.frame)
+        if adapted is None:
+            return False
+        self._frames[parts.frame] = adapted
+        for oldest in tuple(self._frames)[:-_FRAMES]:
+            del self._frames[oldest]
+        answer = self._post("/load", frame.filled(adapted, parts.tables), "application/json")
+        return answer.status_code == httpx.codes.OK
+
+    def _adapted(self, text: str) -> str | None:
+        """Return the JSON that Caddy makes of a Caddyfile, None where it makes none."""
+        answer = self._post("/adapt", text, _CADDYFILE)
+        try:
+            config = answer.json()["result"] if answer.status_code == httpx.codes.OK else None
+            return frame.dumped(config) if config and isinstance(config, Mapping) else None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    def _post(self, path: str, content: str, kind: str) -> httpx.Response:
+        return self._ask("POST", path, content=content.encode(), headers={"Content-Type": kind})
 
     def _config(self) -> bytes:
         answer = self._ask("GET", "/config/")

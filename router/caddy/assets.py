@@ -5,6 +5,9 @@ from pathlib import Path
 
 from router.errors import RouterError
 
+INLINE = "relay.js"
+"""The script that stands in the relay page itself: its hash is in the page's policy."""
+
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -22,8 +25,9 @@ def compose_file(name: str) -> Path:
 
 
 def templates() -> Mapping[str, str]:
-    """Return the text of every template by file name."""
-    return {path.name: path.read_text(encoding="utf-8") for path in folder().glob("*.j2")}
+    """Return the text of every template by file name, and that of the script that stands in a page."""
+    paths = [*folder().glob("*.j2"), pages() / INLINE]
+    return {path.name: path.read_text(encoding="utf-8") for path in paths}
 
 
 def pages() -> Path:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
-from router.caddy import callback_rules, tag
+from router.caddy import assets, sign_in
+from router.caddy.draining import LONG
 from router.errors import SettingsError
-from router.model import Route, RouteTable, Service
-from router.naming import host_forms, host_port, origin, service_host
+from router.naming import origin, service_host
+from router.route_table import Route, RouteTable, Service
 from router.status import source_text
+from router.text import host_port
 
 MARK = "# Made by worktree-router from the route table; changes here are overwritten."
 
@@ -39,7 +41,8 @@ class Site:
     `log` the file of Caddy's own log (None: standard error), `access_log` that of every request (None: not written,
     `-`: standard error). `upstream_host` replaces the loopback address of every upstream where Caddy runs elsewhere
     than the servers. `persist` is whether Caddy saves what it is given, to begin with it when it starts again. `live`
-    is the socket at which the watcher answers the dashboard (None: Caddy cannot reach it).
+    is the socket at which the watcher answers the dashboard (None: Caddy cannot reach it). `steered` is whether its
+    configurations take turns at the sockets of `bind`.
     """
 
     port: int
@@ -54,6 +57,7 @@ class Site:
     callback_target: str = "host"
     callback_paths: tuple[str, ...] = ("/auth/callback",)
     live: str | None = None
+    steered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,37 +91,46 @@ class Mount:
     sets: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Sleeper:
+    """A service that a visit wakes: where it is as the route table has it, and `<label>/<service>` for the watcher."""
+
+    dial: str
+    key: str
+
+
 def render(table: RouteTable, site: Site, *, templates: Mapping[str, str], name: str = "Caddyfile.j2") -> str:
     """Return the Caddyfile of a route table, `caddy fmt`-clean, the same bytes for the same input.
 
-    `templates` maps file names to template text; `name` is the one of the whole: `Caddyfile.j2`, or `sites.j2` for the
+    `templates` is that of `assets.templates`; `name` is the one of the whole: `Caddyfile.j2`, or `sites.j2` for the
     sites alone. Raises SettingsError where a path of `site` cannot be written into a Caddyfile.
     """
     services = ["web", *sorted({s.name for r in table.routes for s in r.services if s.name != "web"})]
-    paths = sorted({*site.callback_paths, *table.callback_paths})
     return _compiled(tuple(sorted(templates.items())), name).render(
         mark=MARK,
         mark_log=MARK_LOG,
+        drain=LONG,
         site=site,
         origin=origin("localhost", site.port),
         suffix=origin("", site.port).removeprefix("http://"),
         services=services,
         rows=sorted(_rows(table, services, site), key=lambda row: row.name),
         mounts=_mounts(table, services),
+        sleepers=_sleepers(table, site),
+        itself=f"127.0.0.1:{site.port}",
         names=[route.name for route in table.routes],
-        choices=[
-            f"{route.name}={callback_rules.home(route, port=site.port, target=site.callback_target)}"
-            for route in table.routes
-        ],
+        left=sorted({name: route.name for route in table.routes for name in route.left}.items()),
         dialled=_dialled(site),
         hosts={service: service_host("{named}", service) for service in services},
         any_tls=any(service.tls for route in table.routes for service in route.services),
-        callback_pattern=callback_rules.path_pattern(paths),
-        label=tag.LABEL,
-        tag=tag,
-        forms=[form for service in services for form in host_forms(service)],
-        state_name=callback_rules.STATE,
-        redirect_uri_pattern=callback_rules.redirect_uri_pattern(origin("localhost", site.port), paths),
+        **sign_in.values(
+            table,
+            port=site.port,
+            target=site.callback_target,
+            paths=site.callback_paths,
+            services=services,
+            relay=templates[assets.INLINE],
+        ),
     )
 
 
@@ -134,6 +147,18 @@ def _compiled(templates: tuple[tuple[str, str], ...], name: str) -> Template:
     )
     environment.filters["quoted"] = quoted
     return environment.get_template(name)
+
+
+def bound_to(text: str, before: Sequence[str], bind: Sequence[str]) -> str:
+    """Return a Caddyfile of `render` that listens on `bind` in place of `before`, the addresses of its site."""
+    line, other = (f"\n\tbind {' '.join(each)}\n" for each in (before, map(quoted, bind)))
+    return text.replace(line, other, 1)
+
+
+def draining(text: str, milliseconds: int) -> str:
+    """Return a Caddyfile of `render` whose server goes on for so long once it is left, where it is steered."""
+    line, other = (f"\n\tshutdown_delay {each}ms\n" for each in (LONG, milliseconds))
+    return text.replace(line, other, 1)
 
 
 def quoted(path: str) -> str:
@@ -165,6 +190,16 @@ def _cell(service: Service | None, site: Site) -> Cell:
         return Cell(BLOCKED, quoted(source_text(service.source)))
     dial = host_port(site.upstream_host or service.address, service.port)
     return Cell(f"https/{dial}" if service.tls else dial, quoted(source_text(service.source)))
+
+
+def _sleepers(table: RouteTable, site: Site) -> list[Sleeper]:
+    """Return what a visit wakes, one for each address; nothing where Caddy cannot ask the watcher."""
+    found: dict[str, Sleeper] = {}
+    for route in table.routes if site.live else ():
+        for service in (each for each in route.services if each.wakes and not each.blocked):
+            dial = _cell(service, site).dial
+            found.setdefault(dial, Sleeper(dial, f"{route.name}/{service.name}"))
+    return list(found.values())
 
 
 def _mounted(route: Route) -> str:

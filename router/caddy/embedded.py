@@ -4,18 +4,20 @@ import logging
 import socket
 import sysconfig
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import IO
 
-from router import proc
+from router import proc, ps
 from router.caddy import output, record
-from router.caddy.caddyfile import quoted
+from router.caddy.caddyfile import bound_to, draining, quoted
+from router.caddy.draining import drain
 from router.caddy.listening import listening_sockets
 from router.caddy.record import CaddyRecord
+from router.caddy.steering import Result, Steering
 from router.errors import CaddyError, FileError, PortTakenError
-from router.proc import ProcessId
+from router.ps import ProcessId
 
 _START = 10.0  # seconds without a sign of life in which Caddy may open its admin socket; it takes 0.05 at rest
 _RELEASE = 0.5  # seconds for the port of a Caddy that was killed to be free
@@ -40,7 +42,7 @@ class Embedded:
         self._admin = admin
         self._socket_path = socket_path
         self._log_file = log_file
-        self._sockets: tuple[socket.socket, ...] = ()
+        self._steering: Steering | None = None
         self._record: CaddyRecord | None = None
         self._child: proc.Child | None = None
         self._output: IO[bytes] | None = None
@@ -57,21 +59,31 @@ class Embedded:
         return self._record.bind if self._record else ()
 
     @property
+    def steered(self) -> bool:
+        """Whether configurations take turns at the sockets: those of an adopted Caddy are not ours to steer."""
+        return self._steering is not None and self._steering.takes_turns
+
+    @property
     def adopted(self) -> bool:
         """Whether this Caddy's sockets are its own alone."""
-        return self._record is not None and not self._sockets
+        return self._record is not None and self._steering is None
+
+    @property
+    def strands(self) -> bool:
+        """Whether somebody waits at sockets whose turn is over: only another load has that answered."""
+        return self._steering is not None and self._steering.strands
 
     def alive(self) -> bool:
         """Tell whether the process runs: our own child by its exit status, an adopted one by its identity."""
         if self._child:
             return self._child.poll() is None
-        return self._record is not None and proc.alive(self._record.process)
+        return self._record is not None and ps.alive(self._record.process)
 
     def wake(self) -> bool:
         """Continue a Caddy that was stopped (SIGSTOP): nothing would be answered until then. False where it runs."""
-        if self._record is None or not proc.stopped(self._record.process):
+        if self._record is None or not ps.stopped(self._record.process):
             return False
-        return proc.signal(self._record.process, proc.CONTINUE)
+        return ps.signal(self._record.process, ps.CONTINUE)
 
     def reachable(self) -> bool:
         """Tell whether the admin socket is there: a running Caddy cannot make it again."""
@@ -89,25 +101,28 @@ class Embedded:
         self._record = kept
         return kept is not None
 
-    def listen(self) -> None:
-        """Open the loopback sockets. PortTakenError or SettingsError (not allowed) says why that cannot be.
+    def listen(self) -> Steering:
+        """Open the loopback sockets, and return the turns at them.
 
+        PortTakenError or SettingsError (not allowed) says why that cannot be.
         After a Caddy that was ended it is tried for a moment: of a process with threads the last one closes the
         sockets, and it may outlive what the system calls the end of the process.
         """
-        while not self._sockets:
+        while self._steering is None:
             try:
-                self._sockets = listening_sockets(self.port)
+                sets = listening_sockets(self.port)
+                self._steering = Steering(sets, ready=self._socket_path.with_name("ready"))
             except PortTakenError:
                 if time.monotonic() >= self._released:
                     raise
                 time.sleep(0.01)
+        return self._steering
 
     def start(self) -> None:
         """Start Caddy with an admin endpoint and nothing else, and wait until it answers. CaddyError where it fails."""
-        self.listen()
+        steering = self.listen()
         self._socket_path.unlink(missing_ok=True)
-        fds = tuple(sock.fileno() for sock in self._sockets)
+        steering.clear()
         self._output = output.unnamed()
         self._child = proc.start(
             [str(binary()), "run", "--config", "-", "--adapter", "caddyfile"],
@@ -115,12 +130,19 @@ class Embedded:
             cwd=self._directory,
             log=output.path(self._output),
             input=_FIRST.format(admin=quoted(self._admin)).encode(),
-            pass_fds=fds,
+            pass_fds=steering.descriptors,
         )
-        process = proc.identify(self._child.pid) or ProcessId(self._child.pid, 0, "")
-        self._record = CaddyRecord(process, self.port, tuple(f"fd/{fd}" for fd in fds), self.version)
+        process = ps.identify(self._child.pid) or ProcessId(self._child.pid, 0, "")
+        self._record = CaddyRecord(process, self.port, steering.bind, self.version)
         self.note()
         self._wait_for_socket(self._child)
+
+    def load(self, text: str, post: Callable[[str], Result]) -> Result:
+        """Hand over a configuration that listens on all of `bind`, by `post`: on Linux on those whose turn it is."""
+        if self._steering is None:
+            return post(text)
+        text = draining(text, drain())
+        return self._steering.load(lambda bind: post(bound_to(text, self.bind, bind)))
 
     def note(self) -> bool:
         """Write down which Caddy runs, where that is not what is written; False where it was, or cannot be written.
@@ -140,6 +162,8 @@ class Embedded:
         """End Caddy and leave nothing of it behind; the sockets stay open for the next one."""
         self._end([self._record.process] if self._record else [])
         self._record = self._child = None
+        if self._steering:
+            self._steering.begin_anew()
         record.remove(self._directory, self._socket_path)
         self._save_output()
 
@@ -164,9 +188,9 @@ class Embedded:
 
     def close(self) -> None:
         """Close the sockets and the output held here; Caddy keeps its own."""
-        for sock in self._sockets:
-            sock.close()
-        self._sockets = ()
+        if self._steering:
+            self._steering.close()
+        self._steering = None
         self._save_output()
 
     def _save_output(self) -> None:
@@ -181,10 +205,10 @@ class Embedded:
 
     def _wait_for_socket(self, child: proc.Child) -> None:
         """Wait until Caddy accepts a connection, for as long as it shows signs of life: a loaded machine is slow."""
-        life, deadline = proc.cpu_time(child.pid), time.monotonic() + _START
+        life, deadline = ps.cpu_time(child.pid), time.monotonic() + _START
         while not _accepts(self._socket_path):
             now = time.monotonic()
-            if (spent := proc.cpu_time(child.pid)) != life:
+            if (spent := ps.cpu_time(child.pid)) != life:
                 life, deadline = spent, now + _START
             if child.poll() is not None or now > deadline:
                 child.kill()
@@ -209,11 +233,7 @@ def version() -> str:
 
 def _accepts(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        try:
-            sock.connect(str(path))
-        except OSError:
-            return False
-    return True
+        return sock.connect_ex(str(path)) == 0
 
 
 def _environment(directory: Path) -> dict[str, str]:

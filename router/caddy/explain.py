@@ -7,36 +7,48 @@ from urllib.parse import quote, urlsplit
 
 from router.caddy.callback_rules import Decision, Request, decide, destinations
 from router.errors import UsageError
-from router.model import Route, RouteTable, Service
-from router.naming import host_port, origin, read_host, service_host, shown
+from router.naming import origin, read_host, service_host
+from router.route_table import Route, RouteTable, Service
 from router.status import source_text
+from router.text import clock, host_port, shown
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Lines for people, and whether what was asked about ends at a worktree."""
+    """Lines for people, whether what was asked about ends at a worktree, and at which where its own host was asked."""
 
     lines: tuple[str, ...]
     routed: bool
+    worktree: str | None = None
 
+
+Sites = tuple[tuple[str, ...], ...]
+"""The sites that were used last, as `watcher/recent.py` writes them: hosts without `.localhost`."""
+
+HOPS = 8
+"""How many sites a search visits at most, as `claim-answer.js` has it."""
 
 _ROUTERS = Explanation(("/.router/ is the router's own on every host",), routed=False)
 
 
-def explanation(what: str, table: RouteTable, *, port: int, paths: Iterable[str], target: str) -> Explanation:
+def explanation(
+    what: str, table: RouteTable, *, port: int, paths: Iterable[str], target: str, recent: Sites | None = None
+) -> Explanation:
     """Explain a URL, a form body (`code=…&state=…`) or, where it is neither, a bare state.
 
     `port` is the router's, `paths` are the callback paths of the machine's settings, `target` is
-    ROUTER_CALLBACK_TARGET.
+    ROUTER_CALLBACK_TARGET, `recent` what was used last, None where no watcher says it.
     """
     callbacks = tuple(sorted({*paths, *table.callback_paths}))
     live = destinations(table, port=port, target=target)
     if re.match(r"https?://", what):
-        host, path, query = _parts(what)
-        if host == "localhost":
-            decision = decide(Request(path=path, query=query), paths=callbacks, live=live)
-            return _callback(decision) if decision else _own_host(path, table, port)
-        return _other_host(host, path, table, port)
+        host, path, query, fragment = _parts(what)
+        if host != "localhost":
+            return _other_host(host, path, table, port)
+        decision = decide(Request(path=path, query=query), paths=callbacks, live=live)
+        if decision and decision.page == "relay" and fragment:
+            decision = decide(_relayed(path, fragment), paths=callbacks, live=live)
+        return _callback(decision, table, recent) if decision else _own_host(path, table, port)
     if not callbacks:
         return Explanation(("no callback path is set, so no callback comes here",), routed=False)
     at = callbacks[0].replace("/*", "/provider")
@@ -46,22 +58,51 @@ def explanation(what: str, table: RouteTable, *, port: int, paths: Iterable[str]
         request = Request(path=at, query=f"code=x&state={quote(what, safe='')}")
     decision = decide(request, paths=callbacks, live=live)
     assert decision is not None  # noqa: S101 - its path is one of the callback paths
-    return _callback(decision)
+    return _callback(decision, table, recent)
 
 
-def _parts(url: str) -> tuple[str, str, str]:
+def _relayed(path: str, fragment: str) -> Request:
+    """Return what the relay page asks for an answer that is in the fragment: the state alone."""
+    states = (pair for pair in fragment.split("&") if pair.startswith("state="))
+    return Request(path=f"/.router/relay{path}", query="&".join(states))
+
+
+def _parts(url: str) -> tuple[str, str, str, str]:
     try:
         parts = urlsplit(url)
-        return parts.hostname or "", parts.path, parts.query
+        return parts.hostname or "", parts.path, parts.query, parts.fragment
     except ValueError as exc:
         raise UsageError(f"this is no URL: {exc}", hint="put it in quotes, with its host and port") from exc
 
 
-def _callback(decision: Decision) -> Explanation:
+def _callback(decision: Decision, table: RouteTable, recent: Sites | None) -> Explanation:
     if decision.origin is None:
-        return Explanation((f"{decision.status}: the {decision.page} page", f"rule: {decision.rule}"), routed=False)
+        said = (f"{decision.status}: the {decision.page} page", f"rule: {decision.rule}")
+        return Explanation((*said, *_on_the_page(decision, table, recent)), routed=False)
     lines = (f"{decision.status} to {decision.origin}, the worktree {decision.label}", f"rule: {decision.rule}")
-    return Explanation(lines, routed=True)
+    name, _ = _name(urlsplit(decision.origin).hostname or "", table)
+    return Explanation((*lines, *_former(name, table)), routed=True)
+
+
+def _on_the_page(decision: Decision, table: RouteTable, recent: Sites | None) -> tuple[str, ...]:
+    """Return what the script of the chooser or the relay page does then."""
+    if decision.page == "relay":
+        last = f"leads on to {recent[0][0]}, which was used last" if recent else "lists the worktrees"
+        return (f"without a fragment it {last}",)
+    if not decision.searched:
+        return ()
+    used = recent or ()
+    hosts = {host for host, *_ in used}
+    others = ((route.name,) for route in table.routes if route.name not in hosts)
+    asked = ", ".join(" with ".join(site) for site in (*used, *others)[:HOPS])
+    order_is = "what was used last first" if recent else "as nobody was seen to be used"
+    stateless = decision.rule == "no state"
+    began = "where alone a login is pending" if stateless else "who has begun a sign-in with that state"
+    return (
+        f"a tab then asks in turn, {order_is}: {asked}",
+        f"{began} gets the answer; nobody or two, and the developer chooses",
+        "a popup's opener, or the page around a frame, gets it without that search",
+    )
 
 
 def _own_host(path: str, table: RouteTable, port: int) -> Explanation:
@@ -71,7 +112,7 @@ def _own_host(path: str, table: RouteTable, port: int) -> Explanation:
         return _ROUTERS
     first = path.removeprefix("/").partition("/")[0]
     if _route(first, table) is None:
-        return Explanation((f"404: no worktree is called {shown(first)!r}",), routed=False)
+        return _unknown(first, table)
     there = origin(service_host(first, "web"), port)
     return Explanation((f"307 to {there}", "rule: localhost/<label>/… leads to the worktree's own host"), routed=True)
 
@@ -83,10 +124,10 @@ def _other_host(host: str, path: str, table: RouteTable, port: int) -> Explanati
         return Explanation((f"421: {shown(host)} is neither localhost nor below it",), routed=False)
     if path.startswith("/.router/"):
         return _ROUTERS
-    name, asked = read_host(host, {service.name for route in table.routes for service in route.services})
+    name, asked = _name(host, table)
     route = _route(name, table)
     if route is None:
-        return Explanation((f"404: no worktree is called {shown(name)!r}",), routed=False)
+        return _unknown(name, table)
     in_front = host.count(".") > 1
     found = route.service(asked)
     if found is None and not in_front:
@@ -98,7 +139,30 @@ def _other_host(host: str, path: str, table: RouteTable, port: int) -> Explanati
         rule = f"{mounted.path} on the host of {route.name} is its {mounted.name}"
     elif in_front and target.name == "web":
         rule = f"a name in front of {route.name} leads to its web"
-    return Explanation(_target(route, target, rule, port), routed=True)
+    lines = (*_target(route, target, rule, port), *_former(name, table))
+    return Explanation(lines, routed=True, worktree=route.name)
+
+
+def _unknown(name: str, table: RouteTable) -> Explanation:
+    said = f"404: no worktree is called {shown(name)!r}"
+    now = next((route.name for route in table.routes if name in route.left), None)
+    return Explanation((said, f"the worktree that had this name is called {now} now") if now else (said,), routed=False)
+
+
+def _former(name: str, table: RouteTable) -> tuple[str, ...]:
+    """Return what is to say of a name that was a worktree's until lately; nothing of any other."""
+    found = ((route, each) for route in table.routes for each in route.former if each.name == name)
+    route, former = next(found, (None, None))
+    if route is None or former is None:
+        return ()
+    end = "stays its alias" if former.until is None else f"leads to it until {clock(former.until)}"
+    return (f"{name} was the name of {route.name} before, and {end}",)
+
+
+def _name(host: str, table: RouteTable) -> tuple[str, str]:
+    """Return the name and the service that a host asks for, both empty for one that is not below localhost."""
+    services = {service.name for route in table.routes for service in route.services}
+    return read_host(host, services) if host.endswith(".localhost") else ("", "")
 
 
 def _mounted(route: Route, path: str) -> Service | None:

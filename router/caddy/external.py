@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from router import files
-from router.caddy.admin import Admin, Served
+from router.caddy.admin import Admin, Loaded, Served
 from router.caddy.caddyfile import Site
 from router.caddy.compose import Compose
 from router.errors import CaddyError
@@ -69,6 +69,10 @@ class External:
         """Nothing: whether it answers and what it serves shows in the look for drift."""
         del now
         return False
+
+    def load(self, text: str) -> Loaded:
+        """Hand over a configuration."""
+        return self._admin.load(text)
 
     def stop(self) -> None:
         """Stop its container, where the router started that; else it goes on serving the last routes."""

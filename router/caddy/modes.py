@@ -1,7 +1,6 @@
 """What the three ways to run Caddy differ in: its admin address, where it listens, what it sees, who supervises it."""
 
 import os
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -9,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from router.caddy import assets, embedded, record
+from router.caddy.addresses import admin_address
 from router.caddy.admin import Admin
 from router.caddy.caddyfile import Endpoint, Site
 from router.caddy.compose import Compose
@@ -27,18 +27,6 @@ def admin(settings: Settings, store: Store) -> Admin:
     """Return a client of the admin API of the Caddy in question."""
     address = admin_address(settings, store)
     return Admin(address) if settings.caddy == Mode.EMBEDDED else Admin(address, guarded=True, hint=_START_IT)
-
-
-def admin_address(settings: Settings, store: Store) -> str:
-    """Return where the admin API is reached: by a private socket, unless somebody else's Caddy says otherwise.
-
-    Docker Desktop hands no unix socket of a container to its host: there, and for an external Caddy, it is a port.
-    """
-    if settings.caddy == Mode.EMBEDDED:
-        return f"unix/{store.socket}"
-    if settings.caddy == Mode.COMPOSE and not settings.admin and sys.platform == "linux":
-        return f"unix/{store.run / 'caddy.sock'}"
-    return settings.admin or "127.0.0.1:2019"
 
 
 def live_socket(store: Store) -> Path:
@@ -65,7 +53,7 @@ def caddy(
             port=settings.port,
             version=embedded.version(),
         )
-        return Supervisor(process, replace(site(settings, store, endpoint), log=str(store.caddy_log)))
+        return Supervisor(process, replace(site(settings, store, endpoint), log=str(store.caddy_log)), client)
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return External(
         client,

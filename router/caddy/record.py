@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from router import files, from_json, proc
+from router import files, from_json, ps
 from router.errors import FileError
-from router.proc import ProcessId
+from router.ps import ProcessId
 
 _FILE = "caddy.json"
 _LARGEST = 1 << 16  # bytes
@@ -49,12 +49,12 @@ def read(directory: Path) -> CaddyRecord | None:
 def recorded(directory: Path) -> CaddyRecord | None:
     """Return the Caddy that is written down for a state directory, None where it does not run."""
     record = read(directory)
-    return record if record and proc.alive(record.process) else None
+    return record if record and ps.alive(record.process) else None
 
 
 def running(directory: Path) -> tuple[ProcessId, ...]:
     """Return every Caddy that was started for a state directory and runs, written down or not."""
-    return proc.with_environment("caddy", "HOME", str(home(directory)))
+    return ps.with_environment("caddy", "HOME", str(home(directory)))
 
 
 def end_all(directory: Path, socket_path: Path) -> bool:
@@ -69,7 +69,7 @@ def end_all(directory: Path, socket_path: Path) -> bool:
 def end(processes: Iterable[ProcessId]) -> None:
     """End these processes, asking first; a child of this process leaves no zombie."""
     for process in processes:
-        proc.end(process, _ENDING)
+        ps.end(process, _ENDING)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(process.pid, os.WNOHANG)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from router.caddy.admin import Admin, Loaded
 from router.caddy.caddyfile import Site
 from router.caddy.embedded import Embedded
 from router.errors import CaddyError, PortTakenError
@@ -34,7 +35,10 @@ class Caddy(Protocol):
         """Get it ready to be loaded. RouterError where that cannot be."""
 
     def keep(self, *, now: float) -> bool:
-        """Keep it running, and tell whether it was started again: it is empty then. CaddyError while it is away."""
+        """Keep it running, and tell whether everything is to be loaded again. CaddyError while it is away."""
+
+    def load(self, text: str) -> Loaded:
+        """Hand it a configuration for its site, as `Admin.load` does."""
 
     def stop(self) -> None:
         """Leave nothing behind that the watcher started."""
@@ -43,8 +47,9 @@ class Caddy(Protocol):
 class Supervisor:
     """Adopts or starts the embedded Caddy, keeps it running, and ends it."""
 
-    def __init__(self, caddy: Embedded, site: Site) -> None:
+    def __init__(self, caddy: Embedded, site: Site, admin: Admin) -> None:
         self.caddy = caddy
+        self._admin = admin
         self.restarts = 0
         self._site = site
         self._starts: tuple[float, ...] = ()
@@ -52,7 +57,7 @@ class Supervisor:
     @property
     def site(self) -> Site:
         """The site on the sockets that this Caddy was handed. Caddy refuses a load whose log files it cannot open."""
-        site = replace(self._site, bind=self.caddy.bind)
+        site = replace(self._site, bind=self.caddy.bind, steered=self.caddy.steered)
         if site.log and not _can_be_written(Path(site.log)):
             site = replace(site, log=None)
         if site.access_log and not _can_be_written(Path(site.access_log)):
@@ -64,7 +69,7 @@ class Supervisor:
         """Its process, and whether its sockets are its own alone."""
         caddy = self.caddy
         return {"running": caddy.alive(), "pid": caddy.pid, "version": caddy.version,
-                "adopted": caddy.adopted, "restarts": self.restarts}  # fmt: skip
+                "adopted": caddy.adopted, "restarts": self.restarts, "steered": caddy.steered}  # fmt: skip
 
     def begin(self, listeners: Listeners, *, now: float) -> None:
         """Adopt the Caddy of a watcher that died, or start one. PortTakenError names who has the port."""
@@ -80,26 +85,36 @@ class Supervisor:
         self.caddy.start()
 
     def keep(self, *, now: float) -> bool:
-        """Start Caddy again where it ended or lost its admin socket, and tell whether that was so: it is empty then.
+        """Start Caddy again where it ended or lost its admin socket, and tell whether everything is to be loaded again.
 
-        One that was stopped is continued; its record is written again where it was lost. `now` is of the monotonic
-        clock, in seconds. CaddyError while it is not yet time, or where it does not start.
+        That is so after a start, and where a connection has come too late for the configuration before. A Caddy that
+        was stopped is continued; its record is written again where it was lost. `now` is of the monotonic clock, in
+        seconds. CaddyError while it is not yet time, or where it does not start.
         """
         if self.caddy.alive() and self.caddy.reachable():
             if self.caddy.wake():
                 log.warning("Caddy was stopped and is continued")
             self.caddy.note()
             self.caddy.bound_output()
-            return False
+            return self._strands()
         self._expect_patience(now)
         log.warning("Caddy %s and is started again", "lost its admin socket" if self.caddy.alive() else "ended")
         self.caddy.end()
         self.caddy.start()
         return True
 
+    def load(self, text: str) -> Loaded:
+        """Hand over a configuration so that it cuts off nobody, where that can be."""
+        return self.caddy.load(text, self._admin.load)
+
     def stop(self) -> None:
         """End Caddy and close the sockets."""
         self.caddy.stop()
+
+    def _strands(self) -> bool:
+        if strands := self.caddy.strands:
+            log.info("a connection came too late for the last configuration; this one is loaded again for it")
+        return strands
 
     def _expect_patience(self, now: float) -> None:
         recent = tuple(start for start in self._starts if now - start < _RECENT)

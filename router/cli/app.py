@@ -6,14 +6,33 @@ import typer
 from typer.core import TyperGroup
 
 from router import __version__
-from router.cli import demo, doctor, env, hosts, output, processes, resources, routes, tools, trust, watcher
+from router.cli import (
+    completion,
+    curl,
+    demo,
+    doctor,
+    env,
+    hosts,
+    output,
+    processes,
+    resources,
+    routes,
+    servers,
+    sleep,
+    tools,
+    trust,
+    watcher,
+)
 from router.cli.output import Output
 
 FAMILIES = (
     ("Start and stop", watcher.app),
     ("See what is routed", routes.app),
+    ("See what is routed", curl.app),
     ("Work in a worktree", env.app),
+    ("Processes", servers.app),
     ("Processes", processes.app),
+    ("Processes", sleep.app),
     ("Databases, queues, caches", trust.app),
     ("Databases, queues, caches", resources.app),
     ("Set up and check", tools.app),
@@ -42,7 +61,7 @@ app = typer.Typer(
     name="router",
     cls=Grouped,
     help="Every git worktree on its own http://<branch>.localhost, and one OAuth redirect URI for all of them.",
-    add_completion=False,
+    add_completion=False,  # `completion` installs it
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -54,6 +73,7 @@ for _title, _family in FAMILIES:
     app.add_typer(_family)
 app.add_typer(hosts.app, name="hosts", rich_help_panel=_LAST)
 app.add_typer(demo.app)
+completion.answer()
 
 
 def _show(result: Output | None, **_: object) -> None:
@@ -63,11 +83,17 @@ def _show(result: Output | None, **_: object) -> None:
 
 @app.callback(invoke_without_command=True, result_callback=_show)
 def _without_command(
-    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    install_completion: Annotated[
+        bool, typer.Option("--install-completion", help="Let this shell complete commands and names.")
+    ] = False,
 ) -> Output | None:
     if version:
         output.line(__version__)
         raise typer.Exit
+    if install_completion:
+        raise typer.Exit(output.show(completion.install()))
     if context.invoked_subcommand is not None:
         return None
     if routes.runs():

@@ -7,7 +7,7 @@ import typer
 
 from router.cli import output
 from router.cli.hosts import sudo
-from router.cli.options import current_directory
+from router.cli.opened import current_directory
 from router.cli.output import Output
 
 app = typer.Typer()

@@ -1,58 +1,90 @@
 """What `stop` and `reap` say of processes: which ended, which stay and why, as lines or as JSON."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from router.cli import output
 from router.cli.output import Output
-from router.naming import shown
-from router.processes import orphans as left_over
+from router.processes import left_over
 from router.processes.end import NOT_ENDING, Ended
 from router.processes.ending import Left
+from router.processes.left_over import LeftOver
 from router.processes.look import Process
-from router.processes.orphans import Orphan
 from router.processes.stop import Stopped
+from router.processes.take_down import TakenDown
 from router.processes.words import duration, size
+from router.text import shown
+
+_NOTHING = "nothing is left over from worktrees that are gone"
 
 
-def stopped(done: Mapping[str, Stopped], *, asked: bool, as_json: bool) -> Output:
-    """Return what a stop came to, by the labels of worktrees.
+def stopped(done: Mapping[str, Stopped], *, asked: bool, as_json: bool, asleep: Collection[str] = ()) -> Output:
+    """Return what a stop came to, by the labels of worktrees; those that are `asleep` now say so.
 
     Its code is 1 where something runs on that should have ended; with `asked`, for one service or port, also where
     nothing but what is never ended was found there.
     """
     code = int(any(each.failed or _runs_on(each.ended, asked=asked) for each in done.values()))
     if as_json:
-        return Output(
-            _json({"worktrees": [{"name": name, **_stopped(each)} for name, each in done.items()]}), code=code
-        )
-    return Output(notes=tuple(f"{name}: {line}" for name, each in done.items() for line in _lines(each)), code=code)
+        trees = [{"name": name, **facts(each), "asleep": name in asleep} for name, each in done.items()]
+        return output.as_json({"worktrees": trees}, code=code)
+    lines = [f"{name}: {line}" for name, each in done.items() for line in _lines(each)]
+    sleeping = (f"{name}: sleeps until it is started, or visited where a visit wakes it" for name in asleep)
+    return Output(notes=(*lines, *sleeping), code=code)
 
 
-def reaped(ended: Ended, *, as_json: bool) -> Output:
-    """Return what a reap came to."""
-    lines = (*_ended(ended, {}), *_left(ended.left))
-    notes = lines or ("nothing is left over from worktrees that are gone",)
-    return Output(_json(_facts(ended, {})) if as_json else "", () if as_json else notes, int(_runs_on(ended)))
+def facts(stopped: Stopped) -> dict[str, Any]:
+    """Return for JSON which processes of a worktree ended, which stay and why, and its containers."""
+    found = _facts(stopped.ended, stopped.ports)
+    found["left"] += [_stays(each) for each in stopped.bystanders]
+    failed = [shown(each.message) for each in stopped.failed]
+    return {**found, "containers": [each.name for each in stopped.containers], "failed": failed}
 
 
-def orphans(found: Sequence[Orphan], *, now: float, as_json: bool) -> Output:
-    """Return orphans as a list, and what ends them."""
-    entries = [left_over.entry(each, now=now) for each in found]
+def reaped(ended: Ended, down: TakenDown, *, as_json: bool) -> Output:
+    """Return what a reap came to. Its code is 1 where something is still there that should be gone."""
+    code = int(_runs_on(ended) or bool(down.failed))
     if as_json:
-        return Output(_json({"orphans": entries}))
+        return output.as_json({**_facts(ended, {}), **_taken_down(down)}, code=code)
+    lines = (*_ended(ended, {}), *_left(ended.left), *_down_lines(down))
+    return Output(notes=lines or (_NOTHING,), code=code)
+
+
+def orphans(found: LeftOver, *, now: float, as_json: bool) -> Output:
+    """Return what is left over as a list, and what ends it."""
+    entries = left_over.entries(found, now=now)
+    if as_json:
+        return output.as_json({"orphans": entries})
     if not found:
-        return Output(notes=("nothing is left over from worktrees that are gone",))
-    stay = any(each.process.role for each in found)
+        return Output(notes=(_NOTHING,))
+    stay = any(each["role"] for each in entries)
     note = f"`router reap --yes` ends these{', but for those that are marked' if stay else ''}"
     return Output("".join(f"{line}\n" for line in _rows(map(_cells, entries))), (note,))
+
+
+def _down_lines(down: TakenDown) -> Iterator[str]:
+    yield from (f"removed the container {name}" for name in down.containers)
+    yield from (f"removed the network {name}" for name in down.networks)
+    yield from (f"removed the volume {name}" for name in down.volumes)
+    yield from (f"left {shown(each.name)}: {each.why}" for each in down.kept)
+    yield from (shown(f"{each.message}; {each.hint}") for each in down.failed)
+
+
+def _taken_down(down: TakenDown) -> dict[str, Any]:
+    return {
+        "containers": list(down.containers),
+        "networks": list(down.networks),
+        "volumes": list(down.volumes),
+        "kept": [{"name": shown(each.name), "why": each.why} for each in down.kept],
+        "failed": [shown(each.message) for each in down.failed],
+    }
 
 
 def _cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
     ports = " ".join(map(str, entry["ports"])) or "-"
     stays = f"{entry['role']}: stays" if entry["role"] else ""
     return (
-        shown(f"{entry['worktree']} ({entry['repository']})"), str(entry["pid"]), entry["program"] or "?", ports,
+        shown(f"{entry['worktree']} ({entry['repository']})"), str(entry["pid"] or "-"), entry["program"] or "?", ports,
         size(entry["memory"]), duration(entry["age_s"]), stays,
     )  # fmt: skip
 
@@ -91,13 +123,6 @@ def _runs_on(ended: Ended, *, asked: bool = False) -> bool:
     return any(left.why == NOT_ENDING for left in ended.left) or bool(asked and ended.left and not ended.processes)
 
 
-def _stopped(stopped: Stopped) -> dict[str, Any]:
-    facts = _facts(stopped.ended, stopped.ports)
-    facts["left"] += [_stays(each) for each in stopped.bystanders]
-    failed = [shown(each.message) for each in stopped.failed]
-    return {**facts, "containers": [each.name for each in stopped.containers], "failed": failed}
-
-
 def _facts(ended: Ended, ports: Mapping[int, Sequence[int]]) -> dict[str, Any]:
     killed = {each.id for each in ended.killed}
     return {
@@ -111,7 +136,3 @@ def _facts(ended: Ended, ports: Mapping[int, Sequence[int]]) -> dict[str, Any]:
 
 def _stays(left: Left) -> dict[str, Any]:
     return {"pid": left.process.pid, "program": left.process.program, "why": left.why}
-
-
-def _json(document: Any) -> str:
-    return f"{json.dumps(document, indent=2)}\n"

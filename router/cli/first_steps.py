@@ -6,11 +6,10 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from router.naming import shown
+from router.document import Document, find, name_at
 from router.observe.lanes import Lanes
 from router.observe.start_command import start_command
-from router.status import Document, find
-from router.watcher.client import name_at
+from router.text import shown
 
 _PATIENCE = 2.0  # seconds
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from router.cli.options import current_directory
+from router.cli.opened import current_directory
 from router.cli.output import Output
 from router.errors import HostsError, RouterError
 
 if TYPE_CHECKING:
+    from router.document import Document
     from router.settings import Settings
-    from router.status import Document
     from router.store import Store
 
 app = typer.Typer()
@@ -44,7 +44,9 @@ def sync(file: File = None) -> Output:
 
     status = _published(_store(load()))
     if status is None:
-        raise RouterError("no watcher is running, so no host is live", hint="run `router up --detach`")
+        raise RouterError(
+            "no watcher is running, so no host is live", hint="run `router up --detach`", kind="watcher-down"
+        )
     path, names = file or hosts_.FILE, hosts_.names(status)
     try:
         changed = hosts_.sync(path, names)

@@ -2,23 +2,35 @@
 
 import contextlib
 import errno
+import json
 import os
 import select
 import sys
 import time
-from dataclasses import dataclass
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, NamedTuple, TextIO
 
-from router.naming import shown
+from router.text import shown
+
+SCHEMA = 1  # of every JSON object that a command prints: fields may be added, none is renamed
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """What a command came to: `text` for standard output, `notes` for people on standard error, its exit code."""
 
     text: str = ""
     notes: tuple[str, ...] = ()
     code: int = 0
+
+
+def as_json(values: Mapping[str, Any], *, code: int = 0) -> Output:
+    """Return values for programs: one JSON object, with the schema that it keeps to."""
+    return Output(f"{json.dumps({'schema': SCHEMA, **values}, indent=2)}\n", code=code)
+
+
+def in_a_line(values: Mapping[str, Any]) -> str:
+    """Return values for programs as `as_json` does, one of many objects on lines of their own."""
+    return json.dumps({"schema": SCHEMA, **values})
 
 
 class OutputLostError(Exception):

@@ -1,28 +1,31 @@
 """The commands that show what is routed: `status`, `url`, `open`, `explain`, `render`."""
 
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from router.cli import output
-from router.cli.options import Name, Service, current_directory, named_worktree, opened
+from router.cli import outcomes, output
+from router.cli.opened import current_directory, named_worktree, opened
+from router.cli.options import AsJson as Plain
+from router.cli.options import Name, Service
 from router.cli.output import Output
 from router.errors import RouterError
-from router.naming import host_port
 
 if TYPE_CHECKING:
-    from router.status import Document
+    from router.document import Document
     from router.store import Store
 
 app = typer.Typer()
 
-_PAUSE = 0.5  # seconds between two looks of `status --watch`
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print the status document, schema 1.")]
-Watch = Annotated[bool, typer.Option("--watch", help="Show it again whenever it changes.")]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Show it again whenever it changes, with keys that start and stop.")
+]
 Check = Annotated[bool, typer.Option("--check", help="Print nothing; exit 1 on a problem of severity error.")]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="On a terminal: whole URLs, branches, sources of ports.")
+]
 Memory = Annotated[bool, typer.Option("--memory", help="Show the memory that each worktree uses, too.")]
 Direct = Annotated[bool, typer.Option("--direct", help="The address and port of the server itself.")]
 Oauth = Annotated[bool, typer.Option("--oauth", help="The redirect URI to register, the same for every worktree.")]
@@ -32,10 +35,16 @@ What = Annotated[str, typer.Argument(metavar="URL|STATE", help="A URL, an OAuth 
 
 
 @app.command()
-def status(as_json: AsJson = False, watch: Watch = False, check: Check = False, memory: Memory = False) -> Output:
+def status(
+    as_json: AsJson = False,
+    watch: Watch = False,
+    check: Check = False,
+    memory: Memory = False,
+    verbose: Verbose = False,
+) -> Output:
     """Show every worktree with its URLs and ports. Also where each port comes from, what is up, and what is wrong."""
     from router.cli import table
-    from router.status import problems
+    from router.document import problems
     from router.watcher import client
 
     settings, store = opened()
@@ -46,13 +55,22 @@ def status(as_json: AsJson = False, watch: Watch = False, check: Check = False, 
         return _with_memory(document, store) if memory else document
 
     if watch:
-        _show_changes(ask)
+        from router.cli import watching
+
+        watching.show_changes(ask, store, verbose=verbose)
+        return Output()
     document = ask()
     if check:
         return Output(code=int(any(problem["severity"] == "error" for problem in problems(document))))
     if as_json:
         return Output(f"{json.dumps(document, indent=2)}\n")
-    return table.output(document)
+    return table.output(document, verbose=verbose)
+
+
+@app.command()
+def ls(as_json: AsJson = False, verbose: Verbose = False) -> Output:
+    """List the worktrees, as `status` does."""
+    return status(as_json=as_json, verbose=verbose)
 
 
 def runs() -> bool:
@@ -64,17 +82,16 @@ def runs() -> bool:
 
 
 @app.command()
-def url(name: Name = None, service: Service = "web", direct: Direct = False, oauth: Oauth = False) -> Output:
+def url(
+    name: Name = None, service: Service = "web", direct: Direct = False, oauth: Oauth = False, as_json: Plain = False
+) -> Output:
     """Print one URL."""
-    from router.status import find_service
-
     settings, store = opened()
     if oauth:
-        return Output("".join(f"{uri}\n" for uri in settings.redirect_uris))
-    document, tree = named_worktree(settings, store, name)
-    target = find_service(tree, service)
-    server = host_port(target["address"], target["port"])
-    return Output(f"{server if direct else target['url']}\n", _doubts(document))
+        uris = settings.redirect_uris_with(_callback_paths())
+        return output.as_json({"redirect_uris": uris}) if as_json else Output("".join(f"{uri}\n" for uri in uris))
+    cwd = current_directory()
+    return outcomes.url(settings, store, name, cwd=cwd, service=service, direct=direct, as_json=as_json)
 
 
 @app.command(name="open")
@@ -82,27 +99,21 @@ def open_(name: Name = None, service: Service = "web") -> Output:
     """Open a worktree's URL in the browser."""
     import webbrowser
 
-    from router.status import find_service
+    from router.document import find_service
 
     settings, store = opened()
     document, tree = named_worktree(settings, store, name)
     target = find_service(tree, service)["url"]
     if not webbrowser.open(target):
         raise RouterError(f"no browser opened {target}", hint="open it by hand, or name a browser in BROWSER")
-    return Output(f"{target}\n", _doubts(document))
+    return Output(f"{target}\n", outcomes.doubts(document))
 
 
 @app.command()
-def explain(what: What) -> Output:
+def explain(what: What, as_json: Plain = False) -> Output:
     """Explain where a URL or an OAuth state leads. It names the rule, and never prints codes or tokens."""
-    from router.caddy.explain import explanation
-    from router.watcher import preview
-
     settings, store = opened()
-    planned, _ = preview.would_route(settings, store, preview.repositories(store, current_directory()))
-    explained = explanation(what, planned.table, port=settings.port, paths=settings.callback_paths,
-                            target=settings.callback_target)  # fmt: skip
-    return Output("".join(f"{line}\n" for line in explained.lines), code=0 if explained.routed else 1)
+    return outcomes.explained(settings, store, what, cwd=current_directory(), as_json=as_json)
 
 
 @app.command()
@@ -119,32 +130,15 @@ def render(loaded: Loaded = False, sites: Sites = False) -> Output:
     return Output(text)
 
 
-def _doubts(document: "Document") -> tuple[str, ...]:
-    """Return what to say of a document whose watcher is hung: it may be out of date."""
-    from router.cli import table
+def _callback_paths() -> tuple[str, ...]:
+    """Return the callback paths of the current directory's repository, none outside of every repository."""
+    from router.observe import git, survey
 
-    hung = (problem for problem in document["problems"] if problem["kind"] == "watcher-hung")
-    return tuple(line for problem in hung for line in table.problem_lines(problem))
-
-
-def _show_changes(ask: "Callable[[], Document]") -> None:
-    """Show the status whenever it changes, until interrupted: in place on a terminal, one below the other elsewhere."""
-    from rich.console import Console
-    from rich.live import Live
-
-    from router.cli import table
-
-    console = Console()
-    shown: Document = {}
-    while not console.is_terminal:
-        if (document := ask()) != shown:
-            output.show(table.output(document))
-            shown = document
-        output.pause(_PAUSE)
-    with Live(console=console, auto_refresh=False, screen=False) as live:
-        while True:
-            live.update(table.renderable(ask()), refresh=True)
-            output.pause(_PAUSE)
+    try:
+        [repository] = survey.repositories([str(git.common_dir(current_directory()))])
+    except RouterError:
+        return ()
+    return repository.callback_paths
 
 
 def _with_memory(document: "Document", store: "Store") -> "Document":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from router.cli import output
-from router.cli.options import current_directory, opened
+from router.cli.opened import current_directory, opened
 from router.cli.output import Output
 from router.errors import RouterError, UsageError
 
@@ -53,6 +53,19 @@ def init(tools: Tools = None, write: Write = False) -> Output:
     if write:
         init.write(proposal)
     return Output(proposal.text, (*proposal.notes, proposal.summary(written=write)))
+
+
+@app.command()
+def mcp() -> None:
+    """Serve tools for agents over stdin and stdout. An agent starts it in the worktree in which it works."""
+    try:
+        from router.tools.agent_server import serve
+    except ImportError as exc:
+        raise RouterError(
+            f"`router mcp` needs a package that is not installed: {exc.name}",
+            hint="install it with `pipx inject worktree-router 'mcp>=2.3'` or `pip install 'worktree-router[mcp]'`",
+        ) from exc
+    serve()
 
 
 def _url(settings: "Settings", store: "Store", cwd: Path) -> str:

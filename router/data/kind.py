@@ -1,14 +1,15 @@
 """What every kind of database, queue or cache can do: a new kind is one module with these five methods."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol, Self
 
 from router.data.connection import Connection
 from router.data.ledger import Record
 from router.errors import RouterError
-from router.naming import host_port
+from router.text import host_port
 
 _SHOWN = 3  # sessions that a message names
 
@@ -36,13 +37,17 @@ class ResourceError(RouterError):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who is connected: the server's number of the session, and what it says of its client."""
+    """Somebody who is connected: the server's number of the session, and what it says of its client.
+
+    `pid` is known where there is no server: then the processes themselves are looked at.
+    """
 
     number: int
     application: str = ""
     user: str = ""
     address: str = ""
     port: int | None = None
+    pid: int | None = None
 
     def __str__(self) -> str:
         """Return it as messages name it."""
@@ -143,10 +148,15 @@ def missing_library(library: str, servers: str) -> ResourceError:
 class Kind(Protocol):
     """A kind of resource. Every method may raise ResourceError; what it leaves unfinished is found by its record."""
 
-    has_templates: bool
+    has_templates: ClassVar[bool]
     """Whether it copies a template of the router's own, not the main checkout's database."""
-    copies: bool
+    copies: ClassVar[bool]
     """Whether it can copy at all; else what it makes is empty."""
+
+    @contextlib.contextmanager
+    def in_one_session(self, _connection: Connection, /) -> Iterator[Self]:
+        """Give this kind, with one session for all that the block asks where a new one each time would take long."""
+        yield self
 
     def identify(self, connection: Connection, /) -> Identity:
         """Return which server this is."""

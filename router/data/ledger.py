@@ -27,9 +27,10 @@ TEMPLATE, NEXT_TEMPLATE, OLD_TEMPLATE = "template", "template-next", "template-o
 class Record:
     """One resource of a worktree, as the ledger keeps it: never a password, only the variable whose value has it.
 
-    `path` is the worktree's directory, `resource` its name in `router.toml`, `source` the variable, `server` the host
-    and port. `identifier` is the server's own, `oid` the database's there, empty until it is made. `nonce` is random.
-    `since` is when it was begun, in seconds since the epoch; `version` is what the source was when it was copied.
+    `path` is the worktree's directory, `resource` its name in `router.toml`, `source` the variable (empty on a server
+    of the router's own), `server` the host and port. `identifier` is the server's own, `oid` the database's there,
+    empty until it is made. `nonce` is random. `since` is when it was begun, in seconds since the epoch; `version` is
+    what the source was when it was copied.
     """
 
     worktree: WorktreeId

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 
 from router.data.kind import Session
 from router.data.ledger import OLD_TEMPLATE, Record
@@ -70,14 +71,16 @@ def verdicts(
     now: float,
     keep: Mapping[str, float],
     held: Iterable[str] | None = None,
+    unnamed: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Verdict, ...]:
     """Return what to do with each record's resource.
 
     `trees` are the worktrees that were looked at: one that is missing is not known to be gone. `sessions` are those
     connected, by the record's nonce: one that is missing was not asked about, or its server did not answer. `keep` are
     seconds by the record's nonce. `held` are the nonces of those whose command still runs, None where nobody looked.
+    `unnamed` says by the nonce why nobody needs a template any more.
     """
-    lives = _Look(trees, sessions, now, keep, None if held is None else frozenset(held))
+    lives = _Look(trees, sessions, now, keep, None if held is None else frozenset(held), unnamed)
     return tuple(_verdict(record, lives) for record in records)
 
 
@@ -88,11 +91,13 @@ class _Look:
     now: float
     keep: Mapping[str, float]
     held: frozenset[str] | None
+    unnamed: Mapping[str, str]
 
 
 def _verdict(record: Record, look: _Look) -> Verdict:
-    if record.use == OLD_TEMPLATE:
-        return _unless_used(record, look, "another template has taken its place", patience=None)
+    replaced = "another template has taken its place" if record.use == OLD_TEMPLATE else ""
+    if why := replaced or look.unnamed.get(record.nonce):
+        return _unless_used(record, look, why, patience=None)
     if record.use.startswith(FRESH):
         return _of_command(record, look)
     tree = look.trees.get(record.worktree, Tree(Presence.UNKNOWN))

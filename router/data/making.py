@@ -3,41 +3,18 @@
 Whatever is killed in between, the next call with the same ledger finishes or finds it. What cannot be done is a value.
 """
 
-import os
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
+from router.data import wanted
 from router.data.connection import Connection
 from router.data.kind import Identity, Kind, Order, ResourceError
-from router.data.ledger import NEXT_TEMPLATE, OLD_TEMPLATE, OWN, TEMPLATE, Ledger, Record
+from router.data.ledger import NEXT_TEMPLATE, OLD_TEMPLATE, TEMPLATE, Ledger, Record
+from router.data.wanted import Wanted
 from router.errors import RouterError
-from router.model import WorktreeId
-from router.naming import host_port
 
 Clock = Callable[[], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A resource that a worktree is to have.
-
-    `source` is the variable that has the main checkout's URL. `template` is the name of the template that it is copied
-    from where its kind has such, empty for an empty resource; `main` and `main_path` are the main checkout, whose the
-    template is. `refresh` is how many seconds a template may be older than a database that is in use.
-    """
-
-    worktree: WorktreeId
-    path: str
-    resource: str
-    kind: str
-    source: str
-    name: str
-    main: WorktreeId
-    main_path: str
-    use: str = OWN
-    template: str = ""
-    refresh: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +58,8 @@ def make(work: Work) -> Made | Failure:
     """Make a resource, or find it made."""
     try:
         _expect_allowed(work)
-        identity = _identify(work)
-        known = _known(work, identity, work.wanted.use) or _inherited(work, identity)
-        if known and known.ready and work.kind.is_ours(work.connection, known):
-            return Made(known)
-        order, template, due = work.order, None, False
-        if work.wanted.template and work.kind.has_templates:
-            template, due = _template(work, identity)
-            order = replace(order, copy=template.name)
-        elif work.wanted.template and work.kind.copies:
-            order = replace(order, copy=work.connection.database)
-        record = work.ledger.begin(_intent(work, identity))
-        order = replace(order, known=lambda oid: work.ledger.change(replace(record, oid=oid)))
-        made = replace(record, oid=work.kind.make(work.connection, record, order), ready=True)
-        if not work.ledger.change(made):  # nobody else would drop it any more
-            work.kind.drop(work.connection, made)
-            raise ResourceError("busy", f"{made.name} was dropped while it was made", hint="it is tried again")
-        return Made(made, template, due)
+        with work.kind.in_one_session(work.connection) as kind:
+            return _made(replace(work, kind=kind))
     except RouterError as exc:
         return failure(exc)
 
@@ -116,11 +78,8 @@ def refresh(work: Work) -> Made | Failure:
     """Make the template again where the main checkout's database has changed, even while that is in use."""
     try:
         _expect_allowed(work)
-        identity = _identify(work)
-        known = _known(work, identity, TEMPLATE)
-        if known and known.version == identity.version and work.kind.is_ours(work.connection, known):
-            return Made(known)
-        return Made(_new_template(work, identity))
+        with work.kind.in_one_session(work.connection) as kind:
+            return Made(_refreshed(replace(work, kind=kind)))
     except RouterError as exc:
         return failure(exc)
 
@@ -135,9 +94,52 @@ def drop(ledger: Ledger, kind: Kind, connection: Connection, record: Record) -> 
     return None
 
 
+def _made(work: Work) -> Made:
+    identity = _identify(work)
+    known = _own(work, identity)
+    if known and known.ready and work.kind.is_ours(work.connection, known):
+        return Made(known)
+    order, template, due = work.order, None, False
+    if work.wanted.is_copy and work.kind.has_templates:
+        template, due = _template(work, identity)
+        order = replace(order, copy=template.name)
+    elif work.wanted.is_copy and work.kind.copies:
+        order = replace(order, copy=work.connection.database)
+    record = work.ledger.begin(_intent(work, identity))
+    order = replace(order, known=lambda oid: work.ledger.change(replace(record, oid=oid)))
+    made = replace(record, oid=work.kind.make(work.connection, record, order), ready=True)
+    if not work.ledger.change(made):  # nobody else would drop it any more
+        work.kind.drop(work.connection, made)
+        raise ResourceError("busy", f"{made.name} was dropped while it was made", hint="it is tried again")
+    return Made(made, template, due)
+
+
+def _own(work: Work, identity: Identity) -> Record | None:
+    """Return what the worktree has, or has begun; what one that is gone left under its name becomes its own."""
+    records = work.ledger.records()
+    mine = wanted.own(work.wanted, records, identifier=identity.identifier)
+    left = None if mine and mine.ready else wanted.left(work.wanted, records, identifier=identity.identifier)
+    if left is None:
+        return mine
+    if mine:  # it was begun while the other worktree was there
+        work.kind.drop(work.connection, mine)
+        work.ledger.forget(mine)
+    adopted = replace(left, worktree=work.wanted.worktree, path=work.wanted.path)
+    work.ledger.change(adopted)
+    return adopted
+
+
+def _refreshed(work: Work) -> Record:
+    identity = _identify(work)
+    known = wanted.template(work.wanted, work.ledger.records(), identifier=identity.identifier)
+    if known and known.version == identity.version and work.kind.is_ours(work.connection, known):
+        return known
+    return _new_template(work, identity)
+
+
 def _template(work: Work, identity: Identity) -> tuple[Record, bool]:
     """Return the template, refreshed where nobody is in the way, and whether it is due to be by a dump."""
-    known = _known(work, identity, TEMPLATE)
+    known = wanted.template(work.wanted, work.ledger.records(), identifier=identity.identifier)
     if known and not work.kind.is_ours(work.connection, known):
         known = None
     if known and known.version == identity.version:
@@ -158,7 +160,8 @@ def _new_template(work: Work, identity: Identity) -> Record:
         replace(intent, worktree=work.wanted.main, path=work.wanted.main_path, use=NEXT_TEMPLATE,
                 name=work.wanted.template, version=identity.version)
     )  # fmt: skip
-    replaced = _known(work, identity, TEMPLATE)  # read after the intent: another maker may just have made it
+    # Read after the intent: another maker may just have made it
+    replaced = wanted.template(work.wanted, work.ledger.records(), identifier=identity.identifier)
     if replaced and replaced.version == identity.version and work.kind.is_ours(work.connection, replaced):
         return replaced
     order = replace(work.order, copy=work.connection.database, dumped=bool(identity.sessions), replaced=replaced)
@@ -188,35 +191,8 @@ def _retire_others(work: Work, made: Record) -> None:
             drop(work.ledger, work.kind, work.connection, old)
 
 
-def _known(work: Work, identity: Identity, use: str) -> Record | None:
-    wanted = work.wanted
-    owner, name = (wanted.main, wanted.template) if use == TEMPLATE else (wanted.worktree, None)
-    key = (owner, wanted.resource, use, identity.identifier)
-    return next((r for r in work.ledger.records() if r.key == key and name in (None, r.name)), None)
-
-
-def _inherited(work: Work, identity: Identity) -> Record | None:
-    """Return what a worktree that is gone left under this name, and have it be this one's: two never share a name."""
-    wanted = work.wanted
-    for each in work.ledger.records():
-        same = (each.name, each.resource, each.use, each.identifier) == (
-            wanted.name, wanted.resource, wanted.use, identity.identifier
-        )  # fmt: skip
-        is_left = each.path == wanted.path or not os.path.lexists(each.path)
-        if same and is_left and each.worktree.common_dir == wanted.worktree.common_dir:
-            mine = replace(each, worktree=wanted.worktree, path=wanted.path)
-            work.ledger.change(mine)
-            return mine
-    return None
-
-
 def _intent(work: Work, identity: Identity) -> Record:
-    wanted, connection = work.wanted, work.connection
-    server = host_port(connection.host or "localhost", connection.port)
-    return Record(
-        wanted.worktree, wanted.path, wanted.resource, wanted.use, wanted.kind, wanted.source,
-        server, wanted.name, identity.identifier, "", "", work.clock(),
-    )  # fmt: skip
+    return wanted.intent(work.wanted, work.connection, identifier=identity.identifier, since=work.clock())
 
 
 def _identify(work: Work) -> Identity:
@@ -225,20 +201,20 @@ def _identify(work: Work) -> Identity:
     if work.expected and identity.identifier != work.expected:
         raise ResourceError(
             "foreign",
-            f"another server than the one that was allowed answers where {work.wanted.source} leads",
+            f"another server than the one that was allowed answers where {work.wanted.source or 'its URL'} leads",
             hint="see what it is; `router allow` allows it",
         )
     return identity
 
 
 def _expect_allowed(work: Work) -> None:
-    wanted, connection = work.wanted, work.connection
+    asked, connection = work.wanted, work.connection
     if not connection.on_this_machine() and connection.host not in work.hosts:
         raise ResourceError(
-            "elsewhere", f"{wanted.source} names a server on {connection.host}, which is not this machine",
+            "elsewhere", f"{asked.source} names a server on {connection.host}, which is not this machine",
             hint="allow that host in the machine's own config.toml, or leave this resource out",
         )  # fmt: skip
-    if connection.database in (wanted.name, wanted.template):
+    if connection.database in (asked.name, asked.template) and not asked.is_original:
         raise ResourceError(
             "foreign", f"{connection.database} is the main checkout's own", hint="choose another name for the copy"
         )

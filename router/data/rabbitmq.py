@@ -10,6 +10,7 @@ from router.data.connection import Connection
 from router.data.kind import (
     Description,
     Identity,
+    Kind,
     Order,
     ResourceError,
     Session,
@@ -18,7 +19,7 @@ from router.data.kind import (
     foreign,
 )  # fmt: skip
 from router.data.ledger import Record
-from router.naming import host_port
+from router.text import host_port
 
 if TYPE_CHECKING:
     import httpx  # `router env` needs the URL alone
@@ -30,7 +31,7 @@ _MISSING = 404
 _UNAUTHORISED = 401
 
 
-class Rabbitmq:
+class Rabbitmq(Kind):
     """Virtual hosts; a vhost is made with its mark, its description, in one request."""
 
     has_templates = False

@@ -10,6 +10,7 @@ from router.data.connection import Connection
 from router.data.kind import (
     Description,
     Identity,
+    Kind,
     Order,
     ResourceError,
     Session,
@@ -19,7 +20,8 @@ from router.data.kind import (
     missing_library,
 )
 from router.data.ledger import Record
-from router.naming import host_port
+from router.data.servers.valkey import IDENTITY
+from router.text import host_port
 
 _RULES = ("+@all", "-@admin", "-@dangerous", "+info")
 _SERVER = ("os", "executable", "config_file", "tcp_port")  # what stays through a restart
@@ -39,7 +41,7 @@ _HINTS = {
 }
 
 
-class Redis:
+class Redis(Kind):
     """Users of a server of version 6 or later; the mark is a key pattern of the user's that stands for nothing.
 
     A server without an `aclfile` forgets its users when it is restarted: they are made again then.
@@ -110,6 +112,8 @@ class Redis:
 
 def _identifier(server: Any) -> str:
     found = server.info("server")
+    if (name := str(found.get("availability_zone", ""))).startswith(IDENTITY):
+        return name.removeprefix(IDENTITY)
     return sha256("\n".join(str(found.get(each, "")) for each in _SERVER).encode()).hexdigest()[:32]
 
 

@@ -1,53 +1,46 @@
 """Drops the resources whose worktree is gone: who is asked, what is decided, what is done."""
 
-import contextlib
-import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
-from router.data import fresh, lives, making
-from router.data.connection import Connection, read
+from router.data import clients, fresh, lives, making, owners
+from router.data.clients import Client
+from router.data.connection import Connection
 from router.data.kind import Description
 from router.data.kinds import kind
+from router.data.known import Known, known
 from router.data.ledger import Ledger, Record
-from router.data.lives import Action, Presence, Tree, Verdict
+from router.data.lives import Action, Tree, Verdict
 from router.data.making import Failure
-from router.data.stock import values_of
 from router.errors import RouterError
 from router.model import Repository, WorktreeId
-from router.observe import survey
 from router.remembered import Memory
-from router.repository_settings import load_repository_settings
 
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A record with how its server is reached and how its resource is now; a Failure where that cannot be told."""
-
-    record: Record
-    connection: Connection | Failure
-    description: Description | Failure
+_NONE: Mapping[str, str] = MappingProxyType({})
+_BY_ITSELF = ("down", "busy")  # causes that pass: who has been connected for long is told apart
+_AGAIN = 1.0  # seconds after which a server knows that its client has ended
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What to do with a resource, and how its server is reached; a Failure where that cannot be told."""
+    """What to do with a resource, how its server is reached, and what keeps it from being dropped."""
 
     verdict: Verdict
     connection: Connection | Failure
+    trouble: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outlived:
     """What a look at the ledger came to: each record that was due, with why it could not be dropped (None: it was).
 
-    `next_due` is when time alone makes another one due, in seconds since the epoch, None where it makes none. `gone`
-    are the worktrees that are gone, and since when.
+    `for_user` are those which stay until their user does something. `next_due` is when time alone makes another one
+    due, in seconds since the epoch, None where it makes none. `gone` are the worktrees that are gone, and since when.
     """
 
     dropped: tuple[tuple[Record, Failure | None], ...]
+    for_user: tuple[tuple[Record, Failure], ...]
     next_due: float | None
     gone: Mapping[WorktreeId, float]
 
@@ -60,85 +53,52 @@ def drop_outlived(
     now: float,
     hosts: Collection[str],
     gone: Mapping[WorktreeId, float],
+    routers: Collection[int],
 ) -> Outlived:
     """Drop what has outlived its worktree by as long as it is kept.
 
-    `gone` are the worktrees that the last look found gone. Servers are asked only where something is due. StoreError
-    where the ledger cannot be read: then nothing is dropped.
+    Of those who are connected for twice as long, the worktree's own processes are ended, and the next look drops it.
+    `gone` are the worktrees that the last look found gone, `routers` the pids of the watcher and its Caddy. Servers
+    are asked only where something is due. StoreError where the ledger cannot be read: then nothing is dropped.
     """
     repositories = tuple(repositories)
     records = ledger.records()
-    there = trees(repositories, memory, records, now=now, gone=gone)
-    keep = _keep(records, repositories)
+    there = owners.trees(repositories, memory, records, now=now, gone=gone)
+    keep = owners.keep(records, repositories)
     held = fresh.held(ledger.file.parent, records)
     unasked = _unasked(records, there, keep, now=now, held=held)
-    due = known((each.record for each in unasked if each.action is Action.DROP), repositories, hosts=hosts)
-    dropped = tuple(retire(ledger, verdicts(due, there, now=now, keep=keep, held=held)))
-    next_due = min((each.at for each in unasked if each.at is not None), default=None)
+    asked = (each.record for each in unasked if each.action is Action.DROP)
+    due = known(asked, repositories, hosts=hosts, state=ledger.file.parent)
+    decided = verdicts(due, there, now=now, keep=keep, held=held)
+    dropped = tuple(retire(ledger, decided))
+    freed, stuck = _stuck(decided, memory, routers)
+    times = (*(each.at for each in unasked if each.at is not None), *([now + _AGAIN] if freed else []))
     since = {owner: each.gone_since for owner, each in there.items() if each.gone_since is not None}
-    return Outlived(dropped, next_due, since)
+    return Outlived((*dropped, *stuck), (*_for_user(decided, dropped), *stuck), min(times, default=None), since)
 
 
 def outlived(
-    ledger: Ledger, repositories: Iterable[Repository], memory: Memory, *, now: float, hosts: Collection[str]
+    ledger: Ledger,
+    repositories: Iterable[Repository],
+    memory: Memory,
+    *,
+    now: float,
+    hosts: Collection[str],
+    environ: Mapping[str, str],
 ) -> tuple[Decided, ...]:
-    """Return what has outlived its worktree, for however long it is to be kept, and what would be done with it."""
+    """Return what has outlived its worktree, for however long it is to be kept, and what would be done with it.
+
+    Templates that nothing names any more are among it. `environ` is as in `known`.
+    """
     repositories = tuple(repositories)
     records = ledger.records()
-    there = trees(repositories, memory, records, now=now)
+    there = owners.trees(repositories, memory, records, now=now)
     keep = dict.fromkeys((each.nonce for each in records), 0.0)
-    held = fresh.held(ledger.file.parent, records)
-    due = [each.record for each in _unasked(records, there, keep, now=now, held=held) if each.action is Action.DROP]
-    return verdicts(known(due, repositories, hosts=hosts), there, now=now, keep=keep, held=held)
-
-
-def trees(
-    repositories: Iterable[Repository], memory: Memory, records: Iterable[Record], *, now: float,
-    gone: Mapping[WorktreeId, float] = MappingProxyType({}),
-) -> dict[WorktreeId, Tree]:  # fmt: skip
-    """Return whether the worktree of each record is there, as far as it was looked at.
-
-    What git lists is there, locked, prunable and hidden ones included; gone is what git answered to list no more while
-    its repository is there, and whose directory is not there either. One of which nothing is remembered (the memory may
-    have been lost) counts as gone since the time in `gone`, else since `now`.
-    """
-    repositories = tuple(repositories)
-    listed = {tree.id for repository in repositories for tree in repository.worktrees}
-    answered = {each.common_dir for each in repositories if each.worktrees and each.answered}
-    since = {**gone, **{each.id: each.since for each in memory.gone}}
-    found = {}
-    for record in records:
-        owner = record.worktree
-        presence = lives.presence(
-            repository=Path(owner.common_dir).is_dir(), answered=owner.common_dir in answered,
-            listed=owner in listed, directory=os.path.lexists(record.path),
-        )  # fmt: skip
-        found[owner] = Tree(presence, since.get(owner, now) if presence is Presence.GONE else None)
-    return found
-
-
-def repositories(ledger: Ledger) -> tuple[Repository, ...]:
-    """Return the repositories of what is in the ledger, as they are now, served or not."""
-    return survey.repositories(dict.fromkeys(record.worktree.common_dir for record in ledger.records()))
-
-
-def known(
-    records: Iterable[Record], repositories: Iterable[Repository], *, hosts: Collection[str]
-) -> tuple[Known, ...]:
-    """Return each record with how its resource is now; every server is asked as its main checkout's files say.
-
-    `hosts` are the other machines that may be asked.
-    """
-    mains = {each.common_dir: Path(each.path) for each in repositories}
-    values: dict[str, Mapping[str, str]] = {}
-    found = []
-    for record in records:
-        common = record.worktree.common_dir
-        main = mains.get(common, Path(common).parent)
-        if common not in values:
-            values[common] = values_of(main)
-        found.append(_known(record, values[common], main, hosts))
-    return tuple(found)
+    held, unnamed = fresh.held(ledger.file.parent, records), owners.unnamed(records, repositories)
+    unasked = _unasked(records, there, keep, now=now, held=held, unnamed=unnamed)
+    due = [each.record for each in unasked if each.action is Action.DROP]
+    found = known(due, repositories, hosts=hosts, state=ledger.file.parent, environ=environ)
+    return verdicts(found, there, now=now, keep=keep, held=held, unnamed=unnamed)
 
 
 def verdicts(
@@ -148,22 +108,71 @@ def verdicts(
     now: float,
     keep: Mapping[str, float],
     held: Iterable[str],
+    unnamed: Mapping[str, str] = _NONE,
 ) -> tuple[Decided, ...]:
-    """Return what to do with each resource, and why; `keep` and `held` are as in `lives.verdicts`."""
+    """Return what to do with each resource, and why; `keep`, `held` and `unnamed` are as in `lives.verdicts`."""
     everything = tuple(everything)
     sessions = {
         each.record.nonce: each.description.sessions for each in everything if isinstance(each.description, Description)
     }
-    found = lives.verdicts((each.record for each in everything), trees, sessions, now=now, keep=keep, held=held)
-    return tuple(Decided(verdict, each.connection) for verdict, each in zip(found, everything, strict=True))
+    records = (each.record for each in everything)
+    found = lives.verdicts(records, trees, sessions, now=now, keep=keep, held=held, unnamed=unnamed)
+    return tuple(
+        Decided(verdict, each.connection, each.trouble) for verdict, each in zip(found, everything, strict=True)
+    )
 
 
 def retire(ledger: Ledger, decided: Iterable[Decided]) -> Iterator[tuple[Record, Failure | None]]:
-    """Drop what is to be dropped, and yield each with why it could not be, None where it is gone now."""
+    """Drop what is to be dropped, and yield each with why it could not be, None where it is gone now.
+
+    What nobody can be asked about is among it.
+    """
     for each in decided:
         record = each.verdict.record
         if each.verdict.action is Action.DROP and isinstance(each.connection, Connection):
             yield record, making.drop(ledger, kind(record.kind), each.connection, record)
+        elif each.trouble:
+            yield record, each.trouble
+
+
+def _for_user(
+    decided: Iterable[Decided], dropped: Iterable[tuple[Record, Failure | None]]
+) -> Iterator[tuple[Record, Failure]]:
+    """Yield what stays until its user does something: not what a server that is down has, or one that was replaced."""
+    reached = {each.verdict.record.nonce: each.connection for each in decided}
+    for record, failure in dropped:
+        if failure and failure.cause not in _BY_ITSELF and not _is_elsewhere(record, reached[record.nonce]):
+            yield record, failure
+
+
+def _is_elsewhere(record: Record, connection: Connection | Failure) -> bool:
+    """Tell whether another server answers by now than the one that has a resource."""
+    if isinstance(connection, Failure):
+        return False
+    try:
+        return kind(record.kind).identify(connection).identifier != record.identifier
+    except RouterError:
+        return False
+
+
+def _stuck(
+    decided: Iterable[Decided], memory: Memory, routers: Collection[int]
+) -> tuple[bool, tuple[tuple[Record, Failure], ...]]:
+    """End the worktrees' own clients of what has been in use for long; tell whether any was, and what stays in use."""
+    freed, stuck = False, []
+    for each in decided:
+        verdict = each.verdict
+        if verdict.action is Action.STUCK and isinstance(each.connection, Connection):
+            stay = clients.end_own(verdict.sessions, each.connection, verdict.record, memory, routers=routers)
+            freed = freed or len(stay) < len(verdict.sessions)
+            if stay:
+                stuck.append((verdict.record, _in_use(verdict.record, stay)))
+    return freed, tuple(stuck)
+
+
+def _in_use(record: Record, stay: Sequence[Client]) -> Failure:
+    message = f"{record.name} is in use by {clients.named(stay)}, though its worktree has been gone for long"
+    return Failure("busy", message, "end that program, if nobody needs it: then it is dropped")
 
 
 def _unasked(
@@ -173,35 +182,9 @@ def _unasked(
     *,
     now: float,
     held: Iterable[str],
+    unnamed: Mapping[str, str] = _NONE,
 ) -> tuple[Verdict, ...]:
     """Return what would be done if nobody were connected to anything."""
     records = tuple(records)
-    return lives.verdicts(records, there, {each.nonce: () for each in records}, now=now, keep=keep, held=held)
-
-
-def _keep(records: Iterable[Record], repositories: Iterable[Repository]) -> dict[str, float]:
-    """Return for how many seconds each resource is kept, as its `router.toml` says now."""
-    settings = {}
-    for each in repositories:
-        with contextlib.suppress(RouterError):
-            settings[each.common_dir] = load_repository_settings(Path(each.path)).resources
-    found = {}
-    for record in records:
-        if resource := settings.get(record.worktree.common_dir, {}).get(record.resource):
-            found[record.nonce] = resource.keep
-    return found
-
-
-def _known(record: Record, values: Mapping[str, str], main: Path, hosts: Collection[str]) -> Known:
-    try:
-        connection = read(values.get(record.source, ""), kind=record.kind, directory=main)
-    except RouterError as exc:
-        failure = Failure("failed", f"{record.source}: {exc.message}", exc.hint)
-        return Known(record, failure, failure)
-    if not connection.on_this_machine() and connection.host not in hosts:
-        failure = Failure("elsewhere", f"{record.source} leads to another machine by now", "see `data_hosts`")
-        return Known(record, failure, failure)
-    try:
-        return Known(record, connection, kind(record.kind).describe(connection, record))
-    except RouterError as exc:
-        return Known(record, connection, making.failure(exc))
+    nobody = {each.nonce: () for each in records}
+    return lives.verdicts(records, there, nobody, now=now, keep=keep, held=held, unnamed=unnamed)

@@ -10,7 +10,17 @@ from pathlib import Path
 
 from router import files
 from router.data.connection import Connection
-from router.data.kind import Description, Identity, Order, ResourceError, Session, expect_nobody, expect_small, foreign
+from router.data.kind import (
+    Description,
+    Identity,
+    Kind,
+    Order,
+    ResourceError,
+    Session,
+    expect_nobody,
+    expect_small,
+    foreign,
+)
 from router.data.ledger import Record
 from router.errors import FileError
 
@@ -28,7 +38,7 @@ _HINTS = {
 }
 
 
-class Sqlite:
+class Sqlite(Kind):
     """Database files. A record's name is the path of the file, its oid the file's identity on its file system."""
 
     has_templates = False
@@ -186,7 +196,7 @@ def _users(path: Path) -> tuple[Session, ...]:
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if any(each.path == real for each in process.open_files()):
-                found.append(Session(process.pid, process.name()))
+                found.append(Session(process.pid, process.name(), pid=process.pid))
     return tuple(found)
 
 

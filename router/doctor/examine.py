@@ -20,6 +20,7 @@ from router.doctor.checks import (
     git,
     ipv6,
     names,
+    own_servers,
     port,
     sign_in,
     sync,
@@ -84,6 +85,7 @@ def _router_checks(installation: Installation) -> Iterator[Check]:
     yield Check("admin", partial(admin.check, installation), admin.LATE)
     yield Check("sync", partial(sync.check, installation))
     yield Check("container", partial(container.check, installation))
+    yield Check("servers", partial(own_servers.check, installation))
 
 
 def _machine_checks(mode: str, live: Sequence[str], *, sync_command: str, platform: str) -> Iterator[Check]:

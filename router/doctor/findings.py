@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from router import __version__
-from router.naming import shown
+from router.text import shown
 
 SCHEMA = 1
 LOGS = "router logs | tail   # and then: router down && router up --detach"

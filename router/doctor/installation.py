@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from router import hosts
+from router.document import Document
 from router.settings import Settings
-from router.status import Document
 from router.store import RunningWatcher, Store
 
 

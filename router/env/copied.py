@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from router.env.assignments import Assignment, masked
+from router.env.assignments import Assignment
 from router.errors import LeakError
+from router.masked import masked
 
 _LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1", "0.0.0.0", "host.docker.internal"})  # noqa: S104 - compared
 _BY_SCHEME = (

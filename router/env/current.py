@@ -11,6 +11,7 @@ from router.observe import git, survey
 from router.observe.listeners import Listeners
 from router.paths import deepest_root
 from router.remembered import Memory, RememberedWorktree
+from router.route_table import RouteTable
 from router.routes.memory import with_assignments
 from router.routes.plan import plan
 from router.settings import Settings
@@ -19,12 +20,16 @@ from router.store import Store
 
 @dataclass(frozen=True, slots=True)
 class CurrentWorktree:
-    """The worktree of a directory, all repositories that were read, and what is remembered of every worktree."""
+    """The worktree of a directory, all repositories that were read, and what is remembered of every worktree.
+
+    `strangers` are its services on whose port a process of nobody's worktree listens.
+    """
 
     repository: Repository
     worktree: Worktree
     repositories: tuple[Repository, ...]
     memory: Memory
+    strangers: frozenset[str] = frozenset()
 
     @property
     def remembered(self) -> RememberedWorktree | None:
@@ -32,28 +37,36 @@ class CurrentWorktree:
         return next((each for each in self.memory.worktrees if each.id == self.worktree.id), None)
 
 
-def current_worktree(settings: Settings, store: Store, *, cwd: Path) -> CurrentWorktree:
+def current_worktree(
+    settings: Settings, store: Store, *, cwd: Path, listeners: Listeners | None = None
+) -> CurrentWorktree:
     """Return the worktree of a directory; the ports and names that it gets now are remembered.
 
-    The repository of `cwd` need not be one that the router serves. NotARepositoryError or UsageError outside of every
-    worktree.
+    The repository of `cwd` need not be one that the router serves. `listeners` are those of whoever looks often.
+    NotARepositoryError or UsageError outside of every worktree.
     """
     served = survey.repositories(store.memory().repositories)
     common = str(git.common_dir(cwd))
     repositories = served if _locate(served, cwd, common) else (*served, *survey.repositories([common]))
-    listeners = Listeners().scan(survey.roots(repositories))
+    heard = (listeners or Listeners()).scan(survey.roots(repositories))
     with store.changing() as memory:
         if not {each.id for each in memory.worktrees} <= _expected(repositories, memory):
             # a worktree was created or removed since we looked
             repositories = survey.repositories(repository.common_dir for repository in repositories)
-        observed = survey.observed(repositories, listeners, reserved=settings.reserved)
-        after = with_assignments(memory, plan(observed, survey.living(memory)).memory)
+        observed = survey.observed(repositories, heard, reserved=settings.reserved)
+        planned = plan(observed, survey.living(memory))
+        after = with_assignments(memory, planned.memory)
         if after != memory:
             store.remember(after)
     located = _locate(repositories, cwd, common)
     if located is None:
         raise UsageError(f"{cwd} is in no worktree", hint="change into one: `git worktree list` shows them")
-    return CurrentWorktree(*located, repositories, after)
+    return CurrentWorktree(*located, repositories, after, _strangers(planned.table, located[1]))
+
+
+def _strangers(table: RouteTable, worktree: Worktree) -> frozenset[str]:
+    problems = (problem for route in table.routes if route.worktree.id == worktree.id for problem in route.problems)
+    return frozenset(each.service for each in problems if each.kind == "stranger-on-port" and each.service)
 
 
 def _expected(repositories: Iterable[Repository], memory: Memory) -> set[WorktreeId]:

@@ -7,10 +7,11 @@ from typing import Literal
 from router import files
 from router.env import block, formats, worktree_env
 from router.errors import FileError, RouterError, TemplateValueError
-from router.naming import shown
 from router.observe import dotenv, git
+from router.observe.listeners import Listeners
 from router.settings import Settings
 from router.store import Store
+from router.text import shown
 
 Form = Literal["dotenv", "mise"]
 FILES: Mapping[Form, str] = {"dotenv": ".env.local", "mise": ".mise.local.toml"}
@@ -18,18 +19,20 @@ _LARGEST = 1 << 20  # bytes
 _LARGEST_TEMPLATE = 1 << 16
 
 
-def write(settings: Settings, store: Store, *, cwd: Path, form: Form = "dotenv") -> Path:
+def write(
+    settings: Settings, store: Store, *, cwd: Path, form: Form = "dotenv", listeners: Listeners | None = None
+) -> Path:
     """Write the environment of the worktree of `cwd` into its own file, as a block, and return the file.
 
     `.env.local` gets the values of the worktree's template file too. Raises what `worktree_env.resolve` raises, and
     FileError, BlockError or EnvironmentValueError where it cannot be written.
     """
-    resolved = worktree_env.resolve(settings, store, cwd=cwd)
+    resolved = worktree_env.resolve(settings, store, cwd=cwd, listeners=listeners)
     root, values = Path(resolved.current.worktree.path), resolved.environment.values
     path = root / FILES[form]
     before = files.text(path, limit=_LARGEST) or ""
     if form == "dotenv":
-        template = _template(root / resolved.current.repository.env_template, values)
+        template = _template(root / resolved.current.repository.env_template, {**resolved.environment.unseen, **values})
         after = block.in_dotenv(before, formats.dotenv({**_for_dotenv(values), **template}))
     else:
         after = block.in_mise(before, values, name=path.name)
@@ -54,11 +57,11 @@ def _for_dotenv(values: Mapping[str, str]) -> dict[str, str]:
 
 def _template(path: Path, values: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of a worktree's template file, filled in; none where it has no such file."""
-    from router.env.templates import substituted
-
     text = files.text(path, limit=_LARGEST_TEMPLATE)
     if text is None:
         return {}
+    from router.env.templates import substituted  # here: Jinja, which commands start without
+
     try:
         bindings = dotenv.bindings(text)
     except ValueError as exc:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from itertools import chain
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from router.env.assignments import SHELL, Assignment, masked
+from router.env.assignments import SHELL, Assignment
 from router.env.values import Environment
 from router.errors import LeakError
-from router.naming import shown
+from router.masked import masked
 from router.paths import deepest_root
+from router.text import shown
 
 _LISTS = frozenset({"PATH", "PYTHONPATH", "NODE_PATH"})
 _DIRECTORIES = frozenset({"VIRTUAL_ENV", "CONDA_PREFIX"})

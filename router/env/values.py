@@ -1,15 +1,17 @@
 """The environment of one worktree: its own names, ports and URLs, none of which another live worktree has."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from router.errors import TemplateValueError
 from router.model import Repository, ServiceSpec, Worktree
-from router.naming import origin, service_host, shown
+from router.naming import origin, service_host
 from router.ports import hash_port
 from router.remembered import RememberedWorktree
 from router.routes.routable import services_of
+from router.routes.seen import found, seen
 from router.shared_names import database_name
+from router.text import shown
 
 _OWN = (
     "FEATURE", "WORKTREE_NAME", "WORKTREE_BRANCH", "WORKTREE_URL", "WORKTREE_API_URL", "OAUTH_STATE", "DATABASE_NAME",
@@ -22,7 +24,8 @@ class Environment:
     """The environment of one worktree: its label as `name`, and the values of its variables in order.
 
     `ports` are its services' ports by service, `index` its number among the worktrees of its repository. What only it
-    uses in shared servers: `database`, `vhost`, `prefix` (of Redis keys) and `project` (of Compose).
+    uses in shared servers: `database`, `vhost`, `prefix` (of Redis keys) and `project` (of Compose). `unseen` is what
+    templates may name besides: the URLs of services that are not there yet.
     """
 
     path: str
@@ -37,6 +40,7 @@ class Environment:
     prefix: str
     project: str
     values: Mapping[str, str]
+    unseen: Mapping[str, str] = field(default_factory=dict)
 
 
 def base_environment(
@@ -50,6 +54,7 @@ def base_environment(
     assigned = {spec.name: _env_port(remembered, spec.name) for spec in services_of(repository, worktree)}
     ports = {service: service_port for service, service_port in assigned.items() if service_port}
     urls = {service: origin(service_host(remembered.label, service), port) for service in ports}
+    there = seen(repository, found(remembered.services))
     database = remembered.own_database or database_name(remembered.project)
     vhost = f"/{remembered.scope}"
     prefix = f"{remembered.scope}:" if remembered.scope else ""
@@ -58,7 +63,7 @@ def base_environment(
         "WORKTREE_NAME": remembered.label,
         "WORKTREE_BRANCH": shown(worktree.branch or ""),
         "WORKTREE_URL": urls.get("web", ""),
-        "WORKTREE_API_URL": urls.get("api", ""),
+        **({"WORKTREE_API_URL": urls.get("api", "")} if "api" in there else {}),
         **{  # not of services that files name: one called `db` or `mail` would change what DB_PORT and MAIL_PORT mean
             variable: str(ports[service])
             for variable, service in port_variables(repository.services)
@@ -75,6 +80,7 @@ def base_environment(
         path=worktree.path, name=remembered.label, repository=remembered.repository, main=worktree.main,
         index=remembered.index or 0, ports=ports, urls=urls, database=database, vhost=vhost, prefix=prefix,
         project=remembered.project, values=values,
+        unseen={} if "api" in there else {"WORKTREE_API_URL": urls.get("api", "")},
     )  # fmt: skip
 
 
@@ -97,9 +103,9 @@ def with_templates(base: Environment, templates: Mapping[str, str], *, branch: s
     }
     for variable, template in templates.items():
         try:
-            values[variable] = filled(template, {**values, **names})
+            values[variable] = filled(template, {**base.unseen, **values, **names})
         except TemplateValueError as exc:
-            hint = f"use one of {', '.join(sorted({**values, **names}))}"
+            hint = f"use one of {', '.join(sorted({**base.unseen, **values, **names}))}"
             raise TemplateValueError(f"{variable}: {exc.message}", line=exc.line, hint=hint) from exc
     return replace(base, values=values)
 

@@ -7,22 +7,26 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from router import files, repository_settings
+from router import files, repository_file
 from router.env import copied, leaks
 from router.env.assignments import SHELL, Assignment
 from router.env.copied import Copied
 from router.env.current import CurrentWorktree, current_worktree
+from router.env.handed_out import hand_out_all
 from router.env.leaks import Leak
 from router.env.resources import resource_variables
 from router.env.values import Environment, base_environment, with_templates
 from router.errors import HiddenError, RouterError, SettingsError, TemplateValueError, UsageError
+from router.launch.sign_in import Addresses
 from router.model import Repository, Worktree
-from router.naming import EXPECT, shown
+from router.naming import EXPECT, RESOLVE, resolving
 from router.observe import envfiles, git, survey
+from router.observe.listeners import Listeners
 from router.remembered import RememberedWorktree
 from router.routes.routable import hidden
 from router.settings import Settings
 from router.store import Store
+from router.text import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +38,30 @@ class ResolvedEnvironment:
     environment: Environment
 
 
-def resolve(settings: Settings, store: Store, *, cwd: Path) -> ResolvedEnvironment:
+def resolve(settings: Settings, store: Store, *, cwd: Path, listeners: Listeners | None = None) -> ResolvedEnvironment:
     """Return the environment of the worktree of `cwd`; ports and names that it gets now are remembered.
 
+    `listeners`, here and below, are those of whoever looks often.
     NotARepositoryError or UsageError outside of every worktree, HiddenError for one without an environment,
     SettingsError or TemplateValueError for `router.toml`.
     """
     if watcher := store.running_watcher():
-        settings = settings.model_copy(update={"port": watcher.port})
-    current = current_worktree(settings, store, cwd=cwd)
-    return ResolvedEnvironment(settings, current, _environment(settings, current))
+        settings = replace(settings, port=watcher.port)
+    current = current_worktree(settings, store, cwd=cwd, listeners=listeners)
+    environment = _environment(settings, current)
+    free = {name: port for name, port in environment.ports.items() if name not in current.strangers}
+    hand_out_all(store, path=current.worktree.path, ports=free)
+    return ResolvedEnvironment(settings, current, environment)
 
 
 def foreign_values(
-    settings: Settings, store: Store, *, cwd: Path, environ: Mapping[str, str]
+    settings: Settings, store: Store, *, cwd: Path, environ: Mapping[str, str], listeners: Listeners | None = None
 ) -> tuple[tuple[Leak, ...], tuple[Copied, ...]]:
     """Return the values of other worktrees, and those that are the main checkout's too.
 
     They are sought in a shell's environment and in the files of the worktree of `cwd`.
     """
-    resolved = resolve(settings, store, cwd=cwd)
+    resolved = resolve(settings, store, cwd=cwd, listeners=listeners)
     found = _assignments(resolved, environ=environ, covered=environ)
     return _leaks(resolved, found), _copied(resolved, found, covered=environ)
 
@@ -62,7 +70,8 @@ def foreign_values(
 class CommandEnvironment:
     """The environment for a command, the leaks that were replaced in it, and what the main checkout has in common.
 
-    `root` is the path of the worktree, `ports` are those of its services.
+    `root` is the path of the worktree, `ports` and `addresses` are those of its services, `current` is what was found
+    of it.
     """
 
     values: dict[str, str]
@@ -70,17 +79,21 @@ class CommandEnvironment:
     copied: tuple[Copied, ...]
     root: str
     ports: Mapping[str, int]
+    addresses: Addresses
+    current: CurrentWorktree
 
 
 def command_environment(
-    settings: Settings, store: Store, *, cwd: Path, environ: Mapping[str, str], fix: bool
-) -> CommandEnvironment:
+    settings: Settings, store: Store, *, cwd: Path, environ: Mapping[str, str], fix: bool,
+    listeners: Listeners | None = None,
+) -> CommandEnvironment:  # fmt: skip
     """Return the environment for a command in the worktree of `cwd`.
 
-    It names the worktree that the command should reach in `ROUTER_EXPECT`. LeakError where there are leaks and `fix`
+    It names the worktree that the command should reach in `ROUTER_EXPECT`, and in `ROUTER_RESOLVE` where the hosts are.
+    LeakError where there are leaks and `fix`
     is not asked for, other than by files that were copied from the main checkout.
     """
-    resolved = resolve(settings, store, cwd=cwd)
+    resolved = resolve(settings, store, cwd=cwd, listeners=listeners)
     environment = resolved.environment
     covered = {**environ, **environment.values}
     found = _assignments(resolved, environ=environ, covered=covered)
@@ -88,9 +101,14 @@ def command_environment(
     if not fix:  # what was copied with a file of the main checkout's is common, and said instead
         leaks.refuse(tuple(each for each in leaked if not _is_copied(each.assignment, main)))
     replaced = leaked if fix else ()
-    values = {**leaks.without_leaks(environ, replaced), **environment.values, EXPECT: environment.name}
+    own = {EXPECT: environment.name, RESOLVE: resolving(resolved.settings.port)}
+    values = {**leaks.without_leaks(environ, replaced), **environment.values, **own}
     common = _copied(resolved, found, covered=covered)
-    return CommandEnvironment(values, replaced, common, environment.path, environment.ports)
+    uris = resolved.settings.redirect_uris_with(resolved.current.repository.callback_paths)
+    addresses = Addresses(environment.urls, uris)
+    return CommandEnvironment(
+        values, replaced, common, environment.path, environment.ports, addresses, resolved.current
+    )
 
 
 def _environment(settings: Settings, current: CurrentWorktree) -> Environment:
@@ -103,20 +121,21 @@ def _environment(settings: Settings, current: CurrentWorktree) -> Environment:
     if remembered is None or not remembered.project:
         raise UsageError(f"{path} has no environment: git is still creating it", hint="try again in a moment")
     base = _base(settings, repository, worktree, remembered)
-    base = replace(base, values={**base.values, **resource_variables(current)})
+    base = replace(base, values={**base.values, **resource_variables(current, state=settings.state_dir)})
     try:
         return _with_templates(base, repository, worktree)
     except TemplateValueError as exc:
         name, _, reason = exc.message.partition(": ")
-        line = _line_in_file(Path(repository.path, repository_settings.FILE), name, exc.line)
-        message = f"{repository_settings.FILE}, line {line}: [env] {name}: {reason}"
+        line = _line_in_file(Path(repository.path, repository_file.FILE), name, exc.line)
+        message = f"{repository_file.FILE}, line {line}: [env] {name}: {reason}"
         raise TemplateValueError(message, line=line, hint=exc.hint) from exc
 
 
 def _base(
     settings: Settings, repository: Repository, worktree: Worktree, remembered: RememberedWorktree
 ) -> Environment:
-    redirect_uri = settings.redirect_uris[0]
+    uris = settings.redirect_uris_with(repository.callback_paths)
+    redirect_uri = next((uri for uri in uris if not uri.endswith("/*")), uris[0])
     return base_environment(repository, worktree, remembered, port=settings.port, redirect_uri=redirect_uri)
 
 
@@ -129,7 +148,7 @@ def _line_in_file(path: Path, variable: str, line: int) -> int:
 
     A value in three quotes begins on the line of its key or, where nothing follows the quotes, below it.
     """
-    lines = (files.read_bounded(path, limit=repository_settings.LARGEST) or b"").decode().splitlines()
+    lines = (files.read_bounded(path, limit=repository_file.LARGEST) or b"").decode().splitlines()
     key = re.compile(rf"[ \t]*[\"']?{re.escape(variable)}[\"']?[ \t]*=[ \t]*(\"\"\"|''')?[ \t]*(\S)?")
     for number, text in enumerate(lines, 1):
         if match := key.match(text):

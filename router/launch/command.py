@@ -48,10 +48,11 @@ def launched(argv: tuple[str, ...], place: Place, *, environ: Mapping[str, str],
     name = service or service_of(place, at.folder)
     port = Port(name, place.ports[name], place.root)
     if server is None:
-        return by_variable(argv, at, port, environ=environ, asked=service is not None)
+        launch = by_variable(argv, at, port, environ=environ, asked=service is not None)
+        return replace(launch, served=((at.folder, name),) if members or service else ())
     launch = told(argv, at, server, port, environ=environ)
     notes = config_notes(server.server.name, place.files, folder=at.folder)
-    return replace(launch, notes=(*launch.notes, *notes))
+    return replace(launch, notes=(*launch.notes, *notes), served=((at.folder, name),))
 
 
 def service_of(place: Place, folder: str) -> str:

@@ -15,7 +15,8 @@ class Launch:
     """A command as it is run: `argv`, the `variables` to set for it, those to `unset`, and what is said, a line each.
 
     `targets` are what Node processes have to be told by a preload, none where flags and variables do. `procfile` is
-    the text of a Procfile to write, whose path takes the place of `PROCFILE` in `argv`.
+    the text of a Procfile to write, whose path takes the place of `PROCFILE` in `argv`. `served` are the servers that
+    it starts: of each its directory and its service, which is empty where it is none.
     """
 
     argv: tuple[str, ...]
@@ -24,6 +25,7 @@ class Launch:
     notes: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     procfile: str | None = None
+    served: tuple[tuple[str, str], ...] = ()
 
 
 def note_of_all(argv: tuple[str, ...], ports: Mapping[str, int], *, how: str) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from time import time
 from router.launch.command import Place, launched
 from router.launch.launch import PROCFILE, Launch
 from router.launch.preload import node_options, text
+from router.launch.sign_in import Addresses, given
 from router.launch.tree import tree
 from router.store import Store
 
@@ -32,11 +34,12 @@ def prepared(
     *,
     root: str,
     ports: Mapping[str, int],
+    addresses: Addresses,
     cwd: Path,
     service: str | None,
     store: Store,
 ) -> Prepared:
-    """Return how a command is run in `cwd`, in the worktree at `root` whose services have these `ports`.
+    """Return how a command is run in `cwd`, in the worktree at `root` whose services have these `ports`, `addresses`.
 
     UsageError where there is no such service, StoreError where a file that the command needs cannot be written.
     """
@@ -44,9 +47,11 @@ def prepared(
     folder = os.path.relpath(os.path.realpath(cwd), real)
     place = Place(real, "" if folder == "." else folder, tree(Path(real)), ports)
     launch = launched(argv, place, environ=environ, service=service)
-    values = {**environ, **launch.variables, **_with_preload(launch, environ, store)}
+    own = given(launch.served, place.files, addresses, argv=argv, environ=environ)
+    values = {**environ, **own, **launch.variables, **_with_preload(launch, environ, store)}
     kept = {name: value for name, value in values.items() if name not in launch.unset}
-    return Prepared(_with_procfile(launch, store), kept, launch.notes)
+    said = (f"router: set for sign-in: {shlex.join(f'{name}={value}' for name, value in own.items())}",) if own else ()
+    return Prepared(_with_procfile(launch, store), kept, (*launch.notes, *said))
 
 
 def _with_preload(launch: Launch, environ: Mapping[str, str], store: Store) -> dict[str, str]:

@@ -83,6 +83,7 @@ def with_ports(
         notes=(note_of_all(argv, said, how=f"each in its line of {call.file}"),),
         targets=tuple(targets),
         procfile="\n".join(lines) + "\n",
+        served=tuple((each.member.at.folder, each.member.service) for each in processes if each.member),
     )
 
 

@@ -114,7 +114,8 @@ def told_each(
     told = {name: port for name, port in ports.items() if name in reached}
     said = [note_of_all(argv, told, how=" and ".join(ways))] if told else []
     notes = (*said, *_missed(missed, ports, environ))
-    return Launch(argv, variables, frozenset({"PORT"}), notes, tuple(dict.fromkeys(targets)))
+    served = tuple((each.at.folder, each.service) for each in members)
+    return Launch(argv, variables, frozenset({"PORT"}), notes, tuple(dict.fromkeys(targets)), served=served)
 
 
 def _takes(member: Member, port: int, environ: Mapping[str, str]) -> bool:

@@ -15,7 +15,6 @@ _MOST = 400  # directories with packages
 _DEEPEST = 3  # of apps/group/web
 SKIPPED = frozenset({"node_modules", "vendor", "venv", "dist", "build", "target", "coverage", "tmp"})
 """Directories in which no project is looked for."""
-"""Directories in which no project is looked for."""
 _MANIFESTS = ("package.json", "pyproject.toml", "requirements.txt", "manage.py", "Gemfile", "go.mod", "composer.json")
 _GROUPS = frozenset({"apps", "packages", "projects", "services"})  # whose directories are projects of their own
 
@@ -35,12 +34,16 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package.json: the directory that it is in, and its scripts by name; `text` is the file as it stands."""
+    """A package.json: the directory that it is in, its scripts by name, the names of all packages that it depends on.
+
+    `text` is the file as it stands.
+    """
 
     folder: str
     name: str = ""
     scripts: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
+    dependencies: frozenset[str] = frozenset()
 
     @property
     def file(self) -> str:
@@ -61,6 +64,8 @@ def tree(root: Path) -> Tree:
     real = os.path.realpath(root)
 
     def read(path: str) -> str | None:
+        if files.is_absent(f"{root}/{path}"):
+            return None
         try:
             content = files.read_bounded(root / path, limit=_LARGEST)
         except FileError:
@@ -117,7 +122,9 @@ def _package(folder: str, text: str) -> Package:
     scripts = content.get("scripts")
     named = {name: line for name, line in scripts.items() if isinstance(line, str)} if isinstance(scripts, dict) else {}
     name = content.get("name")
-    return Package(folder, name if isinstance(name, str) else "", named, text)
+    groups = (content.get(key) for key in ("dependencies", "devDependencies"))
+    dependencies = frozenset(each for group in groups if isinstance(group, dict) for each in group)
+    return Package(folder, name if isinstance(name, str) else "", named, text, dependencies)
 
 
 def _json(text: str) -> dict[str, Any]:

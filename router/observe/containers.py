@@ -6,13 +6,16 @@ import socket
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from router.model import Container
 from router.naming import is_label, label
 from router.observe.patient_files import PatientFiles
 from router.paths import deepest_root
 from router.ports import NOT_DEV_PORTS
+
+if TYPE_CHECKING:
+    import httpx
 
 PREFERRED = frozenset({80, 3000, 5173, 8000, 8080})
 TIMEOUT = 1.0
@@ -95,12 +98,19 @@ def ask(engine: str, target: str, *, timeout: float = TIMEOUT, **query: str) -> 
     """Return what an engine answers to a GET, read as JSON; None where it does not within `timeout` seconds."""
     import httpx  # here: 0.1 s, and most machines have no engine
 
-    transport = httpx.HTTPTransport(uds=engine, verify=False)  # no TLS on a unix socket: no time for certificates
     try:
-        with httpx.Client(transport=transport, base_url="http://docker", timeout=timeout, trust_env=False) as client:
-            return client.get(target, params=query).json()
+        with client(engine, timeout=timeout) as asking:
+            return asking.get(target, params=query).json()
     except (httpx.HTTPError, ValueError, RecursionError):  # the last two: not JSON, or nested without end
         return None
+
+
+def client(engine: str, *, timeout: float) -> "httpx.Client":
+    """Return what speaks to the engine at a socket; it is the caller's to close."""
+    import httpx
+
+    transport = httpx.HTTPTransport(uds=engine, verify=False)  # no TLS on a unix socket: no time for certificates
+    return httpx.Client(transport=transport, base_url="http://docker", timeout=timeout, trust_env=False)
 
 
 def services(

@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from router.model import COPY, Problem, Worktree, WorktreeId
-from router.naming import shown
 from router.observe.directories import inode
+from router.text import shown
 
 MOST = 500
 """Copies of one repository that are looked at."""

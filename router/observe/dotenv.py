@@ -1,11 +1,13 @@
 """Dotenv files as text: their values, and what `${NAME:-default}` in one comes to; nothing is executed."""
 
 import io
-from collections.abc import Mapping
-
-from dotenv.parser import Original, parse_stream
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from router import references
+
+if TYPE_CHECKING:
+    from dotenv.parser import Binding, Original
 
 _LONGEST = 4096  # characters of a value once it is filled in
 
@@ -13,7 +15,7 @@ _LONGEST = 4096  # characters of a value once it is filled in
 def bindings(content: str) -> list[tuple[str, str, int]]:
     """Return the name, value and line of every binding of a dotenv file. ValueError names a line that is none."""
     found = []
-    for binding in parse_stream(io.StringIO(content)):
+    for binding in _parsed(content):
         line = _line(binding.original)
         if binding.error:
             raise ValueError(f"line {line} is not KEY=value")
@@ -26,7 +28,7 @@ def values(content: str) -> tuple[dict[str, str], str]:
     """Return what a dotenv file sets, as written, and what of it cannot be understood, empty where all can."""
     found: dict[str, str] = {}
     bad: list[int] = []
-    for binding in parse_stream(io.StringIO(content)):
+    for binding in _parsed(content):
         if binding.error:
             bad.append(_line(binding.original))
         elif binding.key is not None and binding.value is not None:
@@ -62,6 +64,13 @@ def _plain(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == "`" else value
 
 
-def _line(original: Original) -> int:
+def _parsed(content: str) -> "Iterator[Binding]":
+    if content.strip():
+        from dotenv.parser import parse_stream  # here: most worktrees have no such file
+
+        yield from parse_stream(io.StringIO(content))
+
+
+def _line(original: "Original") -> int:
     """Return the line that a binding begins in; the blank lines in front of it are part of what was read."""
     return original.line + original.string[: -len(original.string.lstrip())].count("\n")

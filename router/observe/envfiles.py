@@ -12,9 +12,9 @@ from router import files
 from router.blocks import parts
 from router.errors import BlockError, FileError
 from router.model import Declaration, Problem, ServiceSpec
-from router.naming import shown
 from router.observe import dotenv, mise
 from router.ports import parse_port
+from router.text import shown
 
 DOTENV = (".env.development.local", ".env.local", ".env.development", ".env")
 """The order in which Next, dotenv-flow and most others read them, the strongest first."""
@@ -62,7 +62,7 @@ def declarations(
     found: list[Declaration] = []
     problems: list[Problem] = []
     wanted = frozenset(variable for service in services for variable in service.env)
-    read = _expanded({name: _read(root, name) for name in names(root)})
+    read = _files(root)
     ours: dict[str, str] = {}
     for name, file in read.items():
         problems += file.problems(root / name, wanted)
@@ -82,14 +82,14 @@ def values(root: Path, *, blocks: bool = True) -> Iterator[tuple[str, str, str]]
 
     The router's own block counts with `blocks`. What cannot be read says nothing.
     """
-    for name, file in _expanded({name: _read(root, name) for name in names(root)}).items():
+    for name, file in _files(root).items():
         found = {**file.values, **file.block} if blocks else file.values
         yield from ((variable, value, name) for variable, value in found.items())
 
 
 def blocks(root: Path) -> tuple[Mapping[str, str], ...]:
     """Return what the router's own blocks in the files of a worktree set, the strongest first."""
-    return tuple(file.block for name in WRITTEN if (file := _read(root, name)).block)
+    return tuple(file.block for name in WRITTEN if (file := _read(root, name)) and file.block)
 
 
 def text(path: Path) -> str | None:
@@ -133,11 +133,14 @@ class _File:
             yield _unreadable(path, reason, hint="write ports themselves where the router shall know them")
 
 
-def _read(root: Path, name: str) -> _File:
+def _files(root: Path) -> Mapping[str, _File]:
+    return _expanded({name: file for name in names(root) if (file := _read(root, name))})
+
+
+def _read(root: Path, name: str) -> _File | None:
     try:
-        content = text(root / name)
-        if content is None:
-            return _File()
+        if files.is_absent(f"{root}/{name}") or (content := text(root / name)) is None:
+            return None
         plain, block = _parts(content)
         if name in DOTENV:
             return replace(_dotenv(plain), block=_dotenv(block).values)
@@ -238,9 +241,7 @@ def _is_on_vite(package: str) -> bool:
 def _reason(exc: OSError | ValueError) -> str:
     if isinstance(exc, OSError):
         return exc.strerror or "it cannot be read"
-    if isinstance(exc, UnicodeDecodeError):
-        return "it is not UTF-8"
-    return str(exc)
+    return "it is not UTF-8" if isinstance(exc, UnicodeDecodeError) else str(exc)
 
 
 def _unreadable(path: Path, reason: str, *, rest: str = "", hint: str = "") -> Problem:

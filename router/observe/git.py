@@ -2,12 +2,12 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from router import proc
 from router.errors import GitError, NotARepositoryError, RouterError, SlowGitError, SlowProgramError, UnknownFormatError
-from router.naming import EXPECT
+from router.naming import EXPECT, RESOLVE
 from router.observe import git_files
 from router.observe.directories import is_directory
 from router.observe.git_files import ListedWorktree
@@ -83,6 +83,47 @@ def name(common: Path) -> str:
     return common.parent.name if common.name in {".git", ".bare"} else common.name.removesuffix(".git")
 
 
+def files(place: Path) -> Iterator[str]:
+    """Yield the files of a worktree below its path, tracked and new, without those that git ignores.
+
+    GitError where git does not tell them.
+    """
+    answer = _ask(place, "-c", "core.fsmonitor=false", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return (os.fsdecode(name) for name in answer.split(b"\0") if name)
+
+
+def last_commit(place: Path) -> tuple[str, int]:
+    """Return the subject of a worktree's last commit and when it was made, in seconds since the epoch.
+
+    GitError where there is none, or git does not tell.
+    """
+    answer = _ask(place, "-c", "log.showSignature=false", "log", "-1", "--no-color", "--format=%ct%x00%s")
+    when, _, subject = answer.decode(errors="replace").rstrip("\n").partition("\0")
+    return subject, int(when)
+
+
+def is_changed(place: Path) -> bool:
+    """Tell whether a worktree has anything that is in no commit, and run nothing that its repository names.
+
+    What a filter would have made equal counts as changed. GitError where git does not tell.
+    """
+    plain = ("-c", "core.fsmonitor=false", *_without_filters(place))
+    new = ("ls-files", "-z", "--others", "--exclude-standard", "--directory", "--no-empty-directory")
+    return bool(
+        _ask(place, *plain, "diff-index", "--raw", "--ignore-submodules=all", "HEAD") or _ask(place, *plain, *new)
+    )
+
+
+def _without_filters(place: Path) -> Iterator[str]:
+    """Yield the arguments that empty every filter of the configuration: comparing a file would run it."""
+    args = ("config", "-z", "--name-only", "--get-regexp", r"^filter\.")
+    keys = _checked(place, args, _run("-C", str(place), *args), fine=(0, 1)).split(b"\0")
+    for key in sorted({os.fsdecode(each) for each in keys if each}):
+        if "=" in key:  # `-c` would set something else
+            raise GitError(f"{place} has a filter with = in its name: {key}", hint="give it another name")
+        yield from ("-c", f"{key}={'false' if key.endswith('.required') else ''}")
+
+
 def change(place: Path, *args: str, stdin: bytes = b"", fine: tuple[int, ...] = (0,)) -> bytes:
     """Let git do what takes long or runs other programs, from a directory that exists; return what it printed.
 
@@ -154,6 +195,6 @@ def _environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
     Hooks that git runs in a new worktree must not expect the one that the command was started for.
     """
-    unwanted = {key for key in environ if key == EXPECT or (key.startswith("GIT_") and key not in _CONNECTS)}
+    unwanted = {key for key in environ if key in (EXPECT, RESOLVE) or (key.startswith("GIT_") and key not in _CONNECTS)}
     passed_on = {key: value for key, value in environ.items() if key not in unwanted}
     return {**passed_on, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}

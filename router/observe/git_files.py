@@ -64,8 +64,12 @@ def admins(common: Path) -> tuple[Admin, ...]:
 
     What is wrong with one is its own fault. FileError where they cannot be listed.
     """
-    place = f"{common}/worktrees"
-    return tuple(_admin(place, name) for name in names(common))
+    return tuple(admin(common, name) for name in names(common))
+
+
+def admin(common: Path, name: str) -> Admin:
+    """Return one administrative directory, with what is wrong with it as its fault."""
+    return _admin(f"{common}/worktrees", name)
 
 
 def names(common: Path) -> list[str]:

@@ -2,18 +2,18 @@
 
 import os
 import time
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from router.errors import FileError, GitError, SlowGitError, UnknownFormatError
+from router.errors import FileError
 from router.model import Problem, Worktree, WorktreeId
-from router.naming import shown
-from router.observe import git, git_files
-from router.observe.directories import is_directory, may_be_there
+from router.observe import git_files
+from router.observe.directories import inode, is_directory, may_be_there
+from router.observe.git_answer import Answer, asked, needs_git
 from router.observe.git_files import Admin, ListedWorktree
 from router.observe.owners import with_owners
+from router.text import shown
 
 MOST = 2000
 """Linked worktrees of one repository that are looked at."""
@@ -29,20 +29,11 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """What git said: the main checkout, and the linked worktrees by path; None of them where it cannot be asked."""
-
-    main: ListedWorktree
-    linked: Mapping[str, Sequence[ListedWorktree]] | None = None
-    problems: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class _Look:
     """What a listing is built from: git's answer, what was there before by administrative name, and the time."""
 
     common: Path
-    answer: _Answer
+    answer: Answer
     before: Mapping[str, Worktree]
     now: float
 
@@ -60,7 +51,7 @@ def worktrees(common: Path, *, before: Iterable[Worktree] = (), now: float | Non
     the repository as a whole cannot be read.
     """
     admins = git_files.admins(common)
-    answer = _asked(common, admins)
+    answer = asked(common, admins)
     earlier = {each.id.admin: each for each in before}
     look = _Look(common, answer, earlier, time.time() if now is None else now)
     oldest = sorted(admins, key=lambda admin: admin.created)[:MOST]
@@ -70,70 +61,34 @@ def worktrees(common: Path, *, before: Iterable[Worktree] = (), now: float | Non
     return Listing(found, (*answer.problems, *problems, *without))
 
 
+def some(
+    common: Path, names: Iterable[str], *, before: Iterable[Worktree], now: float | None = None
+) -> tuple[Worktree, ...] | None:
+    """Return the worktrees with administrative directories of these names, read without git.
+
+    Each is as `worktrees` returns it, but for `same_as`. None where only git can tell. FileError or ValueError where
+    the repository as a whole cannot be read.
+    """
+    if needs_git(common):
+        return None
+    answer = Answer(git_files.own_main_record(common))
+    earlier = {each.id.admin: each for each in before}
+    look = _Look(common, answer, earlier, time.time() if now is None else now)
+    found = _worktrees(look, [git_files.admin(common, name) for name in names])
+    return tuple(_named_as_before(each, earlier.get(each.id.admin)) for each in found if each.id.admin)
+
+
 def hint_for_bare(common: Path) -> str:
     """Return what to do where a bare repository's default branch has no worktree. FileError or ValueError as above."""
     branch = shown(git_files.head(common).branch or "BRANCH")
     return f"give it one: `git -C {shown(str(common))} worktree add ../{branch} {branch}`"
 
 
-def _asked(common: Path, admins: Sequence[Admin]) -> _Answer:
-    """Return git's answer; a checkout that git takes for a bare repository is one nonetheless."""
-    answer = _answer(common, admins)
-    if not (answer.main.bare and common.name == ".git" and (common / "index").exists()):
-        return answer
-    now, path = git_files.head(common), str(common.parent)
-    main = ListedWorktree(path, now.commit, now.branch)
-    own = " --worktree" if git_files.is_bare(common / "config.worktree") else ""
-    problem = Problem(
-        "unreadable-worktree",
-        f"{shown(path)} is a checkout, but core.bare is true there: git refuses to work in it",
-        f"`git --git-dir={shown(str(common))} config{own} core.bare false`",
-    )
-    return replace(answer, main=main, problems=(*answer.problems, problem))
-
-
-def _answer(common: Path, admins: Sequence[Admin]) -> _Answer:
-    """Ask git; read its files where that is of no use: it waits for ever for a FIFO, and gives up at other things."""
-    if any(admin.blocks for admin in admins) and not _needs_git(common):
-        return _Answer(git_files.own_main_record(common))
-    try:
-        main, *linked = git.listed(common)
-    except UnknownFormatError:
-        return _Answer(git_files.own_main_record(common))
-    except SlowGitError as exc:
-        if _needs_git(common):
-            raise
-        problem = Problem("slow-repository", f"{shown(str(common))}: {shown(exc.message)}", exc.hint)
-        return _Answer(git_files.own_main_record(common), problems=(problem,))
-    except GitError:
-        if _needs_git(common) or all(_is_readable(common, admin) for admin in admins):
-            raise
-        return _Answer(git_files.own_main_record(common))
-    return _Answer(main, _by_path(linked, {admin.path for admin in admins if admin.path}))
-
-
-def _needs_git(common: Path) -> bool:
-    """Tell whether only git can say which branch is checked out."""
-    return (common / "reftable").exists()
-
-
-def _by_path(linked: Iterable[ListedWorktree], wanted: Collection[str]) -> Mapping[str, Sequence[ListedWorktree]]:
-    """Return the records by path, and by real path where git writes one of those that are wanted in another way."""
-    records: dict[str, list[ListedWorktree]] = defaultdict(list)
-    for record in linked:
-        records[record.path].append(record)
-    if not records.keys() >= set(wanted):
-        for path in list(records):
-            records.setdefault(os.path.realpath(path), records[path])
-    return records
-
-
-def _is_readable(common: Path, admin: Admin) -> bool:
-    try:
-        git_files.own_record(common, admin)
-    except (FileError, ValueError):
-        return False
-    return True
+def _named_as_before(worktree: Worktree, before: Worktree | None) -> Worktree:
+    """Return a worktree with the path that git gave it where that leads to the same place: there may be links in it."""
+    if before is None or before.path == worktree.path or inode(before.path) is None:
+        return worktree
+    return replace(worktree, path=before.path) if inode(before.path) == inode(worktree.path) else worktree
 
 
 def _worktrees(look: _Look, admins: Iterable[Admin]) -> Iterator[Worktree]:

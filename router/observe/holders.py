@@ -1,31 +1,20 @@
 """The processes that hold a socket: what each is called, and where it and its ancestors work."""
 
-import os
-from collections.abc import Callable, Sequence
-from itertools import takewhile
-
-import psutil
+from collections.abc import Sequence
 
 from router.observe.patient_files import PatientFiles
 from router.observe.programs import program
 from router.observe.sockets import Holder
 
-GONE = (psutil.Error, OSError)
-"""How psutil says that a process left in the middle of the scan, is a zombie, or is not ours to read."""
 
+def holder(
+    pid: int, argv: tuple[str, ...], parent: int, *, chain: Sequence[str], here: str, files: PatientFiles
+) -> Holder:
+    """Return a process as a holder of sockets.
 
-def holder(pid: int, *, cwd: Callable[[psutil.Process], str], here: str, files: PatientFiles) -> Holder | None:
-    """Return a process as a holder of sockets, None where it is gone.
-
-    `cwd` returns the working directory of a process, empty where it has none any more; `here` is this one's as it
-    stands in the system's table.
+    `chain` are the working directories of the process and of its ancestors in the same session, empty where there is
+    none any more; `here` is its own as it stands in the system's table.
     """
-    try:
-        process = psutil.Process(pid)
-        argv, parent = tuple(process.cmdline() or [process.name()]), process.ppid()
-    except GONE:
-        return None
-    chain = [cwd(each) for each in _lineage(process)]
     # A server whose own directory was removed is nobody's: its ancestors say nothing about it
     around = tuple(filter(None, chain)) if chain[0] else ()
     return Holder(pid, program(argv, cwd=here, is_file=files.is_file), here, around, parent, argv)
@@ -39,16 +28,3 @@ def without_copies(holders: Sequence[Holder]) -> list[Holder]:
     """
     argv = {each.pid: each.argv for each in holders}
     return [each for each in holders if argv.get(each.parent) != each.argv]
-
-
-def _lineage(process: psutil.Process) -> list[psutil.Process]:
-    """Return a process and its ancestors in the same session.
-
-    Beyond it are init, which adopts orphans, and terminal multiplexers and editors, which were started in one
-    worktree and serve for everything else: where those work says nothing about the process.
-    """
-    try:
-        session = os.getsid(process.pid)
-        return [process, *takewhile(lambda p: p.pid > 1 and os.getsid(p.pid) == session, process.parents())]
-    except GONE:
-        return [process]

@@ -1,6 +1,5 @@
 """Work that may block, each key's in a thread apart from the others': what is stuck keeps nobody else waiting."""
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
@@ -9,8 +8,6 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-
-log = logging.getLogger(__name__)
 
 
 class Lanes(Generic[K, V]):
@@ -86,7 +83,9 @@ class Lanes(Generic[K, V]):
             try:
                 results.append(job())
             except Exception:
-                log.exception("a job of %s failed", key)
+                import logging  # here: commands start without it
+
+                logging.getLogger(__name__).exception("a job of %s failed", key)
             self._finish(key, results)
 
     def _finish(self, key: K, results: list[V]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +12,6 @@ from router.model import Listener
 from router.observe import sock_diag
 from router.observe.sockets import DIALLED, Holder, Socket
 from router.observe.sockets_linux import Kernel
-from router.observe.sockets_portable import Processes
 from router.paths import deepest_root
 
 
@@ -46,6 +46,27 @@ class Listeners:
         return self._found
 
 
+class SharedListeners(Listeners):
+    """Listeners that threads ask side by side, with what each of them has seen before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+
+    def scan(self, roots: Sequence[str], *, real: Mapping[str, str] | None = None) -> tuple[Listener, ...]:
+        """Do what `Listeners.scan` does, one after the other."""
+        with self._lock:
+            return super().scan(roots, real=real)
+
+
+def waiting() -> frozenset[int]:
+    """Return the ports on which connections wait for a server to accept them; none where the system does not tell."""
+    try:
+        return sock_diag.waiting() if sys.platform == "linux" else frozenset()
+    except OSError:
+        return frozenset()
+
+
 def _source() -> Source:
     try:
         if sys.platform == "linux":
@@ -53,6 +74,8 @@ def _source() -> Source:
             return Kernel()
     except OSError:
         pass  # a sandbox without netlink
+    from router.observe.sockets_portable import Processes  # here: psutil, which Linux does without
+
     return Processes()
 
 
@@ -95,6 +118,7 @@ def _claims(each: Socket, roots: Mapping[str, str]) -> Iterator[tuple[int, tuple
         program=first.program if first else None,
         uid=each.uid,
         directory=(first.cwd or None) if first else None,
+        holders=tuple(sorted(one.pid for one in each.holders)),
     )
     yield distance, rank, listener
     if each.dual:

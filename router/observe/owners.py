@@ -2,23 +2,29 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from router.errors import FileError
-from router.model import Worktree
+from router.model import Worktree, WorktreeId
 from router.observe import git_files
 from router.observe.directories import inode
 
 
-def with_owners(worktrees: Iterable[Worktree]) -> tuple[Worktree, ...]:
+def with_owners(
+    worktrees: Iterable[Worktree], *, settled: Collection[WorktreeId] = frozenset()
+) -> tuple[Worktree, ...]:
     """Return the worktrees of a repository; one that leads to another's directory has that one's path as `same_as`.
 
     The owner of a directory is the worktree that its own `.git` leads back to, in this repository or in another.
-    Where that is none of several, the main checkout owns it, else the oldest of them.
+    Where that is none of several, the main checkout owns it, else the oldest of them. Those that are `settled` are
+    known to be nobody else's.
     """
-    found = tuple(replace(each, same_as=owner) if (owner := _owner(each)) else each for each in worktrees)
+    found = tuple(
+        replace(each, same_as=owner) if each.id not in settled and (owner := _owner(each)) else each
+        for each in worktrees
+    )
     directories: dict[tuple[int, int], list[Worktree]] = defaultdict(list)
     for each in found:
         if each.present and not each.same_as and (place := inode(each.path)):

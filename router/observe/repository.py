@@ -1,17 +1,19 @@
 """One look at one repository: its worktrees with what their files declare, and its `router.toml`."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from router import repository_file
 from router.errors import FileError, SettingsError
 from router.model import Problem, Repository, ServiceSpec, Worktree
-from router.naming import shown
-from router.observe import declared, git, git_worktrees
+from router.observe import declared, git, git_files, git_worktrees
 from router.observe.copies import Copies, copies
+from router.observe.owners import with_owners
 from router.observe.written import own_database, written_names
-from router.repository_settings import FILE, RepositorySettings, load_repository_settings
-from router.resource_settings import by_rank
+from router.repository_file import FILE
+from router.text import shown
 
 
 def repository(common: Path, *, before: Repository | None = None) -> Repository:
@@ -22,49 +24,95 @@ def repository(common: Path, *, before: Repository | None = None) -> Repository:
     listing = git_worktrees.worktrees(common, before=_linked(before))
     main = next((each for each in listing.worktrees if each.main), None)
     found = Repository(git.name(common), main.path if main else str(common), str(common), ())
-    settings, wrong = _settings(Path(found.path)) if main else (RepositorySettings(), ())
-    found = _configured(found, settings) if settings else _configured_as(found, before)
-    extra = _copies(found, settings, listing.worktrees, before)
+    said, wrong = _said(Path(found.path)) if main else (_Said(), ())
+    found = replace(found, **said.configured) if said else _configured_as(found, before)
+    extra = _copies(found, said, listing.worktrees, before)
     everyone = (*listing.worktrees, *extra.worktrees)
     return replace(
         found,
-        worktrees=_with_files(everyone, found.services, before, first=_variables(settings)),
+        worktrees=_with_files(everyone, found.services, before, first=said.variables if said else ()),
         problems=(*listing.problems, *_of_none(everyone), *wrong, *extra.problems),
     )
+
+
+def with_changed(before: Repository, names: Collection[str]) -> Repository | None:
+    """Return a repository as it is now where nothing of it has changed but the worktrees of these names.
+
+    The names are those of administrative directories, which may be new or gone. None where only a look at the whole
+    can tell. Raises as `repository` does.
+    """
+    if not before.answered or before.problems or any(each.same_as for each in before.worktrees):
+        return None
+    common, linked = Path(before.common_dir), _linked(before)
+    there = git_files.names(common)
+    looked = git_worktrees.some(common, [name for name in there if name in names], before=linked)
+    others = [each for each in before.worktrees if each.id.admin not in names]
+    touched = (*(looked or ()), *(each for each in before.worktrees if each.id.admin in names))
+    if looked is None or len(there) > git_worktrees.MOST or any(each.main or each.copy for each in touched):
+        return None
+    found = _with_files(looked, before.services, before, first=())
+    everyone = with_owners(sorted((*others, *found), key=_place), settled={each.id for each in others})
+    return replace(before, worktrees=everyone, problems=tuple(_of_none(everyone)))
+
+
+def _place(worktree: Worktree) -> tuple[bool, bool, str]:
+    return worktree.copy, bool(worktree.id.admin), worktree.path
 
 
 def _linked(before: Repository | None) -> tuple[Worktree, ...]:
     return tuple(each for each in before.worktrees if not each.copy) if before else ()
 
 
-def _settings(main: Path) -> tuple[RepositorySettings | None, tuple[Problem, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What `router.toml` says, by default nothing: fields of a repository, what its copies are called, its variables.
+
+    `variables` are those that `[resources]` names, that of the database whose name is `DATABASE_NAME` first.
+    """
+
+    configured: Mapping[str, Any] = field(default_factory=dict)
+    copies: str | None = None
+    variables: tuple[str, ...] = ()
+
+
+def _said(main: Path) -> tuple[_Said | None, tuple[Problem, ...]]:
     """Return what `router.toml` says, None where the system fails to read it, and the problem there is with it."""
     path = main / FILE
     try:
-        settings = load_repository_settings(main)
+        text = repository_file.text(main)
+        return _read(path, text) if text.strip() else (_Said(), ())
     except FileError as exc:
         if isinstance(exc.__cause__, OSError):
             return None, (_unreadable(path, exc.reason, rest="what it said before counts"),)
-        return RepositorySettings(), (_unreadable(path, exc.reason, rest="nothing in it counts"),)
+        return _Said(), (_unreadable(path, exc.reason, rest="nothing in it counts"),)
     except SettingsError as exc:
-        return RepositorySettings(), (_unreadable(path, exc.message, rest="nothing in it counts"),)
+        return _Said(), (_unreadable(path, exc.message, rest="nothing in it counts"),)
+
+
+def _read(path: Path, text: str) -> tuple[_Said, tuple[Problem, ...]]:
+    from router.repository_settings import read_repository_settings  # here: pydantic takes longer than most looks
+    from router.resource_settings import by_rank
+
+    settings = read_repository_settings(text)
+    resources = by_rank(settings.resources)
+    configured = {
+        "services": settings.specs(),
+        "callback_paths": settings.callback_paths,
+        "mask": settings.signin.mask,
+        "overrides": settings.overrides(),
+        "copies": settings.copies is not None,
+        "strip": settings.names.strip,
+        "env": settings.env,
+        "env_template": settings.env_template,
+        "shared": settings.shared,
+        "resources": tuple(name for name, _ in resources),
+        "served": tuple(name for name, each in resources if not each.variable),
+        "sleep": settings.sleep.rules(),
+    }
     hint = "remove what you do not need; the rest of the file counts"
-    return settings, tuple(Problem("too-many", f"{shown(str(path))}: {each}", hint) for each in settings.too_many)
-
-
-def _configured(found: Repository, settings: RepositorySettings) -> Repository:
-    return replace(
-        found,
-        services=settings.specs(),
-        callback_paths=settings.callback_paths,
-        overrides=settings.overrides(),
-        copies=settings.copies is not None,
-        strip=settings.names.strip,
-        env=settings.env,
-        env_template=settings.env_template,
-        shared=settings.shared,
-        resources=tuple(name for name, _ in by_rank(settings.resources)),
-    )
+    problems = tuple(Problem("too-many", f"{shown(str(path))}: {each}", hint) for each in settings.too_many)
+    variables = tuple(each.variable for _, each in resources if each.variable)
+    return _Said(configured, settings.copies.glob if settings.copies else None, variables), problems
 
 
 def _configured_as(found: Repository, before: Repository | None) -> Repository:
@@ -73,23 +121,13 @@ def _configured_as(found: Repository, before: Repository | None) -> Repository:
     return replace(before, name=found.name, path=found.path, common_dir=found.common_dir, answered=True)
 
 
-def _copies(
-    found: Repository, settings: RepositorySettings | None, worktrees: Iterable[Worktree], before: Repository | None
-) -> Copies:
+def _copies(found: Repository, said: _Said | None, worktrees: Iterable[Worktree], before: Repository | None) -> Copies:
     earlier = tuple(each for each in before.worktrees if each.copy) if before else ()
-    if settings is None:
+    if said is None:
         return Copies(earlier)
-    if settings.copies is None or found.path == found.common_dir:
+    if said.copies is None or found.path == found.common_dir:
         return Copies(())
-    return copies(
-        Path(found.path), settings.copies.glob, common=Path(found.common_dir), worktrees=worktrees, before=earlier
-    )
-
-
-def _variables(settings: RepositorySettings | None) -> tuple[str, ...]:
-    """Return the variables that `[resources]` names, that of the database whose name is `DATABASE_NAME` first."""
-    resources = by_rank(settings.resources) if settings else ()
-    return tuple(resource.variable for _, resource in resources if resource.variable)
+    return copies(Path(found.path), said.copies, common=Path(found.common_dir), worktrees=worktrees, before=earlier)
 
 
 def _with_files(

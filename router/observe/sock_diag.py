@@ -1,9 +1,9 @@
-"""Linux's own table of listening TCP sockets, and word of each that is closed: netlink's sock_diag(7)."""
+"""Linux's own tables of TCP sockets, and word of each that is closed: netlink's sock_diag(7)."""
 
 import ctypes
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple, Self
 
 from router.observe.sockets import DIALLED, MAPPED
@@ -11,6 +11,10 @@ from router.observe.sockets import DIALLED, MAPPED
 # linux/netlink.h, sock_diag.h, inet_diag.h
 _SOCK_DIAG, _BY_FAMILY, _DUMP, _DONE, _LISTEN, _V6ONLY = 4, 20, 0x301, 3, 1 << 10, 11
 _LEAST = 72  # bytes of an inet_diag_msg
+_INFO, _RECEIVED = 2, 128  # INET_DIAG_INFO, and where tcpi_bytes_received is in it (linux/tcp.h, struct tcp_info)
+# Every state of a connection that was accepted, TIME_WAIT (6) included: ESTABLISHED, FIN_WAIT1 and 2, CLOSE_WAIT, …
+_ACCEPTED = sum(1 << state for state in (1, 4, 5, 6, 8, 9, 11))
+_ESTABLISHED = 1  # TCP_ESTABLISHED of linux/tcp_states.h
 _DESTROYED = 0b101  # the groups SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY
 _ATTACH_FILTER = 26  # SO_ATTACH_FILTER of asm-generic/socket.h
 # Connections are closed by the thousand: let through only sockets without a peer (linux/filter.h: load the half word
@@ -46,6 +50,54 @@ def listening() -> Iterator[tuple[int, Bound]]:
                 port, uid, inode = int.from_bytes(body[4:6]), *struct.unpack_from("=II", body, 64)
                 dual = address == "::" and dict(_parts(body[72:], "=HH", 4)).get(_V6ONLY) != b"\1"
                 yield inode, Bound(address, port, dual, uid)
+
+
+def waiting() -> frozenset[int]:
+    """Return the ports of listening sockets on which connections wait to be accepted. OSError as in `listening`."""
+    queues = (body for family in (socket.AF_INET, socket.AF_INET6) for body in _diagnosed(family))
+    return frozenset(int.from_bytes(each[4:6]) for each in queues if len(each) >= _LEAST and any(each[56:60]))
+
+
+class Connection(NamedTuple):
+    """A connection to a port of this machine, by who made it; `received` are the bytes that came to the server.
+
+    That is 0 where only the client's end is left: whoever closes first is the one whom the kernel remembers.
+    """
+
+    port: int
+    client: str
+    client_port: int
+    received: int = 0
+
+
+def connections(ports: Collection[int]) -> Iterator[Connection]:
+    """Yield the connections to these ports, those that ended within the last minute included (TIME_WAIT).
+
+    One whose two ends are on this machine comes once for each of them. OSError where the kernel does not answer.
+    """
+    for family, width in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
+        for body in _diagnosed(family, states=_ACCEPTED, told=1 << (_INFO - 1)):
+            if len(body) < _LEAST:
+                continue
+            own, other = int.from_bytes(body[4:6]), int.from_bytes(body[6:8])
+            if own in ports:
+                yield Connection(own, _address(family, body[24 : 24 + width]), other, _received(body))
+            elif other in ports and (here := _address(family, body[8 : 8 + width])) and _is_here(family, body, width):
+                yield Connection(other, here, own)
+
+
+def owners(client: tuple[str, int], server: tuple[str, int]) -> Iterator[int]:
+    """Yield who made a connection that is open at both ends, by the addresses and ports of its client and server.
+
+    A client that has closed its end has no owner any more. OSError where the kernel does not answer.
+    """
+    for family, width in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
+        for body in _diagnosed(family, states=1 << _ESTABLISHED):
+            if len(body) >= _LEAST:
+                here = _address(family, body[8 : 8 + width]), int.from_bytes(body[4:6])
+                other = _address(family, body[24 : 24 + width]), int.from_bytes(body[6:8])
+                if (here, other) == (client, server):
+                    yield struct.unpack_from("=I", body, 64)[0]
 
 
 class Closings:
@@ -90,8 +142,25 @@ class Closings:
         self._kernel.close()
 
 
-def _diagnosed(family: int) -> Iterator[bytes]:
-    request = struct.pack("=IHHII4BI48x", 72, _BY_FAMILY, _DUMP, 0, 0, family, socket.IPPROTO_TCP, 0, 0, _LISTEN)
+def _address(family: int, packed: bytes) -> str:
+    """Return an address as text, an IPv4 one that a socket for both has as such."""
+    return socket.inet_ntop(family, packed).removeprefix("::ffff:")
+
+
+def _is_here(family: int, body: bytes, width: int) -> bool:
+    """Tell whether the other end of a socket is on this machine."""
+    other = body[24 : 24 + width]
+    return other == body[8 : 8 + width] or _address(family, other).startswith("127.")
+
+
+def _received(body: bytes) -> int:
+    info = dict(_parts(body[_LEAST:], "=HH", 4)).get(_INFO, b"")
+    return struct.unpack_from("=Q", info, _RECEIVED)[0] if len(info) >= _RECEIVED + 8 else 0
+
+
+def _diagnosed(family: int, *, states: int = _LISTEN, told: int = 0) -> Iterator[bytes]:
+    head = (72, _BY_FAMILY, _DUMP, 0, 0)
+    request = struct.pack("=IHHII4BI48x", *head, family, socket.IPPROTO_TCP, told, 0, states)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
         kernel.settimeout(1.0)
         kernel.send(request)

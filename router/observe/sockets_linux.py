@@ -6,10 +6,9 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from itertools import chain
 
-import psutil
-
 from router.observe import sock_diag
 from router.observe.holders import holder, without_copies
+from router.observe.lineage import described
 from router.observe.patient_files import PatientFiles
 from router.observe.sock_diag import Bound
 from router.observe.sockets import Holder, Socket
@@ -77,11 +76,17 @@ class Kernel:
         return found
 
     def _holder(self, pid: int) -> Holder | None:
-        return holder(pid, cwd=self._cwd, here=_link(f"{self._proc}/{pid}/cwd"), files=self._files)
+        found = described(pid)
+        if found is None:
+            return None
+        here = _link(f"{self._proc}/{pid}/cwd")
+        return holder(
+            pid, found.argv, found.parent, chain=[*map(self._cwd, found.lineage)], here=here, files=self._files
+        )
 
-    def _cwd(self, process: psutil.Process) -> str:
-        # Not psutil's: that cuts " (deleted)" off, and a removed worktree may be followed by one at the same path.
-        path = _link(f"{self._proc}/{process.pid}/cwd")
+    def _cwd(self, pid: int) -> str:
+        # A removed worktree may be followed by one at the same path: " (deleted)" is not cut off.
+        path = _link(f"{self._proc}/{pid}/cwd")
         return "" if path.endswith(" (deleted)") and not self._files.exists(path) else path
 
 

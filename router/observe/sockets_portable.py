@@ -4,15 +4,19 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 
 import psutil
 
-from router.observe.holders import GONE, holder
+from router.observe.holders import holder
 from router.observe.patient_files import PatientFiles
 from router.observe.sockets import DIALLED, MAPPED, Holder, Socket
 
 TURNS = 4  # a process that had no socket is asked again at every fourth look,
 YOUNG = 60.0  # but at each one in its first seconds
+
+GONE = (psutil.Error, OSError)
+"""How psutil says that a process left in the middle of the scan, is a zombie, or is not ours to read."""
 
 _At = tuple[str, int]
 
@@ -58,13 +62,30 @@ class Processes:
     def _holder(self, process: psutil.Process) -> Holder | None:
         before, here = self._holders.get(process), self._cwd(process)
         same = before is not None and before.cwd == here
-        return before if same else holder(process.pid, cwd=self._cwd, here=here, files=self._files)
+        return before if same else self._described(process, here)
+
+    def _described(self, process: psutil.Process, here: str) -> Holder | None:
+        try:
+            argv, parent = tuple(process.cmdline() or [process.name()]), process.ppid()
+        except GONE:
+            return None
+        chain = [self._cwd(each) for each in _lineage(process)]
+        return holder(process.pid, argv, parent, chain=chain, here=here, files=self._files)
 
     def _cwd(self, process: psutil.Process) -> str:
         try:
             return process.cwd()
         except GONE:
             return ""
+
+
+def _lineage(process: psutil.Process) -> list[psutil.Process]:
+    """Return a process and its ancestors in the same session: see `lineage.Described`."""
+    try:
+        session = os.getsid(process.pid)
+        return [process, *takewhile(lambda p: p.pid > 1 and os.getsid(p.pid) == session, process.parents())]
+    except GONE:
+        return [process]
 
 
 def _uid(process: psutil.Process) -> int | None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from router import jsonc
 from router.launch.managers import manager
 from router.launch.tree import Tree, inside, package, tree
-from router.naming import shown
 from router.observe.projects.apps import SCRIPTS, django, python_servers
+from router.text import shown
 from router.toml_reader import read_toml
 
 _RUNNERS = ("overmind start -f", "hivemind", "honcho start -f", "foreman start -f")

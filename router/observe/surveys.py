@@ -1,6 +1,5 @@
 """Looks at repositories side by side: what is slow or broken in one leaves the others alone."""
 
-import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -9,14 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from router.errors import RouterError, SlowGitError
+from router.errors import FileError, RouterError, SlowGitError
 from router.model import Problem, Repository
-from router.naming import shown
 from router.observe import git, git_files
+from router.observe.changed import Changed, Marks, after, changed
 from router.observe.directories import may_be_there
 from router.observe.lanes import Lanes
-from router.observe.repository import repository
-from router.observe.watched import Signature, Watched, directories, roots, signature, watched
+from router.observe.repository import repository, with_changed
+from router.observe.watched import directories, roots, watched
+from router.text import shown
 
 PATIENCE = 0.25  # seconds that a look waits for repositories that were seen before,
 FIRST = 1.0  # for one that was not, where another has answered,
@@ -25,8 +25,6 @@ SLOW = 1.5  # seconds after which a repository that has not answered is reported
 USUAL = 3  # and after so many times what it needed before: a large one on a busy machine is no problem
 AGE = 25.0  # seconds after which a repository is surveyed though nothing in it seems to have changed
 THREADS = 32  # repositories that are looked at at once; one that hangs keeps its thread
-
-log = logging.getLogger(__name__)
 
 
 class Survey(Protocol):
@@ -53,16 +51,16 @@ class Surveyed:
 class _Seen:
     """What was last seen of one repository.
 
-    `signature` is that of the watched files before they were read, None where the next look must survey again.
-    `when` is on the monotonic clock, `took` the seconds that the survey needed.
+    `when` the whole of it was surveyed is on the monotonic clock, `took` the seconds that this needed. `surveys` is
+    how often it was surveyed, as a whole or not.
     """
 
     repository: Repository
-    watched: Watched = field(default_factory=Watched)
-    signature: Signature | None = None
+    marks: Marks = field(default_factory=Marks)
     real: Mapping[str, str] = field(default_factory=dict)
     when: float = 0.0
     took: float = 0.0
+    surveys: int = 0
 
 
 class Surveys:
@@ -102,7 +100,7 @@ class Surveys:
         seen = self._seen.keys() & set(commons)
         patience = self._patience if len(seen) == len(commons) else max(self._patience, FIRST)
         answers = self._lanes.run(jobs, patience=patience, for_the_first=0 if seen else ALONE)
-        self._count += sum(answer is not self._seen.get(common) for common, answer in answers.items())
+        self._count += sum(_surveys(answer) != _surveys(self._seen.get(c)) for c, answer in answers.items())
         self._seen = {c: found for c in commons if (found := answers.get(c, self._seen.get(c)))}
         return self._surveyed(commons)
 
@@ -123,28 +121,40 @@ class Surveys:
         return Surveyed(
             repositories=tuple(repositories),
             count=self._count,
-            directories=directories(seen.watched for common, seen in self._seen.items() if common not in waiting),
+            directories=directories(seen.marks.watched for common, seen in self._seen.items() if common not in waiting),
             real={path: real for seen in self._seen.values() for path, real in seen.real.items()},
         )
 
     def _look(self, common: str, *, before: _Seen | None, whole: bool) -> _Seen | None:
-        """Return what is to be seen of one repository, None where it is gone. Runs in a thread that may get stuck."""
+        """Return what is to be seen of one repository, None where it is gone. Runs in a thread that may get stuck.
+
+        Only what has changed is read again, and the whole at least every 25 seconds.
+        """
         started = time.monotonic()
-        now = signature(before.watched.files) if before else None
-        if before and before.signature == now and not whole and started - before.when < AGE:
-            return before
+        now = changed(before.marks if before else Marks(), _names(common))
+        if before and not whole and not now.whole and started - before.when < AGE:
+            if not now.names:
+                return replace(before, marks=now.marks)
+            if found := self._with_changed(before.repository, now.names):
+                return _seen_again(found, before, now)
         if not may_be_there(common):
             return None
         found = self._survey_or_keep(common, before.repository if before else None)
-        watch = watched(found)
         return _Seen(
             repository=before.repository if before and before.repository == found else found,
-            watched=watch,
-            signature=now if before and before.watched.files == watch.files else None,  # watch, then scan
+            marks=after(now.marks, watched(found, now.marks.names)),
             real={path: os.path.realpath(path) for path in roots(found)},
             when=started,
             took=time.monotonic() - started,
+            surveys=_surveys(before) + 1,
         )
+
+    def _with_changed(self, before: Repository, names: frozenset[str]) -> Repository | None:
+        """Return a repository with some worktrees looked at again, None where the whole is to be surveyed."""
+        try:
+            return with_changed(before, names)
+        except (RouterError, OSError, ValueError):
+            return None
 
     def _survey_or_keep(self, common: str, before: Repository | None) -> Repository:
         try:
@@ -157,9 +167,34 @@ class Surveys:
         except Exception as exc:
             if self._logged.get(common) != repr(exc):
                 self._logged[common] = repr(exc)
-                log.exception("a bug in router, at %s", shown(common))
+                import logging  # here: commands start without it
+
+                logging.getLogger(__name__).exception("a bug in router, at %s", shown(common))
             hint = "see `router logs`, and report it"
             return _unanswered(common, before, "unreadable-file", f"a bug in router: {type(exc).__name__}", hint)
+
+
+def _names(common: str) -> list[str]:
+    try:
+        return git_files.names(Path(common))
+    except FileError:
+        return []
+
+
+def _surveys(seen: _Seen | None) -> int:
+    return seen.surveys if seen else 0
+
+
+def _seen_again(found: Repository, before: _Seen, now: Changed) -> _Seen:
+    """Return what is seen of a repository some of whose worktrees were looked at again."""
+    same = {each.path for each in found.worktrees if each.id.admin not in now.names} & before.real.keys()
+    return replace(
+        before,
+        repository=before.repository if before.repository == found else found,
+        marks=after(now.marks, watched(found, now.marks.names, before=now.marks.watched, new=now.names)),
+        real={path: before.real[path] if path in same else os.path.realpath(path) for path in roots(found)},
+        surveys=before.surveys + 1,
+    )
 
 
 def _unanswered(common: str, before: Repository | None, kind: str, message: str, hint: str) -> Repository:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from router.document import Document
 from router.errors import GitError, NobodyKnowsError
 from router.model import Listener
-from router.naming import shown
 from router.observe import git
 from router.processes.look import Process
 from router.processes.words import duration
 from router.remembered import GoneWorktree
-from router.status import Document
+from router.text import shown
 
 _KNOWN_BY = {
     "working directory": "its working directory",

@@ -1,6 +1,8 @@
-"""Containers of the Compose projects inside worktrees: which run, what memory they have, and how they are stopped."""
+"""Containers of Compose projects: which there are and which run, what memory they have, and how they are stopped."""
 
+import json
 import logging
+import math
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -8,21 +10,26 @@ from dataclasses import dataclass
 
 from router import proc
 from router.errors import RouterError
-from router.naming import shown
 from router.observe import containers as engines
 from router.paths import deepest_root
+from router.text import shown
 
 _SLOW = 10.0  # seconds for an engine to answer: a machine under load is slow
 _PATIENCE = 120.0  # seconds: Docker gives each container ten to end by itself
 log = logging.getLogger(__name__)
 
-_PREFIX = "com.docker.compose"
+PREFIX = "com.docker.compose"
+"""What the labels begin with that Compose gives to all it makes (docs.docker.com/reference/compose-file)."""
+_RUNS = ("running", "paused", "restarting")
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A running container of a Compose project: its engine's socket, and the directory its project is in."""
+    """A container of a Compose project: its engine's socket, and the directory its project is in.
+
+    `created` is in seconds since the epoch.
+    """
 
     engine: str
     id: str
@@ -31,6 +38,8 @@ class Container:
     service: str
     directory: str
     ports: tuple[int, ...]
+    created: float = 0.0
+    runs: bool = True
 
 
 def running(sockets: Sequence[str] | None = None) -> tuple[Container, ...]:
@@ -40,6 +49,20 @@ def running(sockets: Sequence[str] | None = None) -> tuple[Container, ...]:
         for engine in engines.engines(sockets)
         for entry in engines.composed(engine, timeout=_SLOW)
     )
+    return tuple(sorted((each for each in found if each), key=lambda each: (each.name, each.id)))
+
+
+def every(sockets: Sequence[str] | None = None) -> tuple[Container, ...]:
+    """Return the containers of all Compose projects, stopped ones too, sorted by name. Raises nothing.
+
+    One whose labels make no sense has an empty directory: it is of its project, and nobody knows whose.
+    """
+    query = {"all": "true", "filters": json.dumps({"label": [f"{PREFIX}.project"]})}
+    found = []
+    for engine in engines.engines(sockets):
+        listed = engines.ask(engine, "/containers/json", timeout=_SLOW, **query)
+        entries = listed if isinstance(listed, list) else []
+        found += [_container(engine, entry) or _unclear(engine, entry) for entry in entries]
     return tuple(sorted((each for each in found if each), key=lambda each: (each.name, each.id)))
 
 
@@ -69,27 +92,54 @@ def stop(containers: Sequence[Container]) -> None:
 
     The project is told by its name alone: no file of the worktree is read.
     """
+    _compose("stop", containers)
+    log.info("stopped %s in %s", ", ".join(each.name for each in containers), shown(containers[0].directory))
+
+
+def start(containers: Sequence[Container]) -> None:
+    """Start the services of these containers, of one project, again, as `stop` stops them. RouterError says why not."""
+    _compose("start", containers)
+    log.info("started %s in %s", ", ".join(each.name for each in containers), shown(containers[0].directory))
+
+
+def by_project(containers: Iterable[Container]) -> tuple[tuple[Container, ...], ...]:
+    """Return containers in groups, those of one project of one engine together."""
+    found: dict[tuple[str, str], tuple[Container, ...]] = {}
+    for each in containers:
+        found[each.engine, each.project] = (*found.get((each.engine, each.project), ()), each)
+    return tuple(found[key] for key in sorted(found))
+
+
+def _compose(verb: str, containers: Sequence[Container]) -> None:
     first = containers[0]
     services = sorted({each.service for each in containers})
-    command = ["docker", "compose", "--project-directory=/", f"--project-name={first.project}", "stop", *services]
+    command = ["docker", "compose", "--project-directory=/", f"--project-name={first.project}", verb, *services]
     answer = proc.run(command, env={**os.environ, "DOCKER_HOST": f"unix://{first.engine}"}, timeout=_PATIENCE)
     if answer.code:
         said = answer.err.splitlines()[-1] if answer.err else f"exit status {answer.code}"
         raise RouterError(
-            f"docker compose --project-name={first.project} stop: {said}",
-            hint=f"fix that, or run `docker stop {' '.join(each.name for each in containers)}`",
+            f"docker compose --project-name={first.project} {verb}: {said}",
+            hint=f"fix that, or run `docker {verb} {' '.join(each.name for each in containers)}`",
         )
-    log.info("stopped %s in %s", ", ".join(each.name for each in containers), shown(first.directory))
 
 
 def _container(engine: str, entry: object) -> Container | None:
     match entry:
         case {"Id": str(identity), "Names": [str(name), *_], "Labels": {**labels}, **rest}:
-            told = [labels.get(f"{_PREFIX}.{what}") for what in ("project", "service", "project.working_dir")]
+            told = [labels.get(f"{PREFIX}.{what}") for what in ("project", "service", "project.working_dir")]
             match told:
                 case [str(project), str(service), str(directory)] if _is_plain(project, service, directory):
-                    ports = _ports(rest.get("Ports"))
-                    return Container(engine, identity, name.removeprefix("/"), project, service, directory, ports)
+                    plain, ports, created = name.removeprefix("/"), _ports(rest.get("Ports")), rest.get("Created")
+                    since = float(created) if isinstance(created, int) else math.inf
+                    runs = rest.get("State", "running") in _RUNS
+                    return Container(engine, identity, plain, project, service, directory, ports, since, runs)
+    return None
+
+
+def _unclear(engine: str, entry: object) -> Container | None:
+    match entry:
+        case {"Labels": {"com.docker.compose.project": str(project)}}:
+            return Container(engine, "", "", project, "", "", (), math.inf)
     return None
 
 

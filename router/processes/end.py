@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from router import proc
-from router.naming import shown
+from router import ps
 from router.processes.ending import Ending, Left
 from router.processes.look import Process
+from router.text import shown
 
 PATIENCE = 5.0
 """Seconds that a process has to end by itself, and the system to end one that was killed."""
@@ -37,15 +37,15 @@ def end(begun: Ending, *, again: Callable[[], Ending], patience: float = PATIENC
         return Ended(left=begun.left)
     for process in begun.processes:
         _send(process, signal.SIGTERM)
-        if proc.stopped(process.id):
-            proc.signal(process.id, signal.SIGCONT)  # it could not act on it
+        if ps.stopped(process.id):
+            ps.signal(process.id, signal.SIGCONT)  # it could not act on it
     _wait(begun.processes, patience)
     rest = again()
     for process in rest.processes:
         _send(process, signal.SIGKILL)
     _wait(rest.processes, patience)
     every = {process.id: process for process in (*begun.processes, *rest.processes)}
-    stays = {identity for identity in every if proc.alive(identity)}
+    stays = {identity for identity in every if ps.alive(identity)}
     why = {left.process.id: left.why for left in rest.left}
     return Ended(
         processes=tuple(each for identity, each in every.items() if identity not in stays),
@@ -56,7 +56,7 @@ def end(begun: Ending, *, again: Callable[[], Ending], patience: float = PATIENC
 
 def _send(process: Process, number: signal.Signals) -> None:
     try:
-        sent, refused = proc.signal(process.id, number), ""
+        sent, refused = ps.signal(process.id, number), ""
     except OSError as exc:
         sent, refused = True, f": {exc.strerror}"
     if sent:
@@ -67,5 +67,5 @@ def _send(process: Process, number: signal.Signals) -> None:
 def _wait(processes: Sequence[Process], patience: float) -> None:
     """Wait until processes have ended, for at most `patience` seconds."""
     deadline = time.monotonic() + patience
-    while any(proc.alive(each.id) for each in processes) and time.monotonic() < deadline:
+    while any(ps.alive(each.id) for each in processes) and time.monotonic() < deadline:
         time.sleep(0.02)

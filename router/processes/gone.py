@@ -37,6 +37,23 @@ def _gone(memory: Memory, now: float) -> tuple[GoneWorktree, ...]:
     return tuple(each for each in (*known, *kept) if each.path)
 
 
+def unlisted(worktree: WorktreeId) -> bool:
+    """Tell whether the files of a repository that is there have a linked worktree no more.
+
+    That is more than that it may be gone: git lists one whose directory is not there until it is pruned, and that may
+    have been moved, or its disk be away.
+    """
+    if not worktree.admin or worktree.admin.startswith(COPY) or not os.path.isdir(worktree.common_dir):  # noqa: PTH112
+        return False
+    try:
+        made = os.stat(f"{worktree.common_dir}/worktrees/{worktree.admin}/commondir").st_mtime_ns  # noqa: PTH116
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return made != worktree.created
+
+
 def _may_stand(worktree: WorktreeId, path: str) -> bool:
     """Tell whether a worktree is there, or its repository cannot be reached to tell."""
     if not os.path.isdir(worktree.common_dir) and not _inside_checkout(path, worktree.common_dir):  # noqa: PTH112

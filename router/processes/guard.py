@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from router.caddy import record
+from router.document import Document
 from router.errors import GitError, OtherWorktreeError
 from router.observe import git
-from router.status import Document
 from router.store import Store
 
 

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from router import proc
+from router import ps
 from router.observe.lanes import Lanes
 from router.observe.programs import program
-from router.proc import ProcessId
 from router.processes.roles import Role, role
+from router.ps import ProcessId
 
 _PATIENCE = 1.0  # seconds for the disks that scripts are on
 _DELETED = " (deleted)"  # proc(5), /proc/pid/cwd
@@ -50,7 +50,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A process with its command line, which holds secrets and goes no further than this module."""
+    """A process with its command line, which holds secrets: of these only start commands are ever kept."""
 
     id: ProcessId
     parent: int
@@ -106,7 +106,7 @@ def _lanes() -> Lanes[object, Sequence[str | None]]:
 
 def from_proc() -> Iterator[Raw]:
     """Yield the processes as Linux shows them in /proc."""
-    me = proc.identify(os.getpid())
+    me = ps.identify(os.getpid())
     boot = me.boot if me else ""
     booted, tick = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME), 1 / os.sysconf("SC_CLK_TCK")
     for pid in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 - as text: there are thousands
@@ -188,7 +188,7 @@ def from_psutil() -> Iterator[Raw]:
 
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError), process.oneshot():
-            identity, cwd = proc.identify(process.pid), _or_empty(process.cwd)
+            identity, cwd = ps.identify(process.pid), _or_empty(process.cwd)
             if identity is None:
                 continue
             session = os.getsid(process.pid)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from router.model import Problem
-from router.naming import shown
 from router.processes import gone, memory, sockets
 from router.processes.belonging import ProcessMap, WorktreeRoot, process_map
 from router.processes.end import PATIENCE, Ended, end
@@ -15,6 +14,7 @@ from router.processes.ending import Bounds, Ending, plan_of_ending, spared, stra
 from router.processes.look import Process, look
 from router.processes.words import duration, size
 from router.remembered import GoneWorktree, Memory
+from router.text import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,8 @@ def entry(orphan: Orphan, *, now: float) -> dict[str, Any]:
         "worktree": orphan.name,
         "repository": orphan.worktree.repository,
         "path": shown(orphan.worktree.path),
+        "project": None,
+        "runs": True,
     }
 
 

@@ -19,10 +19,20 @@ class Servers:
     mapped: ProcessMap
     ports: Ports
 
-    def of(self, place: WorktreeRoot, ports: Collection[int] | None = None) -> tuple[Process, ...]:
-        """Return the servers of a worktree, or those of them that listen on one of these ports."""
-        listening = (each for each in self.mapped.of(place) if each.pid in self.ports)
-        return tuple(p for p in listening if ports is None or not set(ports).isdisjoint(self.ports[p.pid]))
+    def of(
+        self, place: WorktreeRoot, ports: Collection[int] | None = None, *, sessions: Collection[int] = ()
+    ) -> tuple[Process, ...]:
+        """Return the servers of a worktree, or those of them that listen on one of these ports.
+
+        What runs in one of these `sessions` is a server too, whether it listens or not.
+        """
+
+        def counts(process: Process) -> bool:
+            held = self.ports.get(process.pid)
+            listens = held is not None and (ports is None or not set(ports).isdisjoint(held))
+            return listens or process.session in sessions
+
+        return tuple(each for each in self.mapped.of(place) if counts(each))
 
     def bounds(self, place: WorktreeRoot, *, routers: Collection[int]) -> Bounds:
         """Return what this process may end of a worktree. `routers` are the pids of the watcher and its Caddy."""

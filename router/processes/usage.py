@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from router.document import Document
 from router.observe.listeners import Listeners
 from router.processes import containers, memory
 from router.processes.belonging import WorktreeRoot
@@ -14,7 +15,6 @@ from router.processes.ending import Ending, plan_of_ending
 from router.processes.look import Process
 from router.processes.memory import Kind, Memory
 from router.processes.servers import Servers, place_of, servers
-from router.status import Document
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from router import proc
+from router import ps
+from router.document import Document, find
 from router.errors import NobodyKnowsError, UnknownNameError
-from router.naming import shown
 from router.observe.listeners import Listeners
 from router.paths import deepest_root
 from router.processes import answers, containers, gone, sockets
@@ -19,7 +19,7 @@ from router.processes.containers import Container
 from router.processes.look import Process, look
 from router.processes.roles import Role
 from router.remembered import GoneWorktree, Memory
-from router.status import Document, find
+from router.text import shown
 
 _STARTERS = frozenset({Role.AGENT, Role.EDITOR, Role.MULTIPLEXER, Role.TERMINAL})
 _SEE_STATUS = "`router status` lists the worktrees and their ports"
@@ -29,21 +29,24 @@ _SEE_STATUS = "`router status` lists the worktrees and their ports"
 class Sources:
     """What answers come from: the worktrees that are there and those that are gone, by the real paths of their roots.
 
-    `own` is the router's own port; `composed` asks for the containers that run.
+    `own` is the router's own port; `composed` asks for the containers that run. A path that is asked about is one as
+    from `cwd`.
     """
 
     living: Mapping[str, Document]
     gone: Mapping[str, GoneWorktree]
     own: int | None
     composed: Callable[[], tuple[Container, ...]] = containers.running
+    cwd: str = ""
 
 
-def sources(status: Document, remembered: Memory, *, now: float) -> Sources:
+def sources(status: Document, remembered: Memory, *, now: float, cwd: str = "") -> Sources:
     """Return what answers come from; `now` is the time in seconds since the epoch."""
     return Sources(
         living={os.path.realpath(tree["path"]): tree for tree in status["worktrees"]},
         gone={os.path.realpath(each.path): each for each in gone.gone(remembered, now=now)},
         own=urlsplit(status["origin"]).port,
+        cwd=cwd,
     )
 
 
@@ -70,7 +73,7 @@ def _of_number(number: int, known: Sources) -> Answer:
     """Return whose a port is if somebody listens there, else whose a process is, else whose an idle port is."""
     if answer := _listening(number, known):
         return answer
-    if proc.identify(number):
+    if ps.identify(number):
         return _of_process(number, known)
     if answer := _declared(number, known):
         return answer
@@ -140,7 +143,7 @@ def _of_host(name: str, path: str, known: Sources) -> Answer:
 
 
 def _of_path(path: str, known: Sources) -> Answer:
-    real = os.path.realpath(path)
+    real = os.path.realpath(os.path.join(known.cwd, path))  # noqa: PTH118 - Path's raises for odd text
     if root := deepest_root(real, known.living):
         return Answer(answers.routed(known.living[root]), "path")
     if root := deepest_root(real, known.gone):
@@ -153,7 +156,7 @@ def _of_word(text: str, known: Sources) -> Answer:
         return _of_container(container, known)
     with contextlib.suppress(UnknownNameError):
         return Answer(answers.routed(find({"worktrees": [*known.living.values()]}, text)), "label")
-    if os.path.exists(text):  # noqa: PTH110 - Path's raises for odd text
+    if os.path.exists(os.path.join(known.cwd, text)):  # noqa: PTH110, PTH118 - as above
         return _of_path(text, known)
     raise NobodyKnowsError(
         f"no container of Compose, worktree or file is called {shown(text)!r}",

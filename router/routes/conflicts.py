@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from router.model import Listener, Problem, Worktree
-from router.naming import shown
 from router.ports import STRATEGIES
 from router.routes.claims import Claim, Grant
 from router.routes.declared import is_fixed
 from router.routes.sockets import Sockets
+from router.text import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ def problems(grant: Grant, outcome: PortOwners) -> Iterator[Problem]:
     """
     yield from grant.claim.problems
     yield from _wrong_sockets(grant, outcome.sockets)
+    yield from _silence(grant, outcome.sockets)
     if grant.source == "hash":
         yield from _collision(grant, outcome)
     yield from _displaced(grant, outcome)
@@ -81,6 +82,16 @@ def _wrong_sockets(grant: Grant, sockets: Sockets) -> Iterator[Problem]:
     strangers = [target] if target else list(listening)
     if stranger := next((each for each in strangers if sockets.of_a_stranger(each)), None):
         yield _stranger(grant, stranger, sockets)
+
+
+def _silence(grant: Grant, sockets: Sockets) -> Iterator[Problem]:
+    """Yield the `not-answering` of a service whose server accepts connections and says nothing."""
+    target = sockets.target(grant.port, worktree=grant.claim.worktree.path)
+    if target and not target.answers:
+        name = grant.claim.service.name
+        message = f"{_process(target, sockets)} listens on port {grant.port} and gives no answer"
+        hint = "look at what it printed: it may wait for an error to be corrected, or stand in a debugger"
+        yield Problem("not-answering", message, hint, name)
 
 
 def _shared(grant: Grant, listening: Iterable[Listener], sockets: Sockets) -> Problem:

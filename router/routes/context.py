@@ -52,7 +52,8 @@ class PlanContext:
 def plan_context(observed: Observed, memory: Memory) -> PlanContext:
     """Return the context of one pass; what is remembered of worktrees that are gone counts for their names alone."""
     remembered, left = surviving(observed, memory), gone(observed, memory)
-    routed, listening = routable(observed.repositories), sockets(observed)
+    routed = routable(observed.repositories)
+    listening = sockets(observed, _handed_out(routed, remembered))
     titles = repository_names(observed.repositories, remembered.values())
     served = (*memory.repositories, *(repository.common_dir for repository in observed.repositories))
     asked = wishes(routed, repositories=titles, first=next(iter(served), None))
@@ -105,6 +106,17 @@ def _requests(
                 declared=declared[worktree.id, spec.name].declared,
                 known=_service(remembered.get(worktree.id), spec.name),
             )
+
+
+def _handed_out(routed: Iterable[Routable], remembered: Mapping[WorktreeId, RememberedWorktree]) -> dict[int, str]:
+    """Return the paths of the worktrees whose ports were handed out, by port: the oldest one's, should two have one."""
+    owners: dict[int, str] = {}
+    for _, worktree in routed:
+        known = remembered.get(worktree.id)
+        for service in known.services.values() if known else ():
+            if service.handed_out:
+                owners.setdefault(service.handed_out, worktree.path)
+    return owners
 
 
 def _by_worktree(containers: Iterable[Container]) -> dict[str, tuple[Container, ...]]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from router.model import Container, Listener, Problem, ServiceSpec, Worktree
-from router.naming import shown
-from router.ports import NOT_DEV_PORTS
+from router.routes.choice import Choice, Last, choose
 from router.routes.claims import Candidate
+from router.routes.servers import AWAITED, may_serve
+from router.text import shown
 
 MOST = 20
 """How many ports of one worktree's servers are looked at; a monorepo has ten."""
@@ -15,11 +16,17 @@ MOST = 20
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The found candidate of each service that has one, the problems of services by name, and the worktree's own."""
+    """The found candidate of each service that has one, the problems of services by name, and the worktree's own.
+
+    `extra` are the ports of services that the worktree has only while their server runs, by name. `undecided` are the
+    ports of servers of which one request for a page would say more.
+    """
 
     found: Mapping[str, Candidate]
     unclear: Mapping[str, Problem]
     problems: tuple[Problem, ...] = ()
+    extra: Mapping[str, int] = field(default_factory=dict)
+    undecided: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class Hints:
 
     declared: Mapping[str, int]
     assigned: Mapping[str, int]
-    last: Mapping[str, int]
+    last: Last
 
 
 def discover(
@@ -47,9 +54,8 @@ def discover(
     """Return which of its own servers are a worktree's services; `listeners` and `containers` are its own.
 
     A published port of a Compose service is that service, a server at a service's assigned port too. Of the other
-    servers, those that no file gives to a service are looked at: the only one is `web`, unless another service that is
-    not found elsewhere was last seen there; of several, the one that answers with HTML is `web` and another that speaks
-    HTTP is `api`.
+    servers, those that no file gives to a service are looked at, see `choose`. One whose first answer has not come yet
+    is none of them.
     """
     own = _dev_servers(listeners, reserved)
     looked_at = _looked_at(own, hints)
@@ -58,16 +64,21 @@ def discover(
     free = _without(looked_at, {*hints.declared.values(), *(candidate.port for candidate in published.values())})
     open_specs = [spec for spec in specs if spec.name not in settled]
     assigned = {s.name: Candidate(port, s.ports) for s in open_specs if (port := hints.assigned[s.name]) in free}
-    choices = _choices(
-        _without(free, {candidate.port for candidate in assigned.values()}),
-        {spec.name for spec in open_specs} - set(assigned),
-        hints.last,
+    left = _without(free, {candidate.port for candidate in assigned.values()})
+    choice = choose(
+        worktree,
+        {port: each for port, each in left.items() if each.serves != AWAITED},
+        missing={spec.name for spec in open_specs} - set(assigned),
+        names={spec.name for spec in specs},
+        last=hints.last,
     )
-    guessed = {name: Candidate(ports[0], "listener") for name, ports in choices.items() if len(ports) == 1}
+    guessed = {name: Candidate(port, "listener") for name, port in choice.found.items()}
     return Discovery(
         {**published, **assigned, **guessed},
-        {name: _ambiguous(name, ports, specs) for name, ports in choices.items() if len(ports) > 1},
+        {name: _ambiguous(name, choice, specs) for name in choice.alike},
         _too_many(worktree, own, looked_at),
+        choice.extra,
+        choice.undecided,
     )
 
 
@@ -75,7 +86,7 @@ def _dev_servers(listeners: Iterable[Listener], reserved: frozenset[int]) -> dic
     """Return the listeners that may be a dev server, by port; of both families, the one that was understood."""
     own: dict[int, Listener] = {}
     for listener in sorted(listeners, key=lambda each: (each.serves is None, each.address)):
-        if listener.port not in NOT_DEV_PORTS and listener.port not in reserved:
+        if may_serve(listener, reserved):
             own.setdefault(listener.port, listener)
     return own
 
@@ -84,7 +95,7 @@ def _looked_at(own: Mapping[int, Listener], hints: Hints) -> Mapping[int, Listen
     """Return as many of the servers as are looked at: those that something points to, then the lowest ports."""
     if len(own) <= MOST:
         return own
-    expected = {*hints.declared.values(), *hints.assigned.values(), *hints.last.values()}
+    expected = {*hints.declared.values(), *hints.assigned.values(), *hints.last.ports.values()}
     return {port: own[port] for port in sorted(own, key=lambda port: (port not in expected, port))[:MOST]}
 
 
@@ -92,36 +103,12 @@ def _without(servers: Mapping[int, Listener], ports: AbstractSet[int]) -> dict[i
     return {port: listener for port, listener in servers.items() if port not in ports}
 
 
-def _choices(free: Mapping[int, Listener], missing: AbstractSet[str], last: Mapping[str, int]) -> dict[str, list[int]]:
-    """Return the ports that `web` and `api` could have where they are missing: one is the answer, more are unclear.
-
-    `last` are the ports where services were last seen.
-    """
-    choices: dict[str, list[int]] = {}
-    if "web" in missing:
-        others = {port for name, port in last.items() if name != "web" and name in missing}
-        choices["web"] = _web(free, others)
-    if "api" in missing:
-        choices["api"] = _api(_without(free, set(choices.get("web", ()))))
-    return choices
-
-
-def _web(free: Mapping[int, Listener], others: AbstractSet[int]) -> list[int]:
-    if len(free) == 1:
-        return [port for port in free if port not in others]
-    pages = [port for port, listener in free.items() if listener.serves == "html"]
-    return sorted(pages or free)
-
-
-def _api(free: Mapping[int, Listener]) -> list[int]:
-    return sorted(port for port, listener in free.items() if listener.serves)
-
-
-def _ambiguous(service: str, ports: Sequence[int], specs: Sequence[ServiceSpec]) -> Problem:
+def _ambiguous(service: str, choice: Choice, specs: Sequence[ServiceSpec]) -> Problem:
     variable = next((spec.env[0] for spec in specs if spec.name == service and spec.env), "PORT")
+    taken = f"; {choice.found[service]} is taken for it" if service in choice.found else ""
     return Problem(
         "ambiguous-port",
-        f"{service} could be any of the ports {', '.join(map(str, ports))}",
+        f"{service} could be any of the ports {', '.join(map(str, choice.alike[service]))}{taken}",
         f"say which: {variable}=… in .env.local",
         service,
     )

@@ -14,7 +14,7 @@ def env_ports(context: PlanContext, grants: Iterable[Grant]) -> dict[Key, int]:
     A declaration stands that stood before, and one whose port nobody else is assigned, given in an environment or
     routed to. Whether the worktree's own server runs makes no difference.
     """
-    grants = tuple(grants)
+    grants = tuple(grant for grant in grants if (grant.claim.worktree.id, grant.claim.service.name) in context.assigned)
     assigned = {port: owner for (owner, _), port in context.assigned.items()}
     routed = {(grant.port, grant.claim.worktree.id) for grant in grants}
     taken = {port for port, _ in routed}

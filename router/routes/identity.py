@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from router.model import Worktree, WorktreeId
-from router.naming import hash6, label, shown
+from router.naming import hash6, label
 from router.remembered import GoneWorktree, RememberedWorktree
 from router.routes.gone import inherits
 from router.routes.repositories import number, row
 from router.routes.routable import Routable
 from router.routes.wishes import directory_label, wanted
 from router.shared_names import database_name
+from router.text import shown
 
 _LONGEST = 49  # bytes: a database's name has one more where it begins with a digit, and frameworks add to it
 _HASH = 6  # characters

@@ -1,19 +1,20 @@
 """Which worktree has which names: its label and its aliases; whoever has a name keeps it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import PurePath
 
 from router.model import Problem, Repository, Worktree, WorktreeId
-from router.naming import hash3, label, shown, suffixed
-from router.remembered import RememberedWorktree
-from router.routes.gone import names_of
+from router.naming import hash3, label, suffixed
+from router.remembered import LostName, RememberedWorktree
+from router.routes.former import freed, has_lost, held_names, known_names, lost_names, passing
 from router.routes.reserved import ReservedNames
 from router.routes.returning import returning, waiting_since
 from router.routes.routable import Routable
 from router.routes.wishes import Wish
+from router.text import shown
 
 Kept = Mapping[WorktreeId, RememberedWorktree]
 Wishes = Mapping[WorktreeId, Wish]
@@ -22,16 +23,24 @@ Holder = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names that a worktree answers to: its label and its aliases.
+    """The names that a worktree answers to: its label and its aliases, and for a while those that it has lost.
 
-    `earlier` are those of the aliases that were its label before that became the natural one. `waiting_since` is when
-    the natural one was first seen to be free, in seconds since the epoch; None where it is not, or is the label.
+    `earlier` are those of the aliases that were its label before that became the natural one. `lost` are the names
+    that it had, `passing` those of them that still lead to it and are no aliases. `waiting_since` is when the natural
+    label was first seen to be free, in seconds since the epoch; None where it is not, or is the label.
     """
 
     label: str
     aliases: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
+    lost: tuple[LostName, ...] = ()
+    passing: tuple[str, ...] = ()
     waiting_since: float | None = None
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Every name but the label."""
+        return (*self.aliases, *self.passing)
 
 
 def names(
@@ -40,15 +49,16 @@ def names(
     """Return the names of every worktree, by the rules of `contract/naming.json`.
 
     A name that a worktree has stays its own: the label while its branch asks for the same one, the alias while its
-    directory is called so. A label that is not the natural one becomes an alias once that has been free for a while.
-    The others choose among names that nobody has, oldest first, all labels before all aliases. `now` is in seconds
-    since the epoch.
+    directory is called so, and either for a while after that. A label that is not the natural one becomes an alias
+    once that has been free for a while. The others choose among names that nobody has, oldest first, all labels before
+    all aliases. `now` is in seconds since the epoch.
     """
     labels = _kept_labels(routed, kept, wishes)
     earlier = {owner: _earlier(kept[owner], wishes[owner]) for owner in labels}
-    owners = _kept_aliases(kept, labels, earlier, wishes) | {name: owner for owner, name in labels.items()}
-    is_had = partial(_is_had, owners=owners, reserved=reserved)
-    for owner, name in returning(labels, kept, wishes, is_had=is_had, now=now):
+    owners = _held(kept, wishes, now=now) | {name: owner for owner, name in labels.items()}
+    for owner, name in returning(
+        labels, kept, wishes, is_had=partial(_is_had, owners=owners, reserved=reserved), now=now
+    ):
         earlier[owner] = (labels[owner], *earlier[owner])
         labels[owner], owners[name] = name, owner
     for repository, worktree in routed:
@@ -61,11 +71,42 @@ def names(
         holder = _holder(repository, worktree, owners, reserved)
         aliases[worktree.id] = tuple(name for name in asked if holder(name) is None)
         owners.update(dict.fromkeys(aliases[worktree.id], worktree.id))
-    waiting = waiting_since(labels, kept, wishes, is_had=is_had, now=now)
-    return {
-        owner: Names(name, aliases[owner], _both(earlier.get(owner, ()), aliases[owner]), waiting.get(owner))
+    found = {
+        owner: Names(name, aliases[owner], _both(earlier.get(owner, ()), aliases[owner]))
         for owner, name in labels.items()
     }
+    return _waiting(_with_lost(found, kept, now=now), kept, wishes, reserved, now=now)
+
+
+def _with_lost(found: Mapping[WorktreeId, Names], kept: Kept, *, now: float) -> dict[WorktreeId, Names]:
+    """Return the names of every worktree with those that it has lost; what is another's by now is nobody's loss."""
+    owners = _owners(found)
+    after = dict(found)
+    for owner, mine in found.items():
+        known = kept.get(owner)
+        if known and has_lost(known, mine.label, mine.aliases):
+            others = {name for name in known_names(known) if owners.get(name, owner) != owner}
+            lost = lost_names(known, mine.label, mine.aliases, now=now, is_others=others)
+            after[owner] = replace(mine, lost=lost, passing=passing(lost, now=now))
+    return after
+
+
+def _waiting(
+    found: Mapping[WorktreeId, Names], kept: Kept, wishes: Wishes, reserved: ReservedNames, *, now: float
+) -> dict[WorktreeId, Names]:
+    """Return the names of every worktree with since when it has been waiting for its natural label.
+
+    For who waits, a name is free from the moment at which it was lost.
+    """
+    labels = {owner: mine.label for owner, mine in found.items()}
+    is_had = partial(_is_had, owners=_owners(found), reserved=reserved)
+    free = freed(mine.lost for mine in found.values())
+    waiting = waiting_since(labels, kept, wishes, is_had=is_had, freed=free, now=now)
+    return {**found, **{owner: replace(found[owner], waiting_since=since) for owner, since in waiting.items()}}
+
+
+def _owners(found: Mapping[WorktreeId, Names]) -> dict[str, WorktreeId]:
+    return {name: owner for owner, mine in found.items() for name in (mine.label, *mine.aliases)}
 
 
 def collision(worktree: Worktree, name: str, wish: Wish, owner: Worktree | None) -> Problem | None:
@@ -117,16 +158,12 @@ def _both(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if name in others)
 
 
-def _kept_aliases(
-    kept: Kept, labels: Mapping[WorktreeId, str], earlier: Mapping[WorktreeId, tuple[str, ...]], wishes: Wishes
-) -> dict[str, WorktreeId]:
-    """Return the aliases that their worktrees have already, as an alias or as a label."""
+def _held(kept: Kept, wishes: Wishes, *, now: float) -> dict[str, WorktreeId]:
+    """Return whose the names are that worktrees have already, or lost a moment ago."""
     owners: dict[str, WorktreeId] = {}
-    for owner, wish in wishes.items():
-        had = names_of(kept[owner]) if owner in kept else ()
-        for name in _aliases(labels.get(owner), wish, earlier.get(owner, ())):
-            if name in had:
-                owners.setdefault(name, owner)
+    for owner in wishes:
+        for name in held_names(kept[owner], now=now) if owner in kept else ():
+            owners.setdefault(name, owner)
     return owners
 
 

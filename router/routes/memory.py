@@ -4,39 +4,36 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 
-from router.model import Route, Service, WorktreeId
+from router.model import WorktreeId
 from router.remembered import GoneWorktree, Memory, RememberedService, RememberedWorktree
+from router.route_table import Route, Service
 from router.routes.claims import Grant
 from router.routes.context import PlanContext
 from router.routes.declared import Key
 from router.routes.env_ports import env_ports
+from router.routes.former import known_names
 from router.routes.gone import departed, names_of, newest, without_names
 
 Granted = Mapping[WorktreeId, tuple[Grant, ...]]
 
 
-def next_memory(memory: Memory, context: PlanContext, routes: Iterable[Route], granted: Granted) -> Memory:
+def next_memory(
+    memory: Memory,
+    context: PlanContext,
+    routes: Iterable[Route],
+    granted: Granted,
+    *,
+    found: Mapping[str, frozenset[str]],
+) -> Memory:
     """Return the new memory: what is routed now, what is there unrouted, what nobody looked at, and what is gone.
 
-    A name that was given to a routed worktree is nobody else's any more.
+    A name that was given to a routed worktree is nobody else's any more. `found` are the services that were ever found
+    in each repository, by common directory.
     """
     ports = env_ports(context, chain.from_iterable(granted.values()))
     routed = {
-        route.worktree.id: RememberedWorktree(
-            id=route.worktree.id,
-            label=route.name,
-            branch=route.worktree.branch,
-            wanted=context.wishes[route.worktree.id].wanted,
-            services=dict(_services(context, route, granted[route.worktree.id], ports)),
-            repository=route.repository,
-            index=context.identities[route.worktree.id].index,
-            project=context.identities[route.worktree.id].project,
-            scope=context.identities[route.worktree.id].scope,
-            own_database=route.worktree.own_database,
-            path=route.worktree.path,
-            aliases=route.aliases,
-            earlier=context.names[route.worktree.id].earlier,
-            waiting_since=context.names[route.worktree.id].waiting_since,
+        route.worktree.id: _remembered(
+            context, route, dict(_services(context, route, granted[route.worktree.id], ports, found=found))
         )
         for route in routes
     }
@@ -46,6 +43,27 @@ def next_memory(memory: Memory, context: PlanContext, routes: Iterable[Route], g
         memory,
         worktrees=tuple(sorted((*routed.values(), *others), key=lambda known: known.id)),
         gone=without_names(context.gone, live),
+    )
+
+
+def _remembered(context: PlanContext, route: Route, services: Mapping[str, RememberedService]) -> RememberedWorktree:
+    names, identity = context.names[route.worktree.id], context.identities[route.worktree.id]
+    return RememberedWorktree(
+        id=route.worktree.id,
+        label=route.name,
+        branch=route.worktree.branch,
+        wanted=context.wishes[route.worktree.id].wanted,
+        services=services,
+        repository=route.repository,
+        index=identity.index,
+        project=identity.project,
+        scope=identity.scope,
+        own_database=route.worktree.own_database,
+        path=route.worktree.path,
+        aliases=route.aliases,
+        earlier=names.earlier,
+        former=names.lost,
+        waiting_since=names.waiting_since,
     )
 
 
@@ -102,8 +120,11 @@ def _undecided(
 ) -> RememberedWorktree:
     """Return what I remember of a worktree without the ports and names that are another's by now."""
     lost = {n for n, s in mine.services.items() if s.assigned and ports.get(s.assigned, mine.id) != mine.id}
-    services = {n: replace(s, assigned=None, env_port=None) if n in lost else s for n, s in mine.services.items()}
-    own = _without_names(mine, [name for name in names_of(mine) if names.get(name, mine.id) != mine.id])
+    services = {
+        n: replace(s, assigned=None, env_port=None, handed_out=None) if n in lost else s
+        for n, s in mine.services.items()
+    }
+    own = _without_names(mine, [name for name in known_names(mine) if names.get(name, mine.id) != mine.id])
     return replace(own, services=services) if lost else own
 
 
@@ -115,17 +136,24 @@ def _unnamed(mine: RememberedWorktree, shared: Mapping[tuple[str, str], Worktree
 
 def _without_names(known: RememberedWorktree, names: Collection[str]) -> RememberedWorktree:
     """Return what is remembered of a worktree where these names are another's; without its label it gets a new one."""
-    if not any(name in names for name in names_of(known)):
+    former = tuple(each for each in known.former if each.name not in names)
+    if former == known.former and not any(name in names for name in names_of(known)):
         return known
     aliases = tuple(name for name in known.aliases if name not in names)
-    return replace(known, wanted="" if known.label in names else known.wanted, aliases=aliases)
+    return replace(known, wanted="" if known.label in names else known.wanted, aliases=aliases, former=former)
 
 
 def _with_assignments(known: RememberedWorktree | None, new: RememberedWorktree) -> RememberedWorktree:
     if known is None:
         return new
     services = {
-        name: replace(known.services[name], assigned=service.assigned, rule=service.rule, env_port=service.env_port)
+        name: replace(
+            known.services[name],
+            assigned=service.assigned,
+            rule=service.rule,
+            env_port=service.env_port,
+            handed_out=service.handed_out,
+        )
         if name in known.services
         else service
         for name, service in new.services.items()
@@ -134,12 +162,21 @@ def _with_assignments(known: RememberedWorktree | None, new: RememberedWorktree)
 
 
 def _services(
-    context: PlanContext, route: Route, grants: Iterable[Grant], ports: Mapping[Key, int]
+    context: PlanContext,
+    route: Route,
+    grants: Iterable[Grant],
+    ports: Mapping[Key, int],
+    *,
+    found: Mapping[str, frozenset[str]],
 ) -> Iterator[tuple[str, RememberedService]]:
     for grant, service in zip(grants, route.services, strict=True):
         key = route.worktree.id, service.name
+        if key not in context.assigned:  # it is there while its server runs
+            continue
         known = context.remembered_service(route.worktree, service.name)
-        yield service.name, _service(grant, service, known, assigned=context.assigned[key], env_port=ports[key])
+        kept = _service(grant, service, known, assigned=context.assigned[key], env_port=ports[key])
+        ever = service.name in found.get(route.worktree.id.common_dir, ())
+        yield service.name, replace(kept, found=ever)
 
 
 def _service(
@@ -156,4 +193,5 @@ def _service(
         assigned=assigned,
         rule=grant.claim.service.rule,
         env_port=env_port,
+        handed_out=known.handed_out if known and known.handed_out in (assigned, env_port) else None,
     )

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from router.model import Listener, Problem, Route, RouteTable, Service
-from router.naming import host_port
+from router.model import Listener, Problem
+from router.route_table import Route, RouteTable, Service
+from router.text import host_port
 
 _HINT = (
     "start the server with `--host 0.0.0.0`, or run Caddy in this machine's network with ROUTER_UPSTREAM_HOST=127.0.0.1"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from router.model import Repository, Worktree, WorktreeId
 from router.remembered import GoneWorktree, RememberedWorktree
-from router.routes.gone import inherits, names_of, unavailable
+from router.routes.former import held_names
+from router.routes.gone import inherits, unavailable
 from router.routes.repositories import row
 from router.routes.routable import Routable
 from router.routes.wishes import named_label
@@ -57,7 +58,7 @@ def reserved_names(
     for known in kept.values():
         if known.id in ids:
             continue
-        names = dict.fromkeys(names_of(known), known.id)
+        names = dict.fromkeys(held_names(known, now=now), known.id)
         if known.id.common_dir in served:
             unrouted |= names
         else:

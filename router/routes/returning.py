@@ -32,13 +32,16 @@ def returning(
             yield owner, wish.natural
 
 
-def waiting_since(labels: Labels, kept: Kept, wishes: Wishes, *, is_had: IsHad, now: float) -> dict[WorktreeId, float]:
+def waiting_since(
+    labels: Labels, kept: Kept, wishes: Wishes, *, is_had: IsHad, freed: Mapping[str, float], now: float
+) -> dict[WorktreeId, float]:
     """Return since when each worktree has been waiting for a natural name that nobody has, in seconds since the epoch.
 
-    A time that lies ahead, as the clock was set back, counts as now.
+    `freed` is since when names have been free that somebody had before. A time that lies ahead, as the clock was set
+    back, counts as now.
     """
     return {
-        owner: min(_known(kept.get(owner), name, now), now)
+        owner: min(_known(kept.get(owner), name, now), freed.get(wishes[owner].natural, now), now)
         for owner, name in labels.items()
         if _is_suffixed(name, wishes[owner]) and not is_had(wishes[owner].natural, owner)
     }

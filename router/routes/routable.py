@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from router.model import Override, Problem, Repository, ServiceSpec, Worktree
-from router.naming import shown
+from router.text import shown
 
 Routable = tuple[Repository, Worktree]
 

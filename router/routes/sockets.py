@@ -8,6 +8,7 @@ address that the sockets of two owners share, as either may answer.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from router.model import Container, Listener, Observed
 
@@ -19,6 +20,7 @@ FORWARDERS = frozenset(
 )
 """Programs that listen on behalf of a container: which worktree's it is cannot be seen."""
 ROOT = 0
+NONE: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,15 @@ class Sockets:
         return not (others or listener.shared or self.of_another_user(listener))
 
 
-def sockets(observed: Observed) -> Sockets:
-    """Return what was observed to listen, by port and by worktree."""
+def sockets(observed: Observed, handed_out: Mapping[int, str] = NONE) -> Sockets:
+    """Return what was observed to listen, by port and by worktree.
+
+    `handed_out` are the worktrees whose port one is, by path: what nobody else has there is theirs, wherever it works.
+    """
     by_port: dict[int, list[Listener]] = defaultdict(list)
     by_worktree: dict[str, list[Listener]] = defaultdict(list)
     owners: dict[int, set[str]] = defaultdict(set)
-    for listener in _attributed(observed):
+    for listener in _attributed(observed, handed_out):
         by_port[listener.port].append(listener)
         if listener.worktree:
             by_worktree[listener.worktree].append(listener)
@@ -82,11 +87,18 @@ def sockets(observed: Observed) -> Sockets:
     )
 
 
-def _attributed(observed: Observed) -> Iterator[Listener]:
-    """Yield the listeners; wherever another user's process works, it is no worktree's server."""
+def _attributed(observed: Observed, handed_out: Mapping[int, str]) -> Iterator[Listener]:
+    """Yield the listeners, each as its worktree's: by where it works, else by its port.
+
+    Wherever another user's process works, it is no worktree's server.
+    """
     for listener in observed.listeners:
-        stray = listener.worktree and _of_another_user(listener, observed.uid)
-        yield replace(listener, worktree=None) if stray else listener
+        if _of_another_user(listener, observed.uid):
+            yield replace(listener, worktree=None) if listener.worktree else listener
+        elif listener.worktree is None and not listener.shared and listener.port in handed_out:
+            yield replace(listener, worktree=handed_out[listener.port])
+        else:
+            yield listener
 
 
 def _of_another_user(listener: Listener, user: int | None) -> bool:

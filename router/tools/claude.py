@@ -5,15 +5,15 @@ import json
 from typing import Any
 
 from router.errors import FileError
-from router.naming import shown
 from router.observe.projects.claude import FILE as LAUNCH
-from router.repository_settings import path_inside
-from router.tools import json_edit, toml_edit
+from router.paths import path_inside
+from router.text import shown
+from router.tools import json_edit, skill, toml_edit
 from router.tools.edited import CREATE, POST_CREATE, REMOVE, Edited, Facts, changed, ignoring
 from router.tools.preview import preview
 
 SETTINGS, LOCAL, ROUTER = ".claude/settings.json", ".claude/settings.local.json", "router.toml"
-FILES = (SETTINGS, LOCAL, LAUNCH, ROUTER, ".gitignore")
+FILES = (SETTINGS, LOCAL, LAUNCH, ROUTER, skill.SKILL_FILE, ".gitignore")
 _TIMEOUT = 600  # seconds, for the checkout of a large repository and a copy of its dependencies
 
 
@@ -40,7 +40,7 @@ def claude(edited: Edited, facts: Facts) -> Edited:
         edited = changed(edited, ROUTER, lambda text: toml_edit.with_lists(text, "setup", setup))
     links = dict.fromkeys((*facts.links, *setup.get("link", ())))
     ignored = ("/.claude/worktrees/", "/.env.local", *(f"/{path}" for path in links))
-    edited = ignoring(edited.with_notes(notes), *ignored)
+    edited = skill.skill(ignoring(edited.with_notes(notes), *ignored))
     return preview(edited, url=facts.url, committed=LAUNCH in facts.committed)
 
 

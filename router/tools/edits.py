@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import unified_diff
 
-from router.blocks import HTML, parts, with_block
+from router.blocks import with_block
 from router.naming import origin
 from router.observe import mise
-from router.repository_settings import FILE
-from router.tools import agent_apps, claude, toml_edit
+from router.repository_file import FILE
+from router.tools import agent_apps, claude, skill, toml_edit
 from router.tools.edited import POST_CREATE, Change, Edited, Facts, changed, ignoring
 from router.tools.resources.proposal import with_resources
-from router.tools.texts import AGENTS, DIRENV, MISE, WORKTRUNK
+from router.tools.texts import DIRENV, MISE, WORKTRUNK
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +98,6 @@ def _resources(edited: Edited, facts: Facts) -> Edited:
     return changed(edited, FILE, lambda text: with_resources(text, facts.resources))
 
 
-def _agents(edited: Edited, _: Facts) -> Edited:
-    for path in ("AGENTS.md", "CLAUDE.md"):
-        if path not in edited.texts:
-            continue
-        if path == "CLAUDE.md" and "@AGENTS.md" in edited.text(path).split():
-            continue
-        edited = changed(edited, path, _with_section)
-    return edited
-
-
-def _with_section(text: str) -> str:
-    if text and parts(text, HTML).block is None:  # without an empty line it would belong to the text above
-        text = f"{text}\n" if text.endswith("\n") else f"{text}\n\n"
-    return with_block(text, AGENTS, maker="router init agents", comment=HTML)
-
-
 def _lines(text: str) -> list[str]:
     return [f"{line}\n" for line in text.split("\n")[:-1]] + ([last] if (last := text.rpartition("\n")[2]) else [])
 
@@ -127,5 +111,5 @@ TOOLS: dict[str, Tool] = {
     "codex": Tool(agent_apps.CODEX_FILES, agent_apps.codex),
     "direnv": Tool((".envrc", ".gitignore"), _direnv),
     "resources": Tool((FILE,), _resources),
-    "agents": Tool(("AGENTS.md", "CLAUDE.md"), _agents),
+    "agents": Tool(skill.AGENTS_FILES, skill.agents),
 }

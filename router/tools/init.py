@@ -8,11 +8,12 @@ from pathlib import Path
 
 from router import files
 from router.errors import FileError, SettingsError
-from router.naming import shown
 from router.observe import git
 from router.observe.projects import project
 from router.observe.projects.checkout import checkout as files_of
-from router.repository_settings import FILE, load_repository_settings
+from router.repository_file import FILE
+from router.repository_settings import load_repository_settings
+from router.text import shown
 from router.tools.compose import published
 from router.tools.compose.report import report
 from router.tools.edited import Change, Facts

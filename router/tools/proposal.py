@@ -1,17 +1,20 @@
 """A `router.toml` as the files of a checkout suggest it: each line with the file that it comes from."""
 
-from collections.abc import Collection, Iterable, Iterator
+import re
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from router.naming import shown
 from router.observe.projects.project import Project
 from router.observe.projects.said import Service, Shared, Step
 from router.repository_settings import RepositorySettings
+from router.resource_settings import LONGEST_COMMAND, words
+from router.text import shown
 from router.tools.toml_edit import quoted
 
 _HEAD = """\
 # Proposed by `router init`: what other files of this checkout say, each line with the file that it comes from.
-# Remove what is not right. Commands stand here to be seen; nothing runs them.
+# Remove what is not right. `router start` runs a `run`, once `router allow` has shown it; comments are only to be seen.
 """
 _LONGEST = 200  # characters of a command that are shown
 _MOST = 100  # paths
@@ -25,8 +28,11 @@ def proposed(
     `branch` is that of the main checkout, whose ports the fixed ones are; `reserved` are the router's own.
     """
     settings = there or RepositorySettings()
-    services = [name for name in project.names if name not in settings.services]
-    parts = [_service(project.of(name), name) for name in services]
+    runs = _runs(project, settings)
+    parts = [
+        _start(name, runs) if name in settings.services else _service(project.of(name), name, runs.get(name))
+        for name in project.names
+    ]
     parts.append(_setup(project, settings))
     if branch:
         ports = settings.worktrees[branch].ports if branch in settings.worktrees else {}
@@ -35,14 +41,52 @@ def proposed(
     return "\n".join([_HEAD, *found] if there is None else found) if found else ""
 
 
-def _service(said: Iterable[Service], name: str) -> str:
-    lines: list[str] = []
-    for each in said:
-        if not lines:
-            lines.append(f"[services.{name}]  # {_place(each)}")
-        if each.command:
-            lines.append(f"# starts with: {_command(each.command)}  # {_place(each)}")
+def _runs(project: Project, settings: RepositorySettings) -> dict[str, tuple[str, Service]]:
+    """Return the command of each service that has none yet, and who says it: the strongest that can be run.
+
+    What starts several services stands for the first of them alone.
+    """
+    taken = {service.run for service in settings.services.values()}
+    found: dict[str, tuple[str, Service]] = {}
+    for name in project.names:
+        lines = ((runnable(each.command), each) for each in project.of(name) if each.command)
+        first = next((each for each in lines if each[0]), None)
+        if first and first[0] not in taken and not (name in settings.services and settings.services[name].run):
+            taken.add(first[0])
+            found[name] = first
+    return found
+
+
+def _service(said: Sequence[Service], name: str, run: tuple[str, Service] | None) -> str:
+    """Return a service with the command that starts it; the others that files say are comments."""
+    lines = [f"[services.{name}]  # {_place(said[0])}", *([_run(run)] if run else [])]
+    others = (each for each in said if each.command and not (run and runnable(each.command) == run[0]))
+    lines += [f"# starts with: {_command(each.command)}  # {_place(each)}" for each in others]
     return "".join(f"{line}\n" for line in dict.fromkeys(lines))
+
+
+def _start(name: str, runs: Mapping[str, tuple[str, Service]]) -> str:
+    """Return the command alone, for a service that is there; empty where it has one, or no file says any."""
+    return f"[services.{name}]\n{_run(runs[name])}\n" if name in runs else ""
+
+
+def _run(run: tuple[str, Service]) -> str:
+    return f"run = {quoted(run[0])}  # {_place(run[1])}"
+
+
+def runnable(command: str) -> str:
+    """Return a line of a file as `run` has it: by `sh -c` where it needs a shell; empty where it cannot be one."""
+    plain = not re.search(r"[$`*?~\[]|(?:^|\s)#", command)
+    lines = ([command] if plain else []) + [f"sh -c {shlex.quote(command)}"]
+    return next((line for line in lines if len(line) <= LONGEST_COMMAND and _is_command(line)), "")
+
+
+def _is_command(line: str) -> bool:
+    try:
+        words(line)
+    except ValueError:
+        return False
+    return True
 
 
 def _setup(project: Project, settings: RepositorySettings) -> str:

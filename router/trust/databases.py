@@ -47,7 +47,8 @@ class Databases:
                 drop(self.provider.ledger, kind(record.kind), each.connection, record)
 
     def _first(self) -> Planned:
-        planned = stock.of_worktree(self.repository, self.worktree, self.memory, main_too=True)
+        state = self.provider.store.directory
+        planned = stock.of_worktree(self.repository, self.worktree, self.memory, state=state, main_too=True)
         databases = (each for each in planned if isinstance(each, Planned) and each.is_database)
         found = next(databases, None)
         if found is None:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from router import from_json
-from router.errors import StoreError
+from router import files, from_json
 from router.store import Store
 from router.trust.statements import Record, Statement, digest, recorded
 
@@ -39,14 +38,7 @@ def allow(store: Store, common: Path, statements: Sequence[Statement]) -> Record
 
 def revoke(store: Store, common: Path) -> bool:
     """Allow nothing any more for a repository, and tell whether anything was allowed."""
-    file = path(store, common)
-    try:
-        file.unlink()
-    except FileNotFoundError:
-        return False
-    except OSError as exc:
-        raise StoreError(f"{file} cannot be removed: {exc.strerror}", hint="remove it yourself") from exc
-    return True
+    return files.remove(path(store, common))
 
 
 def remember_server(store: Store, common: Path, key: str, identifier: str) -> None:

@@ -1,6 +1,6 @@
 """What a worktree has of its own, made only as it was allowed."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +8,16 @@ from router.data import stock
 from router.data.ledger import Ledger
 from router.data.making import Failure, Made
 from router.data.planned import Planned, Unplanned, for_tests
+from router.data.servers import running
+from router.data.servers.running import Running
 from router.data.stock import Outcome
 from router.errors import RouterError
 from router.model import Repository, Worktree
-from router.naming import shown
+from router.processes import guard
 from router.remembered import Memory
 from router.settings import Settings
 from router.store import Store
+from router.text import shown
 from router.trust import records
 from router.trust.statements import Record, allowed, expect_allowed
 from router.trust.wanted import wanted
@@ -35,6 +38,14 @@ class Provider:
         """What was made."""
         return Ledger(self.store.directory)
 
+    def servers(self) -> tuple[Running, ...]:
+        """Return the servers of the router's own that run; one that has ended is started by `provide`."""
+        return running.all_running(self.store.directory)
+
+    def routers(self) -> Collection[int]:
+        """Return the pids of the watcher and of the Caddy that it started."""
+        return guard.routers(self.store)
+
     def record_of(self, repository: Repository) -> Path:
         """Return the file that has what the user allowed of a repository."""
         return records.path(self.store, Path(repository.common_dir))
@@ -44,7 +55,7 @@ class Provider:
 
         FileError or SettingsError where `router.toml` cannot be read.
         """
-        wanted = stock.of_worktree(repository, worktree, memory)
+        wanted = stock.of_worktree(repository, worktree, memory, state=self.store.directory)
         if not wanted:
             return
         record = self._allowed(repository)
@@ -60,13 +71,13 @@ class Provider:
     def refresh(self, repository: Repository, worktree: Worktree, memory: Memory) -> None:
         """Make the templates again that are too old, beside a database that is in use."""
         record = self._allowed(repository)
-        for each in stock.of_worktree(repository, worktree, memory):
+        for each in stock.of_worktree(repository, worktree, memory, state=self.store.directory):
             if isinstance(each, Planned) and isinstance(record, Record):
                 stock.refresh(each, self.ledger, hosts=self.settings.data_hosts, expected=_expected(each, record))
 
     def reset(self, name: str, repository: Repository, worktree: Worktree, memory: Memory) -> Outcome | None:
         """Drop a worktree's resource and make it afresh; None where it has none of that name."""
-        wanted = stock.of_worktree(repository, worktree, memory)
+        wanted = stock.of_worktree(repository, worktree, memory, state=self.store.directory)
         each = next((each for each in wanted if each.name == name), None)
         if each is None:
             return None

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from router.model import RouteTable, Service
-from router.naming import host_port, origin, service_host
+from router.naming import origin, service_host
 from router.ports import STRATEGIES
+from router.route_table import RouteTable, Service
 from router.status import source_text
+from router.text import host_port
 
 
 def changes(before: RouteTable, after: RouteTable, port: int) -> Iterator[str]:

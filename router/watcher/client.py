@@ -3,7 +3,7 @@
 `preview`, with git and all that a look takes, is imported where there is none to ask: `url` and `status` start without.
 """
 
-import json
+import contextlib
 import os
 import signal
 import time
@@ -12,18 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from router import __version__
-from router.errors import AlreadyRunningError, LostRaceError, PortTakenError, RouterError, WatcherEndedError
+from router.document import Document, find, name_at
+from router.errors import (
+    AlreadyRunningError,
+    LostRaceError,
+    PortTakenError,
+    RouterError,
+    UnknownNameError,
+    WatcherEndedError,
+)
 from router.model import Problem
-from router.naming import shown
-from router.paths import deepest_root
+from router.published import document_of
 from router.settings import Settings
-from router.status import Document, problem_values
+from router.status import problem_values
 from router.store import RunningWatcher, Store
+from router.text import shown
 from router.watcher import heartbeat
 from router.watcher.patience import Patience
 
 POLL = 0.02  # seconds
 _RACES = 50  # against other commands that start and stop the router
+_SHOWN = 5.0  # seconds for a watcher to route what has just begun to listen
 _SETTLING = 2.0  # seconds for a watcher to publish its document, or to be seen by who lost the race to be one
 
 
@@ -67,6 +76,22 @@ def here(settings: Settings, store: Store, *, cwd: Path) -> tuple[Document, str 
         return document, None
     document = preview.without_watcher(settings, store, (*store.memory().repositories, str(common)))
     return document, name_at(document, cwd)
+
+
+def named(settings: Settings, store: Store, document: Document, name: str) -> tuple[Document, Document]:
+    """Return the status document that knows a worktree by name, and the worktree in it.
+
+    One that git has made a moment ago is looked up as the watcher would. UnknownNameError where none has the name.
+    """
+    try:
+        return document, find(document, name)
+    except UnknownNameError:
+        from router.watcher import preview
+
+        newer = preview.without_watcher(settings, store, store.memory().repositories)
+        with contextlib.suppress(UnknownNameError):
+            return newer, find(newer, name)
+        raise
 
 
 def up(
@@ -140,28 +165,13 @@ def _settled(store: Store, watcher: RunningWatcher) -> dict[str, Any] | None:
 
 def published(store: Store, pid: int) -> dict[str, Any] | None:
     """Return the document that a watcher has published, None where there is none of this process."""
-    try:
-        document = json.loads(store.read(store.status_file) or "null")
-    except (ValueError, RecursionError):
-        return None
-    match document:
-        case {"watcher": {"pid": writer}} if writer == pid:
-            return dict(document)
-    return None
+    return document_of(store.read(store.status_file), pid)
 
 
 def _with_problem(document: dict[str, Any], problem: Problem | None) -> Document:
     if problem is None:
         return document
     return {**document, "problems": [*document["problems"], problem_values(problem)]}
-
-
-def name_at(document: Document, cwd: Path) -> str | None:
-    """Return the name of the worktree that a directory is in, None where it is in none of the document."""
-    paths = ((w["name"], path) for w in document["worktrees"] for path in (w["path"], os.path.realpath(w["path"])))
-    names = {path: name for name, path in paths}
-    root = deepest_root(shown(os.path.realpath(cwd)), names)
-    return names[root] if root else None
 
 
 def _answer(store: Store, watcher: RunningWatcher, enough: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
@@ -177,8 +187,27 @@ def _answer(store: Store, watcher: RunningWatcher, enough: Callable[[Mapping[str
         time.sleep(POLL)
     hung = heartbeat.problem(store.heartbeat, watcher)
     if hung:
-        raise RouterError(hung.message, hint=hung.hint)
+        raise RouterError(hung.message, hint=hung.hint, kind=hung.kind)
     raise RouterError(f"the watcher (pid {watcher.pid}) does not answer", hint=f"see {store.watcher_log}")
+
+
+def wake(store: Store) -> None:
+    """Let the watcher look again at once, where one runs."""
+    if watcher := store.running_watcher():
+        with contextlib.suppress(RouterError):
+            send(watcher, signal.SIGUSR1)
+
+
+def shows_up(store: Store, name: str, services: Iterable[str]) -> bool:
+    """Wait a moment until the watcher, where one runs, shows that these services of a worktree are up; tell whether."""
+    wanted, deadline = tuple(services), time.monotonic() + _SHOWN
+    while wanted and (watcher := store.running_watcher()) and time.monotonic() < deadline:
+        document = published(store, watcher.pid) or {"worktrees": ()}
+        found: Mapping[str, Any] = next((w["services"] for w in document["worktrees"] if w["name"] == name), {})
+        if all(found.get(service, {}).get("up") for service in wanted):
+            return True
+        time.sleep(POLL)
+    return False
 
 
 def _appears(store: Store) -> bool:

@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from router import files, proc
+from router import files, ps
 from router.errors import FileError
 from router.model import Problem
+from router.published import HEARTBEAT, LIMIT, heartbeat_age
 from router.store import RunningWatcher
 
 INTERVAL = 5.0
 """Seconds from one heartbeat to the next."""
-LIMIT = 15.0
-"""Seconds of silence after which the watcher may be hung."""
-_SAMPLE = 0.5  # seconds in which a watcher that only waits for the processor uses some of it
-_LARGEST = 1 << 10  # bytes
+_SAMPLES, _APART = 10, 0.05  # looks, and seconds between two, of which one finds a watcher that is only slow at work
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +55,26 @@ def beat(path: Path) -> None:
 
 def silence(path: Path, watcher: RunningWatcher, *, pause: Callable[[float], None] = time.sleep) -> Silence:
     """Return how long a running watcher has been silent; half a second is spent on it where that is too long."""
-    process = proc.identify(watcher.pid)
+    process = ps.identify(watcher.pid)
     if process is None:  # it has just ended
         return Silence(0.0, stopped=False, works=True)
     seconds = _age(path, watcher.pid)
     if seconds <= LIMIT:
         return Silence(seconds, stopped=False, works=True)
-    if proc.stopped(process):
+    if ps.stopped(process):
         return Silence(seconds, stopped=True, works=False)
-    before = proc.cpu_time(watcher.pid)
-    pause(_SAMPLE)
-    works = proc.runnable(watcher.pid) or proc.cpu_time(watcher.pid) > before
+    works = _works(watcher.pid, pause)
     return Silence(_age(path, watcher.pid), stopped=False, works=works)
+
+
+def _works(pid: int, pause: Callable[[float], None]) -> bool:
+    """Tell whether a process does anything: one of its threads, however seldom it is given the processor."""
+    before = ps.cpu_time(pid)
+    for _ in range(_SAMPLES):
+        if ps.runnable(pid) or ps.cpu_time(pid) > before:
+            return True
+        pause(_APART)
+    return False
 
 
 def problem(path: Path, watcher: RunningWatcher) -> Problem | None:
@@ -86,8 +92,8 @@ def problem(path: Path, watcher: RunningWatcher) -> Problem | None:
 
 def _age(path: Path, pid: int) -> float:
     """Return the age of a process's last heartbeat in seconds, that of the process where it has written none yet."""
-    with contextlib.suppress(FileError, ValueError):
-        _, moment, writer = (files.read_bounded(path, limit=_LARGEST) or b"").split()
-        if int(writer) == pid:
-            return max(0.0, time.monotonic() - float(moment))
-    return proc.age(pid)
+    with contextlib.suppress(FileError):
+        age = heartbeat_age(files.read_bounded(path, limit=HEARTBEAT), pid)
+        if age is not None:
+            return age
+    return ps.age(pid)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from router import proc
+from router.document import Document
 from router.errors import LostRaceError, RouterError
-from router.status import Document
 from router.store import Store
 from router.watcher.client import POLL, published
 from router.watcher.patience import Patience
@@ -41,7 +41,8 @@ def detach(store: Store, arguments: Sequence[str], *, say: Callable[[str], None]
                     hint=f"see {store.watcher_log}",
                 )
             if time.monotonic() > slow:
-                say(f"waiting for the watcher (pid {process.pid}) to load its first configuration; the machine is busy")
+                waits = f"waiting for the watcher (pid {process.pid}) to load its first configuration"
+                say(_said(log) or f"{waits}; the machine is busy")
                 slow = float("inf")
             time.sleep(POLL)
         raise _not_started(store, process.returncode, log)

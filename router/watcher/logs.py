@@ -1,7 +1,8 @@
 """The watcher's log, and the lines of all logs for `router logs`."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from router.store import Store
@@ -29,18 +30,56 @@ def log_lines(store: Store, *, follow: bool, pause: Callable[[float], None] = ti
     `pause` waits so many seconds for the next ones; what it raises ends that.
     """
     files = {"watcher": store.watcher_log, "caddy": store.caddy_log, "access": store.access_log}
-    read = dict.fromkeys(files, 0)
+    return lines(files, follow=follow, pause=pause)
+
+
+def lines(
+    files: Mapping[str, Path], *, follow: bool, older: bool = False, pause: Callable[[float], None] = time.sleep
+) -> Iterator[str]:
+    """Yield the lines of some files with their names in front, as `log_lines` does; with `older` of rolled ones too."""
+    read = {name: _Place() for name in files}
+    for name, path in files.items() if older else ():
+        yield from (f"{name}: {line}" for line in _from(_rolled(path), 0)[0].splitlines())
     while True:
         for name, path in files.items():
-            text, read[name] = _from(path, read[name])
+            text, read[name] = _next(path, read[name])
             yield from (f"{name}: {line}" for line in text.splitlines())
         if not follow:
             return
         pause(_POLL)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How far a file has been read, and which file that was (its inode, None before there was one)."""
+
+    inode: int | None = None
+    position: int = 0
+
+
+def _next(path: Path, last: _Place) -> tuple[str, _Place]:
+    """Return what is new in a log: of one that was rolled meanwhile its rest, and all of the new one."""
+    rest, inode = "", _inode(path)
+    if last.inode is not None and inode != last.inode:
+        rest = _from(_rolled(path), last.position)[0] if _inode(_rolled(path)) == last.inode else ""
+        last = _Place()
+    text, position = _from(path, last.position)
+    return rest + text, _Place(inode, position)
+
+
+def _rolled(path: Path) -> Path:
+    return path.with_name(f"{path.name}.1")
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
 def _from(path: Path, position: int) -> tuple[str, int]:
-    """Return the whole lines of a log after a position, and the position behind them; all of one that was rolled."""
+    """Return the whole lines of a log after a position, and the position behind them; all of one that is shorter."""
     try:
         with path.open("rb") as file:
             file.seek(position if path.stat().st_size >= position else 0)

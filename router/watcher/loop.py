@@ -15,27 +15,27 @@ from router import __version__
 from router.caddy import modes
 from router.caddy.admin import Admin
 from router.caddy.supervisor import Caddy
+from router.data.servers import running
+from router.document import Document
 from router.errors import LostRaceError, RouterError, StoreError
-from router.model import RouteTable
 from router.observe.survey import living
-from router.processes import guard
-from router.processes import orphans as left_over
+from router.processes import left_over
+from router.route_table import RouteTable
 from router.settings import Settings
-from router.status import CaddyStatus, Document, Frame, WatcherStatus, document
+from router.status import CaddyStatus, Frame, WatcherStatus, document
 from router.store import RunningWatcher, Store
-from router.trust.resources import Provider
+from router.watcher.asked import Answerer, Asked
 from router.watcher.beside import Beside
 from router.watcher.changes import changes
+from router.watcher.dashboard import Dashboard
 from router.watcher.events import Wake
-from router.watcher.live import Live, Usage
+from router.watcher.live import Live, Served
 from router.watcher.observer import Observer
-from router.watcher.orphans import Orphans
 from router.watcher.pace import Pace
 from router.watcher.publisher import Publisher
-from router.watcher.resources import Resources
 from router.watcher.routing import Routing
 from router.watcher.signals import Signals
-from router.watcher.start_commands import StartCommands
+from router.watcher.visits import Visits
 
 log = logging.getLogger(__name__)
 
@@ -44,28 +44,29 @@ Say = Callable[[str], None]
 
 def watch(
     settings: Settings, store: Store, commons: Sequence[Path], *, say: Say, ready: Callable[[Document], None],
-    take_over: bool = False,
+    take_over: bool = False, answer: Answerer = lambda _: None,
 ) -> None:  # fmt: skip
     """Be the watcher of a state directory until a signal says stop.
 
     `commons` are the repositories that it is to serve; `say` takes each line for people; `ready` is called once, when
-    the first configuration is loaded, with the status document. LostRaceError where another watcher has the directory;
-    PortTakenError, CaddyError or StoreError where it cannot begin. Afterwards nothing runs that it started.
+    the first configuration is loaded, with the status document; `answer` answers commands. LostRaceError where another
+    watcher has the directory; PortTakenError, CaddyError or StoreError where it cannot begin. Afterwards nothing runs
+    that it started.
     """
     wake = Wake()
     signals, publisher = Signals(wake), Publisher(store)
     observer = Observer(wake.set, reserved=settings.reserved)
     admin = modes.admin(settings, store)
-    wait = partial(_wait_alive, signals, publisher)
+    wait = partial(publisher.wait, signals)
     caddy = modes.caddy(settings, store, admin, say=partial(_say_if_heard, say), wait=wait, take_over=take_over)
     routing = Routing(store, observer=observer, admin=admin, caddy=caddy)
-    orphans = Orphans(wake.set, least=settings.reap_memory, auto=settings.reap == "auto",
-                      routers=partial(guard.routers, store))  # fmt: skip
-    resources = Resources(wake.set, Provider(settings, store))
-    beside = Beside(orphans, StartCommands(wake.set), resources)
-    live = Live(modes.live_socket(store), {"/.router/memory.json": Usage(store)})
+    beside = Beside.of(settings, store, wake=wake.set, own=observer.own.has, say=partial(_say_if_heard, say))
+    visits = Visits(lambda: routing.state.table, beside.waking, look=wake.set)
+    dashboard = Dashboard(settings, store, answer)
+    live = Live(modes.live_socket(store), {**dashboard.answers, **visits.answers}, dashboard.doors)
+    served = (live, Asked(store.asked, answer))
     watcher = Watcher(settings, store, signals=signals, pace=Pace(wake), routing=routing, observer=observer,
-                      beside=beside, live=live, admin=admin, caddy=caddy, publisher=publisher,
+                      beside=beside, served=served, admin=admin, caddy=caddy, publisher=publisher,
                       say=partial(_say_if_heard, say))  # fmt: skip
     try:
         with signals.handled():  # before the lock is taken: whoever sees it held may send one
@@ -73,7 +74,8 @@ def watch(
     finally:
         observer.close()
         beside.close()
-        live.close()
+        for each in (*served, dashboard):
+            each.close()
         admin.close()
         wake.close()
 
@@ -83,7 +85,7 @@ class Watcher:
 
     def __init__(
         self, settings: Settings, store: Store, *, signals: Signals, pace: Pace, routing: Routing, observer: Observer,
-        beside: Beside, live: Live, admin: Admin, caddy: Caddy, publisher: Publisher, say: Say,
+        beside: Beside, served: Sequence[Served], admin: Admin, caddy: Caddy, publisher: Publisher, say: Say,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._store = store
@@ -92,7 +94,7 @@ class Watcher:
         self._routing = routing
         self._observer = observer
         self._beside = beside
-        self._live = live
+        self._served = served
         self._admin = admin
         self._caddy = caddy
         self._publisher = publisher
@@ -125,7 +127,7 @@ class Watcher:
             return
         self._routing.begin()
         self._beside.start()
-        self._live.start()
+        self._answer()
         for line in changes(RouteTable(), self._routing.state.table, self._settings.port):
             log.info("%s", line)
         self._show()
@@ -139,7 +141,9 @@ class Watcher:
         try:
             self._keep_directory()
             self._routing.keep_caddy()
-            self._routing.step(resync=self._signals.take_resync())
+            if resync := self._signals.take_resync():
+                self._beside.resources.look_soon()
+            self._routing.step(resync=resync)
             self._announce(before, self._routing.state.table)
             self._report(self._routing.unsaved.message if self._routing.unsaved else "")
         except RouterError as exc:
@@ -151,12 +155,15 @@ class Watcher:
         self._pace.looked(time.process_time() - started)
 
     def _shut_down(self) -> None:
+        self._beside.close()
         try:
             self._caddy.stop()
         except RouterError as exc:
             self._report(exc.message)
         if not self._store.holds(self._lock):  # what is there is another watcher's
             return
+        with contextlib.suppress(StoreError):  # somebody else starts one
+            running.end_all(self._store.directory)
         with contextlib.suppress(StoreError):
             self._store.stop_serving()
         self._publisher.withdraw()
@@ -175,7 +182,11 @@ class Watcher:
             raise
         os.close(held)
         self._store.prepare_socket()
-        self._live.start()
+        self._answer()
+
+    def _answer(self) -> None:
+        for each in self._served:
+            each.start()
 
     def _take_lock(self) -> None:
         mine = RunningWatcher(os.getpid(), self._since, __version__, self._settings.port, self._settings.caddy)
@@ -200,10 +211,9 @@ class Watcher:
         shown = (state, self._routing.problems(), self._observer.repositories, *self._beside.found,
                  *self._caddy.facts.items())  # fmt: skip
         if shown != self._shown or not self._publisher.is_published():
-            beside = self._beside
-            self._publisher.show_services(
-                state.table, state.memory, beside.start_commands.found, beside.resources.shown
-            )
+            self._publisher.show_silence(state.table)
+            commands, resources = self._beside.start_commands.found, self._beside.resources.shown
+            self._publisher.show_services(state.table, state.memory, commands, resources)
             self._publisher.publish(self._document())
             self._shown = shown
 
@@ -223,9 +233,9 @@ class Watcher:
                 last_load_ms=state.loaded.milliseconds if state.loaded else None,
                 last_error=state.last_error,
             ),
-            problems=(*self._routing.problems(), *left_over.problems(found, now=now)),
-            orphans=tuple(left_over.entry(each, now=now) for each in found),
-            resources=self._beside.resources.shown,
+            problems=(*self._routing.problems(), *left_over.problems(found, now=now), *self._beside.resources.problems),
+            orphans=left_over.entries(found, now=now),
+            **self._beside.frame,
         )
         return document(state.table, frame)
 
@@ -235,13 +245,6 @@ class Watcher:
             log.error("%s", trouble)
             self._say(f"error: {trouble.splitlines()[-1] if trouble.startswith('this is a bug') else trouble}")
         self._trouble = trouble
-
-
-def _wait_alive(signals: Signals, publisher: Publisher, seconds: float) -> bool:
-    """Wait so long while nothing can be looked at yet, giving signs of life; tell whether to go on."""
-    with contextlib.suppress(StoreError):
-        publisher.beat()
-    return signals.wait(seconds)
 
 
 def _say_if_heard(say: Say, line: str) -> None:

@@ -4,10 +4,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 
-from router import proc
+from router import ps
 from router.model import Repository, WorktreeId
-from router.processes import orphans
+from router.processes import left_over, orphans
+from router.processes.left_over import LeftOver
 from router.processes.orphans import Orphan
 from router.remembered import Memory
 
@@ -20,7 +22,9 @@ log = logging.getLogger(__name__)
 
 
 class Orphans:
-    """Finds the orphans of worktrees, and ends them where `auto` says so. Each look is compared with nothing older.
+    """Finds what is left of worktrees, and ends the processes of it where `auto` says so.
+
+    Each look is compared with nothing older. Compose stacks are only shown: what they hold is data.
 
     `wake` is called when others are found than before. `least` is the memory, in bytes, that makes an orphan of what
     holds no port; `routers` gives the pids of the watcher and its Caddy.
@@ -29,9 +33,9 @@ class Orphans:
     def __init__(
         self, wake: Callable[[], None], *, least: int, auto: bool, routers: Callable[[], Collection[int]],
         interval: float = INTERVAL, grace: float = GRACE, recent: float = RECENT,
-        find: Callable[..., tuple[Orphan, ...]] = orphans.find,
+        find: Callable[..., LeftOver] = left_over.find,
     ) -> None:  # fmt: skip
-        self.found: tuple[Orphan, ...] = ()
+        self.found = LeftOver()
         self._wake = wake
         self._least = least
         self._auto = auto
@@ -85,7 +89,8 @@ class Orphans:
                     looked = time.monotonic()
                     self._look()
                 else:
-                    self._take(tuple(each for each in self.found if proc.alive(each.process.id)))
+                    runs = tuple(each for each in self.found.processes if ps.alive(each.process.id))
+                    self._take(replace(self.found, processes=runs))
             except Exception:  # whatever it is, the next look is to come
                 log.exception("looking for what is left of worktrees failed")
 
@@ -98,12 +103,12 @@ class Orphans:
     def _look(self) -> None:
         memory = self._memory
         found = self._find(memory, least=self._least)
-        if self._auto and (ripe := self._ripe(found)):
+        if self._auto and (ripe := self._ripe(found.processes)):
             orphans.reap(ripe, memory, routers=self._routers())
             found = self._find(memory, least=self._least)
         self._take(found)
 
-    def _take(self, found: tuple[Orphan, ...]) -> None:
+    def _take(self, found: LeftOver) -> None:
         before, self.found = self.found, found
         if _told(found) != _told(before):
             self._wake()
@@ -117,5 +122,7 @@ class Orphans:
         return [each for each in ripe if each.process.role is None]
 
 
-def _told(found: Iterable[Orphan]) -> set[tuple[object, ...]]:
-    return {(each.process.id, each.ports) for each in found}
+def _told(found: LeftOver) -> tuple[object, ...]:
+    return {(each.process.id, each.ports) for each in found.processes}, [
+        (each.containers, each.stays) for each in found.stacks
+    ]

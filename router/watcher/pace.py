@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from router.watcher.events import Wake
 
-QUIET = 0.005  # seconds without an event that end a burst
+PROMPT = 0.001  # seconds that the first event after a time of quiet waits for others: those of one call
+QUIET = 0.005  # seconds without an event that end a burst that goes on
 BURST = 0.12  # seconds after which a burst that goes on is looked at all the same
 FAST, SLOW = 0.03, 0.8  # seconds between two looks: right after a change, and at rest
 SLOWING = 1.5  # from one look that found nothing to the next
@@ -23,15 +24,22 @@ class Pace:
         self._clock = clock
         self._pause = FAST
         self._cost = 0.0
+        self._woken = float("-inf")
 
     def wait(self, *, until: Callable[[], bool]) -> None:
-        """Wait for the next look: for an event and the end of its burst, or the pause. `until` ends a burst's wait."""
+        """Wait for the next look: for an event and the end of its burst, or the pause. `until` ends a burst's wait.
+
+        The first event after a time of quiet is looked at at once, whatever follows: most are changes by themselves,
+        and of those of a program that is still at work one look costs little.
+        """
         if not self._wake.wait(self._pause):
             self._pause = min(self._pause * SLOWING, max(SLOW, SHARE * self._cost))
             return
         self._pause = FAST
-        end = self._clock() + BURST
-        while not until() and self._clock() < end and self._wake.wait(QUIET):
+        now = self._clock()
+        goes_on, self._woken = now - self._woken < BURST, now
+        quiet, end = (QUIET, now + BURST) if goes_on else (PROMPT, now + QUIET)
+        while not until() and self._clock() < end and self._wake.wait(quiet):
             pass
 
     def hurry(self) -> None:

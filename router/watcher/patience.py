@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from router import proc
+from router import ps
 
 LIMIT = 30.0  # seconds without a sign of life
 LONGEST = 600.0  # seconds in all
@@ -14,7 +14,7 @@ class Patience:
     """Patience with one process: it ends when that has done next to nothing for a while."""
 
     def __init__(
-        self, pid: int, *, clock: Callable[[], float] = time.monotonic, spent: Callable[[int], float] = proc.cpu_time
+        self, pid: int, *, clock: Callable[[], float] = time.monotonic, spent: Callable[[int], float] = ps.cpu_time
     ) -> None:
         self._pid = pid
         self._clock = clock

@@ -6,15 +6,17 @@ from contextlib import closing
 from pathlib import Path
 
 from router import status
-from router.caddy import assets, caddyfile, modes
-from router.caddy.caddyfile import Endpoint
+from router.caddy.addresses import admin_address
 from router.caddy.record import recorded
+from router.document import Document
 from router.model import Problem, Repository
 from router.observe import git, survey
 from router.observe.listeners import Listeners
-from router.processes import orphans
+from router.processes import left_over
 from router.routes.plan import Plan, plan
+from router.servers import shown
 from router.settings import Mode, Settings
+from router.sleep import shown as sleep
 from router.status import CaddyStatus, Frame, WatcherStatus
 from router.store import Store
 
@@ -24,26 +26,34 @@ def repositories(store: Store, cwd: Path) -> tuple[str, ...]:
     return store.memory().repositories or (str(git.common_dir(cwd)),)
 
 
-def would_route(settings: Settings, store: Store, commons: Iterable[str]) -> tuple[Plan, tuple[Repository, ...]]:
-    """Return the plan that a watcher would make now. Nothing is loaded and nothing remembered."""
+def would_route(
+    settings: Settings, store: Store, commons: Iterable[str], *, listeners: Listeners | None = None
+) -> tuple[Plan, tuple[Repository, ...]]:
+    """Return the plan that a watcher would make now. Nothing is loaded and nothing remembered.
+
+    `listeners` are those of whoever looks often.
+    """
     found = survey.repositories(dict.fromkeys(commons))
-    listeners = Listeners().scan(survey.roots(found))
-    return plan(survey.observed(found, listeners, reserved=settings.reserved), store.memory()), found
+    heard = (listeners or Listeners()).scan(survey.roots(found))
+    return plan(survey.observed(found, heard, reserved=settings.reserved), store.memory()), found
 
 
-def without_watcher(settings: Settings, store: Store, commons: Iterable[str]) -> status.Document:
+def without_watcher(settings: Settings, store: Store, commons: Iterable[str]) -> Document:
     """Return the status document of what would be routed, with the problem that no watcher runs."""
     planned, found = would_route(settings, store, commons)
     down = Problem("watcher-down", "no watcher runs; this is what would be routed", "run `router up`")
-    left, now = orphans.find(store.memory(), least=settings.reap_memory), time.time()
+    left, now = left_over.find(store.memory(), least=settings.reap_memory), time.time()
+    sleeping = sleep.states(planned.table, store, sleep.Known())
     frame = Frame(
         port=settings.port,
         redirect_uris=settings.redirect_uris,
         repositories=found,
         watcher=WatcherStatus(running=False),
         caddy=_caddy(settings, store),
-        problems=(down, *orphans.problems(left, now=now)),
-        orphans=tuple(orphans.entry(each, now=now) for each in left),
+        problems=(down, *left_over.problems(left, now=now)),
+        orphans=left_over.entries(left, now=now),
+        servers=sleep.asleep(shown.states(store), sleeping),
+        sleep=sleeping,
     )
     return status.document(planned.table, frame)
 
@@ -53,8 +63,11 @@ def rendered(settings: Settings, store: Store, *, cwd: Path, sites: bool = False
 
     With `sites` without its global options, to be imported into a Caddyfile that has its own.
     """
+    from router.caddy import assets, caddyfile, modes  # here: Jinja and httpx, which nothing else of this needs
+    from router.caddy.caddyfile import Endpoint
+
     planned, _ = would_route(settings, store, repositories(store, cwd))
-    address = modes.admin_address(settings, store)
+    address = admin_address(settings, store)
     endpoint = Endpoint(f"{address}|0600" if address.startswith("unix/") else address)
     template = "sites.j2" if sites else "Caddyfile.j2"
     site = modes.site(settings, store, endpoint)
@@ -62,11 +75,13 @@ def rendered(settings: Settings, store: Store, *, cwd: Path, sites: bool = False
 
 
 def _caddy(settings: Settings, store: Store) -> CaddyStatus:
-    address = modes.admin_address(settings, store)
+    address = admin_address(settings, store)
     if settings.caddy == Mode.EMBEDDED:
         left = recorded(store.directory)
         if left is None:
             return CaddyStatus(running=False, mode=settings.caddy, admin=address)
         return CaddyStatus(running=True, mode=settings.caddy, admin=address, pid=left.process.pid, version=left.version)
+    from router.caddy import modes
+
     with closing(modes.admin(settings, store)) as client:
         return CaddyStatus(running=client.answers(), mode=settings.caddy, admin=address)

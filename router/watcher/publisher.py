@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from router import files
+from router.document import Document
 from router.errors import FileError, StoreError
-from router.model import RouteTable
-from router.naming import shown
 from router.observe.start_command import StartCommand
 from router.remembered import Memory
-from router.status import Document, ResourceState
+from router.route_table import RouteTable
+from router.status import ResourceState
 from router.store import Store
+from router.text import host_port, shown
 from router.watcher import heartbeat
 from router.watcher.pace import Timer
+from router.watcher.plain import as_text
+from router.watcher.signals import Signals
 
 
 class Publisher:
@@ -27,7 +30,8 @@ class Publisher:
 
     def publish(self, document: Document) -> None:
         """Make a document the one that the dashboard and `status` show. StoreError where it cannot be written."""
-        self._write(self._store.status_file, json.dumps(document, indent=1))
+        self._write(self._store.status_file, json.dumps(document))
+        self._write(self._store.site / "status.txt", as_text(document))
 
     def is_published(self) -> bool:
         """Tell whether the document that was last published is still there."""
@@ -45,6 +49,12 @@ class Publisher:
             raise StoreError(exc.message, hint=exc.hint) from exc
         except OSError as exc:
             raise StoreError(f"{path} cannot be written: {exc.strerror}", hint="fix its directory") from exc
+
+    def wait(self, signals: Signals, seconds: float) -> bool:
+        """Wait so long while nothing can be looked at yet, giving signs of life; tell whether to go on."""
+        with contextlib.suppress(StoreError):
+            self.beat()
+        return signals.wait(seconds)
 
     def show_services(
         self, table: RouteTable, memory: Memory, commands: Mapping[str, StartCommand],
@@ -68,6 +78,19 @@ class Publisher:
                 for name in route.names:
                     key = name if service.name == "web" else f"{name}--{service.name}"
                     self._write(self._store.site / f"services/{key}.json", json.dumps(facts))
+
+    def show_silence(self, table: RouteTable) -> None:
+        """Tell Caddy which servers answer nothing: a file for each, named after its address."""
+        services = (service for route in table.routes for service in route.services)
+        silent = {host_port(each.address, each.port) for each in services if each.state == "not-answering"}
+        directory = self._store.site / "silent"
+        with contextlib.suppress(OSError):  # also what a watcher that was killed left there
+            for path in directory.iterdir():
+                if path.name not in silent:
+                    self._written.pop(path, None)
+                    path.unlink()
+        for name in silent:
+            self._write(directory / name, "")
 
     def withdraw(self) -> None:
         """Remove what only a running watcher can say."""

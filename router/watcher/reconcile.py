@@ -1,16 +1,21 @@
 """One pass: plan what was observed, load it if it is new, remember it only if Caddy took it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from router.caddy import assets, caddyfile
 from router.caddy.admin import Admin
+from router.caddy.admin import Loaded as Accepted
 from router.caddy.caddyfile import Site
 from router.errors import CaddyError, ForeignCaddyError, LoadRefusedError, RouterError
-from router.model import Observed, Problem, RouteTable
+from router.model import Observed, Problem
 from router.remembered import Memory
+from router.route_table import RouteTable
 from router.routes.plan import plan
 from router.routes.reachability import from_container
+
+Load = Callable[[str], Accepted]
 
 _LOSSES = 3
 _WINDOW = 60.0
@@ -50,6 +55,7 @@ class State:
 
     `loaded` is what Caddy last took, after `loads` loads. `pending` is whether something newer could not be handed
     over, `trouble` why not. `losses` are when our configuration was lost, in seconds of the monotonic clock.
+    `undecided` are the process and port of servers of which one request for a page would say more.
     """
 
     table: RouteTable = field(default_factory=RouteTable)
@@ -61,6 +67,7 @@ class State:
     refusal: Refusal | None = None
     trouble: Problem | None = None
     losses: tuple[float, ...] = ()
+    undecided: frozenset[tuple[int | None, int]] = frozenset()
 
     @property
     def in_sync(self) -> bool:
@@ -89,13 +96,14 @@ class State:
         return next((problem.message for problem in self.problems), None)
 
 
-def reconcile(observed: Observed, before: State, *, admin: Admin, site: Site) -> State:
-    """Bring Caddy in step with what was observed.
+def reconcile(observed: Observed, before: State, *, load: Load, site: Site) -> State:
+    """Bring Caddy in step with what was observed; `load` hands it a configuration, as `Admin.load` does.
 
     The same text is not loaded twice, a refused text is not tried again; a change of health alone loads
     nothing. While Caddy refuses or is away, the table and the memory stay those that it last took.
     """
     decided = plan(observed, before.memory)
+    before = replace(before, undecided=decided.undecided)
     table = from_container(decided.table, observed.listeners) if site.upstream_host else decided.table
     text = caddyfile.render(table, site, templates=assets.templates())
     if before.in_sync and before.loaded and text == before.loaded.text:
@@ -103,11 +111,11 @@ def reconcile(observed: Observed, before: State, *, admin: Admin, site: Site) ->
     if before.given_up:
         return before
     if before.refusal and text == before.refusal.text:
-        return _restored(before, admin)
+        return _restored(before, load)
     try:
-        loaded = admin.load(text)
+        loaded = load(text)
     except LoadRefusedError as exc:
-        return _restored(replace(before, refusal=Refusal(text, _problem("load-refused", exc))), admin)
+        return _restored(replace(before, refusal=Refusal(text, _problem("load-refused", exc))), load)
     except CaddyError as exc:
         return replace(_not_handed_over(before, exc), pending=True)
     after = _taken(before, Loaded(text, loaded.digest, round(loaded.milliseconds, 1)))
@@ -139,16 +147,16 @@ def unreachable(before: State, exc: CaddyError) -> State:
 
 
 def restarted(before: State) -> State:
-    """Return the state after Caddy was started again, empty: all is to be loaded, nothing is forgotten."""
+    """Return the state in which all is to be loaded and nothing is forgotten: Caddy was started again, empty."""
     return replace(before, sync=Sync.EMPTY, refusal=None)
 
 
-def _restored(before: State, admin: Admin) -> State:
+def _restored(before: State, load: Load) -> State:
     """Return the state with what Caddy last took loaded again, where it no longer serves that: better than nothing."""
     if before.in_sync or before.loaded is None:
         return before
     try:
-        loaded = admin.load(before.loaded.text)
+        loaded = load(before.loaded.text)
     except CaddyError as exc:
         return _not_handed_over(before, exc)
     return _taken(before, Loaded(before.loaded.text, loaded.digest, round(loaded.milliseconds, 1)))

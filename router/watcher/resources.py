@@ -13,6 +13,7 @@ from pathlib import Path
 from router.data import making, retiring
 from router.data.ledger import Record
 from router.data.making import Failure, Made
+from router.data.servers.running import Running
 from router.data.stock import Outcome
 from router.errors import RouterError
 from router.model import Problem, Repository, Worktree, WorktreeId
@@ -20,15 +21,20 @@ from router.observe import envfiles
 from router.observe.lanes import Lanes
 from router.observe.watched import signature
 from router.remembered import GoneWorktree, Memory
-from router.repository_settings import FILE
+from router.repository_file import FILE
 from router.status import ResourceState
+from router.text import shown
 from router.trust.resources import NOT_ALLOWED, Provider
+from router.watcher.pace import Timer
 
 log = logging.getLogger(__name__)
 
 RETRY = (2.0, 5.0, 15.0, 60.0, 300.0)
 """Seconds before what failed is tried again; the last stands for all later times."""
 INTERVAL = 30.0  # seconds between two looks at what has outlived its worktree
+_FILES = (
+    0.5  # seconds between two looks at the files that say what is to be made: right after a change the loop is faster
+)
 _THREADS = 4
 
 _Signature = tuple[object, ...]
@@ -51,7 +57,7 @@ class _Provided:
 
 
 class Resources:
-    """The resources of all worktrees; `shown` are their states by the worktree's path.
+    """The resources of all worktrees; `shown` are their states by the worktree's path, `servers` the router's own.
 
     `wake` is called when there is news.
     """
@@ -65,17 +71,23 @@ class Resources:
         retry: Sequence[float] = RETRY,
     ) -> None:
         self.shown: Mapping[str, tuple[ResourceState, ...]] = {}
+        self.servers: tuple[Running, ...] = ()
         self._provider = provider
         self._interval = interval
         self._retry = retry
+        self._wake = wake
         self._making: Lanes[str, tuple[Outcome, ...]] = Lanes(threads=_THREADS, on_late=wake)
         self._ending: Lanes[str, float] = Lanes(threads=1, on_late=wake)
         self._refreshing: Lanes[str, None] = Lanes(threads=1)
         self._provided: dict[str, _Provided] = {}
+        self._files: Mapping[str, _Signature] = {}
+        self._files_due = Timer(_FILES)
         self._next_look = 0.0
         self._gone: tuple[GoneWorktree, ...] = ()
         self._gone_since: Mapping[WorktreeId, float] = {}
         self._said: Mapping[str, str] = {}
+        self.problems: tuple[Problem, ...] = ()
+        """What keeps the resources of gone worktrees from being dropped, where its user can do something."""
 
     def about(self, repositories: tuple[Repository, ...], memory: Memory) -> None:
         """Take over what was made since the last time, and begin what is due. Waits for nothing."""
@@ -91,8 +103,12 @@ class Resources:
             self._provided[path] = _ended(self._provided[path], outcomes, now, self._retry)
             if any(isinstance(each.result, Made) and each.result.refresh_due for each in outcomes):
                 self._refresh(*trees[path], memory)
-        self.shown = {path: tuple(_states(each, trees[path][0])) for path, each in self._provided.items()}
+        self.shown = {path: tuple(_states(each, _names(*trees[path]))) for path, each in self._provided.items()}
         self._end(repositories, memory, now)
+
+    def look_soon(self) -> None:
+        """Look for what has outlived its worktree the next time, instead of now and then."""
+        self._next_look = 0.0
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -103,13 +119,20 @@ class Resources:
     def _follow(self, trees: Mapping[str, tuple[Repository, Worktree]], memory: Memory, now: float) -> None:
         """Have what is new, or depends on something that has changed, be due at once."""
         names = {each.id: (each.project, each.scope) for each in memory.worktrees}
-        files = {each.common_dir: self._state_of_files(each) for each, _ in trees.values()}
+        self._look_at_files({each.common_dir: each for each, _ in trees.values()})
+        self.servers = self._provider.servers()
         before, self._provided = self._provided, {}
         for path, (repository, tree) in trees.items():
-            wanted = (tree.id, names.get(tree.id), files[repository.common_dir])
+            servers = tuple(each.process for each in self.servers) if repository.served else ()
+            wanted = (tree.id, names.get(tree.id), self._files[repository.common_dir], servers)
             known = before.get(path) or _Provided(wanted, None, time.time(), now)
             same = known.signature == wanted
             self._provided[path] = known if same else replace(known, signature=wanted, retry_at=now, failures=0)
+
+    def _look_at_files(self, repositories: Mapping[str, Repository]) -> None:
+        """Look at the files of all repositories now and then, and at once where one is new."""
+        if self._files_due.due() or repositories.keys() - self._files.keys():
+            self._files = {common: self._state_of_files(each) for common, each in repositories.items()}
 
     def _state_of_files(self, repository: Repository) -> _Signature:
         """Return what tells whether a repository's resources may be others by now, or allowed otherwise."""
@@ -121,7 +144,7 @@ class Resources:
         try:
             return tuple(self._provider.provide(repository, worktree, memory))
         except RouterError as exc:
-            return tuple(Outcome(name, "", "", making.failure(exc)) for name in repository.resources)
+            return tuple(Outcome(name, "", "", making.failure(exc)) for name in _names(repository, worktree))
 
     def _refresh(self, repository: Repository, worktree: Worktree, memory: Memory) -> None:
         job = partial(self._provider.refresh, repository, worktree, memory)
@@ -143,13 +166,18 @@ class Resources:
         """Drop what is due; return for how many seconds nothing else is, as far as that is known."""
         ledger, hosts = self._provider.ledger, self._provider.settings.data_hosts
         found = retiring.drop_outlived(
-            ledger, repositories, memory, now=time.time(), hosts=hosts, gone=self._gone_since
-        )
+            ledger, repositories, memory, now=time.time(), hosts=hosts, gone=self._gone_since,
+            routers=self._provider.routers(),
+        )  # fmt: skip
         self._gone_since = found.gone
         before, self._said = self._said, {record.nonce: _said(record, failure) for record, failure in found.dropped}
         for nonce, said in self._said.items():
             if before.get(nonce) != said:  # what cannot be dropped is tried again and again
                 log.info("%s", said)
+        problems = tuple(_problem(record, failure) for record, failure in found.for_user)
+        if problems != self.problems:
+            self.problems = problems
+            self._wake()
         return self._interval if found.next_due is None else max(0.0, found.next_due - time.time())
 
 
@@ -158,11 +186,22 @@ def _said(record: Record, failure: Failure | None) -> str:
     return f"{record.kind} {record.name} of {record.path}: {said}"
 
 
+def _problem(record: Record, failure: Failure) -> Problem:
+    """Return the problem that a resource is which cannot be dropped until its user does something about it."""
+    message = f"{failure.cause}: {record.resource} of {shown(record.path)}, which is gone: {failure.message}"
+    return Problem("resource-failed", message, failure.hint)
+
+
 def _with_resources(repositories: Iterable[Repository]) -> Iterator[tuple[Repository, Worktree]]:
     for repository in repositories:
         for tree in repository.worktrees if repository.resources else ():
-            if tree.present and tree.made and not tree.main and not tree.copy:
+            if tree.present and tree.made and not tree.copy and _names(repository, tree):
                 yield repository, tree
+
+
+def _names(repository: Repository, tree: Worktree) -> tuple[str, ...]:
+    """Return the names of what a worktree is to have: a main checkout only what is on servers of the router's own."""
+    return repository.served if tree.main else repository.resources
 
 
 def _begun(each: _Provided) -> _Provided:
@@ -176,9 +215,9 @@ def _ended(each: _Provided, outcomes: tuple[Outcome, ...], now: float, retry: Se
     return replace(each, outcomes=outcomes, failures=failures, retry_at=due)
 
 
-def _states(each: _Provided, repository: Repository) -> Iterator[ResourceState]:
+def _states(each: _Provided, names: Iterable[str]) -> Iterator[ResourceState]:
     if each.outcomes is None:
-        for name in repository.resources:
+        for name in names:
             problem = Problem("resource-pending", f"{name} is being made", "wait, or see `router provision`")
             yield ResourceState(name, "making", since=each.begun, problem=problem)
     for outcome in each.outcomes or ():

@@ -48,7 +48,7 @@ class Routing:
             raise CaddyError(self.state.last_error or "Caddy took no configuration", hint="see `router logs`")
 
     def keep_caddy(self) -> None:
-        """Keep Caddy running; an empty one is given everything by the next pass. CaddyError while it is away."""
+        """Keep Caddy running; the next pass loads everything where that needs it again. CaddyError while it is away."""
         try:
             if self._caddy.keep(now=time.monotonic()):
                 self.state = restarted(self.state)
@@ -65,10 +65,11 @@ class Routing:
                 return
         if self._resync.due():
             self._try_again()
-        self._due = self._due or self.state.out_of_step or self._has_changed()
+        look = None if self._due or self.state.out_of_step else self._observer.look()
+        self._due = look is None or look.is_news(self._seen)
         if self._due and self._allowance.left():
             self._due = False
-            self._pass()
+            self._pass(look)
         elif self.unsaved and self._retry.due():
             self._save()
 
@@ -83,15 +84,14 @@ class Routing:
         """Have a pass made soon, which loads even what Caddy has refused: its reason may be gone."""
         self.state, self._due = replace(self.state, refusal=None), True
 
-    def _has_changed(self) -> bool:
-        return self._observer.look() != self._seen
-
-    def _pass(self) -> None:
+    def _pass(self, look: Look | None = None) -> None:
+        """Bring everything in step; `look` is one that has just been made, with which none more is needed."""
         repositories = self._remembered()
-        observed, self._seen = self._observer.survey(repositories, whole=self._whole)
+        observed, self._seen = self._observer.survey(repositories, whole=self._whole, look=look)
         self._whole = False
         before = self.state
-        self.state = reconcile(observed, before, admin=self._admin, site=self._caddy.site)
+        self.state = reconcile(observed, before, load=self._caddy.load, site=self._caddy.site)
+        self._observer.ask_for_pages(self.state.undecided)
         self._allowance.spend(self.state.loads - before.loads)
         self._resync.restart()
         self._save()

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from router.model import RouteTable
 from router.observe.lanes import Lanes
 from router.observe.start_command import StartCommand, start_command
+from router.route_table import RouteTable
 
-INTERVAL = 60.0  # seconds between two looks at the files of one worktree
+INTERVAL = 60.0  # seconds between two looks at the files of one worktree,
+USUAL = 20  # of so many that are down; where there are more, each is looked at less often
 
 
 class StartCommands:
@@ -27,7 +28,8 @@ class StartCommands:
         now = time.monotonic()
         paths = {route.worktree.path for route in table.routes if not route.services[0].up}
         self._asked = {path: when for path, when in self._asked.items() if path in paths}
-        due = {path for path in paths if now - self._asked.get(path, float("-inf")) >= self._interval}
+        interval = self._interval * max(1.0, len(paths) / USUAL)
+        due = {path for path in paths if now - self._asked.get(path, float("-inf")) >= interval}
         self._asked |= dict.fromkeys(due, now)
         asked = due | {path for path in paths if not self._lanes.is_free(path)}
         looks = {path: partial(start_command, Path(path), installed=shutil.which) for path in asked}

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from router.errors import FileError, GitError, RouterError, UsageError
-from router.naming import shown
 from router.repository_settings import Setup
 from router.settings import Settings
 from router.store import Store
+from router.text import shown
 from router.worktrees import checkout_files, git_commands, interrupts, layout, rest
 from router.worktrees.git_commands import Checkout
 from router.worktrees.provision import CopyProgress, Say, provision, setup

@@ -18,8 +18,13 @@ def provide(checkout: Checkout, settings: Settings, store: Store, *, say: Callab
         return
     say(f"making {', '.join(names)}")
     current = current_worktree(settings, store, cwd=checkout.root)
-    for each in Provider(settings, store).provide(current.repository, current.worktree, current.memory):
+    provider = Provider(settings, store)
+    before = provider.servers()
+    for each in provider.provide(current.repository, current.worktree, current.memory):
         if isinstance(each.result, Failure):
             say(f"{each.resource} is not made, {each.result.cause}: {each.result.message}; {each.result.hint}")
         else:
             say(f"{each.resource} is ready: {each.name}")
+    for server in provider.servers():
+        if server not in before:
+            say(f"started {server}; `router down` ends it")

@@ -1,34 +1,54 @@
-"""What a worktree gets from the main checkout: copied files, links, submodules, and its env block."""
+"""What a worktree gets from the main checkout: copied files, links, submodules, and its env block.
+
+What only a `router.toml` asks for, and what reads it (pydantic), is imported where there is one that says something.
+"""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from router import files
+from router import files, repository_file
 from router.env import env_files
 from router.errors import FileError, HiddenError, RouterError, SettingsError
-from router.naming import shown
 from router.observe import mise
-from router.repository_settings import FILE, Setup, load_repository_settings
+from router.observe.listeners import Listeners
+from router.observe.projects import claude
+from router.repository_file import FILE
 from router.settings import Settings
 from router.store import Store
-from router.worktrees import checkout_files, copying, git_commands, interrupts, own_resources, preview, setup_commands
+from router.text import shown
+from router.worktrees import checkout_files, copying, git_commands, interrupts, preview
 from router.worktrees.git_commands import Checkout
+
+if TYPE_CHECKING:
+    from router.repository_settings import Setup
 
 Say = Callable[[str], None]
 CopyProgress = Callable[[str, int], None]
 
 
-def setup(main: Path) -> Setup:
+def setup(main: Path) -> "Setup":
     """Return the `[setup]` table of the main checkout's `router.toml`.
 
     FileError or SettingsError where the file cannot be read.
     """
+    from router.repository_settings import load_repository_settings
+
     try:
         return load_repository_settings(main).setup
     except SettingsError as exc:
         raise SettingsError(f"{main / FILE}: {exc.message}", hint="fix it; nothing was created") from exc
+
+
+def wanted_setup(main: Path) -> "Setup | None":
+    """Return what `setup` does, None where `router.toml` says nothing at all."""
+    with suppress(SettingsError):
+        if not repository_file.text(main).strip():
+            return None
+    return setup(main)
 
 
 def post_create(
@@ -37,25 +57,51 @@ def post_create(
     """Give the worktree of `cwd`, whoever created it, what it needs; what it has of its own stays."""
     checkout = git_commands.checkout_at(cwd)
     with interrupts.interruptible():
-        provision(checkout, setup(checkout.main), settings, store, say=say, progress=progress)
+        provision(checkout, wanted_setup(checkout.main), settings, store, say=say, progress=progress)
+
+
+def is_short(checkout: Checkout) -> bool:
+    """Tell whether a worktree gets an env block and nothing else: nothing is copied, linked, made or run for it.
+
+    FileError or SettingsError where `router.toml` cannot be read.
+    """
+    longer = (checkout.main / checkout_files.INCLUDE, checkout.root / ".gitmodules", checkout.main / claude.FILE)
+    if any(map(os.path.lexists, longer)):
+        return False
+    if wanted_setup(checkout.main) is None:
+        return True
+    from router.repository_settings import Setup, load_repository_settings
+
+    wanted = load_repository_settings(checkout.main)
+    return wanted.setup == Setup() and not wanted.resources
 
 
 def provision(
-    checkout: Checkout, wanted: Setup, settings: Settings, store: Store, *, say: Say,
-    progress: CopyProgress = lambda *_: None,
+    checkout: Checkout, wanted: "Setup | None", settings: Settings, store: Store, *, say: Say,
+    progress: CopyProgress = lambda *_: None, listeners: Listeners | None = None,
 ) -> None:  # fmt: skip
     """Give a worktree what it needs; what it has of its own stays. `say` gets a line for each step.
 
     `progress` is told what is being copied, and how many of its files have been. Safe to repeat. The main checkout
-    itself gets an env block only. RouterError says what failed, but for the commands of `[setup] run`.
+    itself gets an env block only. RouterError says what failed, but for the commands of `[setup] run`. `wanted` is None
+    where `router.toml` says nothing, `listeners` are those of whoever looks often.
     """
     if checkout.root != checkout.main:
         _copy(checkout, _included(checkout), say=say, progress=progress)
-        _copy(checkout, (*wanted.copies, *wanted.clone), say=say, progress=progress)
-        _link(checkout, wanted.link, say=say)
-        _update_submodules(checkout, wanted, say=say)
+        if wanted:
+            _copy(checkout, (*wanted.copies, *wanted.clone), say=say, progress=progress)
+            _link(checkout, wanted.link, say=say)
+        _update_submodules(checkout, fetch=bool(wanted and wanted.fetch), say=say)
         preview.write(checkout, settings, store, say=say)
-    _write_env(checkout.root, settings, store, say=say)
+    _write_env(checkout.root, settings, store, say=say, listeners=listeners)
+    if wanted:
+        _make_and_run(checkout, wanted, settings, store, say=say)
+
+
+def _make_and_run(checkout: Checkout, wanted: "Setup", settings: Settings, store: Store, *, say: Say) -> None:
+    """Make the resources of a worktree, and run the commands of `[setup] run` in it."""
+    from router.worktrees import own_resources, setup_commands
+
     if checkout.root != checkout.main:
         own_resources.provide(checkout, settings, store, say=say)
     if wanted.run:
@@ -131,7 +177,7 @@ def _without_links(directory: Path, root: Path) -> bool:
     return Path(os.path.realpath(directory)) == root / directory.relative_to(root)
 
 
-def _update_submodules(checkout: Checkout, wanted: Setup, *, say: Say) -> None:
+def _update_submodules(checkout: Checkout, *, fetch: bool, say: Say) -> None:
     """Check out the submodules that the main checkout has; only `fetch = true` allows to ask the network for them.
 
     A failure is reported and no error: the worktree is of use without its submodules.
@@ -139,7 +185,7 @@ def _update_submodules(checkout: Checkout, wanted: Setup, *, say: Say) -> None:
     for path, url in git_commands.submodules(checkout.root).items():
         if not (checkout.main / path / ".git").exists() or (checkout.root / path / ".git").exists():
             continue
-        if not wanted.fetch and not url.startswith(("/", "file:///")):
+        if not fetch and not url.startswith(("/", "file:///")):
             say(f"left out the submodule {shown(path)}: it is remote; `[setup] fetch = true` would fetch it")
             continue
         try:
@@ -149,7 +195,7 @@ def _update_submodules(checkout: Checkout, wanted: Setup, *, say: Say) -> None:
             say(f"left out the submodule {shown(path)}: {shown(exc.message)}")
 
 
-def _write_env(root: Path, settings: Settings, store: Store, *, say: Say) -> None:
+def _write_env(root: Path, settings: Settings, store: Store, *, say: Say, listeners: Listeners | None) -> None:
     """Write the env block: dev servers and Compose wrappers read `.env.local`, mise its own file where it is used."""
     written: list[Path] = []
     forms: list[env_files.Form] = ["dotenv"]
@@ -162,7 +208,7 @@ def _write_env(root: Path, settings: Settings, store: Store, *, say: Say) -> Non
             say(f"did not write the worktree's environment into {path.name}: it is a link to {place}")
             continue
         try:
-            written.append(env_files.write(settings, store, cwd=root, form=form))
+            written.append(env_files.write(settings, store, cwd=root, form=form, listeners=listeners))
         except HiddenError as exc:
             say(f"left out the worktree's environment: {exc.message}")
             return

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from router.errors import GitError, UnsavedWorkError, UsageError
-from router.naming import shown
 from router.processes.servers import place_of, servers
 from router.processes.stop import stop
+from router.text import shown
 from router.worktrees import git_commands, layout, rest, unsaved
 from router.worktrees.git_commands import Checkout
 from router.worktrees.provision import Say

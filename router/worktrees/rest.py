@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from router import files
 from router.errors import FileError, GitError
-from router.naming import shown
+from router.text import shown
 from router.worktrees import checkout_files
 from router.worktrees.git_commands import Checkout
 

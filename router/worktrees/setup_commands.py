@@ -1,18 +1,18 @@
 """The commands of `[setup] run`: run in a new worktree, in its environment, once, and only as they were allowed."""
 
-import contextlib
-import os
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from router import files, proc
 from router.env import worktree_env
+from router.env.hooks import without_hooks
 from router.errors import HiddenError, NotAllowedError, RouterError
-from router.naming import shown
 from router.resource_settings import words
+from router.servers.log import last_lines
+from router.servers.states import ended_how
 from router.settings import Settings
 from router.store import Store
+from router.text import shown
 from router.trust import records
 from router.trust.statements import Statement, allowed, digest, expect_allowed
 from router.trust.wanted import wanted
@@ -22,13 +22,6 @@ from router.worktrees.git_commands import Checkout
 Say = Callable[[str], None]
 _DONE = "worktree-router-setup"  # in a worktree's administrative directory: a hash of the commands that were run
 _LOG = "worktree-router-setup.log"  # beside it: what the last of them said
-_TAIL = 4096  # bytes of that in which the last lines are sought,
-_LINES = 10  # and how many are shown
-# What git sets for its hooks names the checkout that the hook is of
-_OF_HOOKS = frozenset({
-    "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_CEILING_DIRECTORIES",
-})  # fmt: skip
 
 
 def run(checkout: Checkout, settings: Settings, store: Store, *, environ: Mapping[str, str], say: Say) -> None:
@@ -56,8 +49,7 @@ def run(checkout: Checkout, settings: Settings, store: Store, *, environ: Mappin
     except NotAllowedError as exc:
         say(f"did not run [setup] run: {exc.message}; {exc.hint}")
     else:
-        values = {name: value for name, value in own.values.items() if name not in _OF_HOOKS}
-        if _all(lines, checkout.root, values, log=admin / _LOG, say=say):
+        if _all(lines, checkout.root, without_hooks(own.values), log=admin / _LOG, say=say):
             files.replace(admin / _DONE, done)
 
 
@@ -67,11 +59,11 @@ def _all(lines: Sequence[str], root: Path, environ: Mapping[str, str], *, log: P
         say(f"running {line}")
         try:
             code = proc.run_logged(words(line), env=environ, cwd=root, log=log)
-            failed = _ended(code) if code else ""
+            failed = ended_how(code) if code else ""
         except RouterError as exc:
             failed = f"was not run: {exc.message}; {exc.hint}"
         if failed:
-            said = _last_lines(log)
+            said = last_lines(log)
             say(f"{line} {failed}{', and said last:' if said else ''}")
             for each in said:
                 say(f"  {each}")
@@ -79,21 +71,3 @@ def _all(lines: Sequence[str], root: Path, environ: Mapping[str, str], *, log: P
             say(f"the worktree is made all the same{left}; fix that, then `router hook post-create` in it tries again")
             return False
     return True
-
-
-def _ended(code: int) -> str:
-    if code > 0:
-        return f"ended with exit code {code}"
-    with contextlib.suppress(ValueError):
-        return f"was ended by {signal.Signals(-code).name}"
-    return f"was ended by signal {-code}"
-
-
-def _last_lines(log: Path) -> list[str]:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
-            text = file.read(_TAIL).decode(errors="replace")
-    except OSError:
-        return []
-    return [shown(line) for line in text.splitlines() if line.strip()][-_LINES:]

@@ -6,8 +6,8 @@ from pathlib import Path
 from router import blocks, files
 from router.env.env_files import FILES
 from router.errors import BlockError
-from router.naming import shown
 from router.observe import git_files
+from router.text import shown
 from router.worktrees import git_commands
 from router.worktrees.git_commands import Checkout
 

@@ -24,17 +24,68 @@ def admin() -> Iterator[Admin]:
     admin.close()
 
 
+TEXT = "\tmap {host} {direct} {\n\t\ta.localhost é:1\n\t}\n"
+FRAME = TEXT.replace("a.localhost é:1", 'rows_0 ""')
+ADAPTED = {"map": [{"input": "rows_0", "outputs": [""]}], "others": "<kept>"}
+
+
 @respx.mock
-def test_a_load_posts_the_text_and_gives_the_digest_of_what_is_served(admin: Admin) -> None:
+def test_a_load_posts_json_and_gives_the_digest_of_what_is_served(admin: Admin) -> None:
+    adapt = respx.post("http://127.0.0.1:2020/adapt").respond(json={"result": ADAPTED})
     load = respx.post("http://127.0.0.1:2020/load").respond(200)
     respx.get("http://127.0.0.1:2020/config/").respond(200, json={"apps": {}})
-    loaded = admin.load("# é\n")
+    loaded = admin.load(TEXT)
     assert loaded.digest == admin.digest()
     assert loaded.milliseconds > 0
-    request = load.calls.last.request
-    assert request.content == "# é\n".encode()
-    assert request.headers["content-type"] == "text/caddyfile"
+    asked, request = adapt.calls.last.request, load.calls.last.request
+    assert (asked.content, asked.headers["content-type"]) == (FRAME.encode(), "text/caddyfile")
+    assert json.loads(request.content) == {**ADAPTED, "map": [{"input": "a.localhost", "outputs": ["é:1"]}]}
+    assert request.headers["content-type"] == "application/json"
     assert "origin" not in request.headers
+
+
+@respx.mock
+def test_a_frame_is_adapted_once_as_long_as_it_is_in_use(admin: Admin) -> None:
+    adapt = respx.post("http://127.0.0.1:2020/adapt").respond(json={"result": ADAPTED})
+    respx.post("http://127.0.0.1:2020/load").respond(200)
+    respx.get("http://127.0.0.1:2020/config/").respond(200, json={"apps": {}})
+    for label in "abc":
+        admin.load(TEXT.replace("a.", f"{label}."))
+    assert adapt.call_count == 1
+    for number in (1, 2, 3, 1, 4, 1, 5, 1, 2):
+        admin.load(f"# {number}\n{TEXT}")
+    assert adapt.call_count == 1 + 5 + 1
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("status", "content"),
+    [
+        (400, b'{"error": "no"}'),
+        (404, b""),
+        (200, b"oops"),
+        (200, b"[]"),
+        (200, b'{"result": null}'),
+        (200, b'{"result": {}}'),
+    ],
+)
+def test_what_caddy_does_not_take_as_json_is_posted_as_text(admin: Admin, status: int, content: bytes) -> None:
+    respx.post("http://127.0.0.1:2020/adapt").respond(status, content=content)
+    load = respx.post("http://127.0.0.1:2020/load").respond(200)
+    respx.get("http://127.0.0.1:2020/config/").respond(200, json={"apps": {}})
+    admin.load(TEXT)
+    (request,) = (call.request for call in load.calls)
+    assert (request.content, request.headers["content-type"]) == (TEXT.encode(), "text/caddyfile")
+
+
+@respx.mock
+def test_json_that_caddy_refuses_is_posted_as_text_whose_reason_counts(admin: Admin) -> None:
+    respx.post("http://127.0.0.1:2020/adapt").respond(json={"result": ADAPTED})
+    answers = [httpx.Response(400, json={"error": each}) for each in ("of the JSON", "of the text")]
+    load = respx.post("http://127.0.0.1:2020/load").mock(side_effect=answers)
+    with pytest.raises(LoadRefusedError, match="of the text"):
+        admin.load(TEXT)
+    assert load.call_count == 2
 
 
 @respx.mock
@@ -51,6 +102,7 @@ def test_another_configuration_has_another_digest(admin: Admin) -> None:
      (b'{"error": "' + b"x" * 9000 + b'"}', "x" * 500)],
 )  # fmt: skip
 def test_a_refusal_has_caddys_reason(admin: Admin, content: bytes, reason: str) -> None:
+    respx.post("http://127.0.0.1:2020/adapt").respond(400, content=content)
     respx.post("http://127.0.0.1:2020/load").respond(400, content=content)
     with pytest.raises(LoadRefusedError, match=reason) as caught:
         admin.load("rubbish")
@@ -101,6 +153,7 @@ def test_what_has_no_mark_and_serves_something_is_somebody_elses(admin: Admin, c
 @respx.mock
 def test_a_guarded_one_overwrites_nothing_of_somebody_elses_unless_told(admin: Admin) -> None:
     respx.get("http://127.0.0.1:2020/config/").respond(json={"apps": {"http": {}}})
+    respx.post("http://127.0.0.1:2020/adapt").respond(json={"result": {}})
     load = respx.post("http://127.0.0.1:2020/load").respond(200)
     guarded = Admin("127.0.0.1:2020", guarded=True)
     with pytest.raises(ForeignCaddyError, match="left alone"):

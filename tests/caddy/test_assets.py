@@ -11,7 +11,8 @@ from router.errors import RouterError
 def test_the_templates_are_there_by_name() -> None:
     templates = assets.templates()
     assert "Caddyfile.j2" in templates
-    assert all(name.endswith(".j2") and text for name, text in templates.items())
+    assert all(templates.values())
+    assert {name for name in templates if not name.endswith(".j2")} == {assets.INLINE}
 
 
 def test_the_pages_are_there() -> None:

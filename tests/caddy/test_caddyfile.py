@@ -9,6 +9,7 @@ import difflib
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from router.caddy import assets, caddyfile
 from router.caddy.caddyfile import MARK, Endpoint, Site
 from router.caddy.embedded import binary
 from router.errors import SettingsError
-from router.model import Container, Override, RouteTable, Worktree
+from router.model import Container, Override, Wake, Worktree
 from router.remembered import Memory
+from router.route_table import FormerName, RouteTable
 from router.routes.plan import plan
 from tests.fakes import SITE, declared, listener, observed, repository, route, service, table, worktree
 
@@ -49,9 +51,34 @@ CASES: dict[str, tuple[RouteTable, Site]] = {
     ),
     "container": (table(*SEVERAL, route("x", service("web", 32768, source="container:shop-web-1"))), SITE),
     "blocked": (table(*SEVERAL, route("x", service("web", 3000, blocked=True))), SITE),
+    "former": (
+        table(*SEVERAL, route("x", aliases=("x-before",), former=(FormerName("x-before", 1e9),), left=("x-first",))),
+        SITE,
+    ),
+    "former-port": (
+        table(route("x", aliases=("x-before",), former=(FormerName("x-before"),))),
+        replace(SITE, callback_target="port"),
+    ),
     "port-80": (table(*SEVERAL), replace(SITE, port=80)),
     "handed-over": (table(*SEVERAL), replace(SITE, bind=("fd/3", "fd/4"), log="/s/my logs/caddy.log")),
     "live": (table(*SEVERAL), replace(SITE, live="/s/my state/live.sock")),
+    "wake": (
+        table(
+            *SEVERAL, route("x", service("web", 3002, wakes=Wake()), service("api", 4000, address="::1", wakes=Wake()))
+        ),
+        replace(SITE, live="/s/live.sock"),
+    ),
+    "wake-mounts": (
+        table(
+            route(
+                "a",
+                service("web", 3000, wakes=Wake()),
+                service("api", 4000, path="/api", strip_path=True, wakes=Wake()),
+            ),
+            route("b", service("web", 3001, tls=True, wakes=Wake())),
+        ),
+        replace(SITE, live="/s/live.sock"),
+    ),
     "callbacks": (
         table(*SEVERAL, callback_paths=("/api/auth/callback/*",)),
         replace(SITE, callback_target="port", callback_paths=("/auth/callback", "/login/cb.php")),
@@ -174,6 +201,36 @@ def test_the_same_observation_gives_the_same_bytes_in_any_order() -> None:
     assert rendered(one) == rendered(other)
 
 
+def test_two_services_at_one_address_are_one_to_wake() -> None:
+    """Caddy refuses a map with the same input twice, and with it everything else."""
+    both = table(*(route(name, service("web", 3000, wakes=Wake())) for name in "ab"))
+    text = rendered(both, replace(SITE, live="/s/live.sock"))
+    assert re.findall(r"(?m)^\t\t127\.0\.0\.1:3000 (.*)$", text) == ["a/web"]
+    assert adapted(text)
+
+
+@pytest.mark.parametrize("name", ["nan", "inf", "1e5", "007", "t", "false"])
+def test_a_name_that_reads_as_a_number_or_a_truth_value_stays_a_name(name: str) -> None:
+    """Caddy has no number for `nan` in JSON, and would refuse the whole map."""
+    found = table(
+        route(name, service("web", 3000), service(name, 3001)),
+        route("x", aliases=(f"{name}-before",), former=(FormerName(f"{name}-before", 1e9),), left=("before",)),
+        route(f"{name}-1", left=(f"{name}-first",)),
+    )
+    outputs = [each for part in _maps(adapted(rendered(found))) for row in part["mappings"] for each in row["outputs"]]
+    assert name in outputs
+    assert {each for each in outputs if not isinstance(each, str)} == {400}  # the status of the chooser
+
+
+def _maps(part: Any) -> Iterator[Any]:
+    """Return every `map` of an adapted configuration."""
+    if isinstance(part, dict) and part.get("handler") == "map":
+        yield part
+    for each in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        assert each is not None or isinstance(part, dict), "the adapter had no JSON for it"
+        yield from _maps(each)
+
+
 def test_health_changes_nothing() -> None:
     up = table(route("a", service("web", 3000, up=True, pid=7, program="vite")))
     assert rendered(up) == rendered(table(route("a", service("web", 3000, up=False))))
@@ -188,7 +245,7 @@ def test_everything_binds_to_the_loopback_alone() -> None:
 def test_a_thousand_worktrees_are_written() -> None:
     trees = [worktree(f"agent/{n}", path=f"/w/{n}", created=n) for n in range(1000)]
     text = rendered(plan(observed(*trees), Memory()).table)
-    assert len(re.findall(r"(?m)^\t\tagent-\d+ agent-\d+ ", text)) == 1000
+    assert len(re.findall(r'(?m)^\t\tagent-\d+ "agent-\d+" ', text)) == 1000
 
 
 # Nothing from a repository but labels, ports and the closed set of sources
@@ -198,10 +255,10 @@ DIAL = r'(?:""|(?:https/)?(?:127\.0\.0\.1|\[::1\]):[0-9]{4,5})'
 SOURCE = r'"(?:|default|found|[.a-z]+\.(?:env|local|toml)|\.env|container [A-Za-z0-9_.-]+)"'
 ORIGIN = rf"http://{LABEL}\.localhost:8080"
 ALLOWED = re.compile(
-    rf'\t+(?:{LABEL} {LABEL}(?: {DIAL} {SOURCE})+ ""'
+    rf'\t+(?:{LABEL} "{LABEL}"(?: {DIAL} {SOURCE})+ ""'
     rf"|{LABEL}\.localhost {DIAL}"
     rf'|names "(?:{LABEL}(?:, |(?=")))*"'
-    rf'|choices "(?:{LABEL}={ORIGIN}(?: |(?=")))*")'
+    rf'|(?:vars )?choices "(?:{LABEL}={ORIGIN}(?: |(?=")))*")'
 )
 HOSTILE = st.text(st.sampled_from('ab-/."`\\{}$<>[]()#~*?!;|&%\n\r\t\0 é分\udcff\u2028') | st.characters(), max_size=40)
 EVIL = st.sampled_from(

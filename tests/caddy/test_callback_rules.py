@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.caddy.callback_rules import (
+    MAX_STATE,
     Decision,
     Request,
     decide,
@@ -17,7 +18,8 @@ from router.caddy.callback_rules import (
     path_pattern,
     redirect_uri_pattern,
 )
-from router.caddy.tag import split
+from router.caddy.tag import Tagged, split
+from router.caddy.tag import written as written_tag
 from router.naming import check_callback_path
 from tests.fakes import route, service, table
 
@@ -67,19 +69,69 @@ def test_case_of_the_contract(case: dict[str, Any]) -> None:
         assert decision.rest == ("/auth/callback" + (f"?{query}" if query else ""))
 
 
-def test_an_alias_leads_to_the_worktrees_own_host_and_a_tag_to_the_very_name() -> None:
-    assert target("alias-of-main") == "http://main.localhost:8080"
+@pytest.mark.parametrize("state", ["{}", "{}.nonce", "eyJ%7C{}", "3f2a;{}", "CUSTOMx.{}"])
+@pytest.mark.parametrize("host", ["main", "alias-of-main", "api.main", "main--api", "api.alias-of-main",
+                                  "alias-of-main--api"])  # fmt: skip
+def test_a_name_leads_to_the_very_host(state: str, host: str) -> None:
+    assert target(state.format(host)) == f"http://{host}.localhost:8080"
+
+
+def test_a_tag_leads_to_the_very_host() -> None:
     assert target("WT1.alias-of-main.x") == "http://alias-of-main.localhost:8080"
     assert target("WT1.alias-of-main--api.x") == "http://api.alias-of-main.localhost:8080"
+    assert target("WT1.alias-of-main---api.x") == "http://alias-of-main--api.localhost:8080"
 
 
-def test_two_names_of_one_worktree_are_no_contradiction() -> None:
-    assert target("alias-of-main.main") == "http://main.localhost:8080"
+def test_of_two_names_of_one_worktree_the_one_at_the_beginning_counts() -> None:
+    assert target("alias-of-main.main") == "http://alias-of-main.localhost:8080"
+    assert target("main.x.alias-of-main") == "http://main.localhost:8080"
+    assert target("api.main.x.main") == "http://api.main.localhost:8080"
+    assert target("x.api.main") == "http://api.main.localhost:8080"
 
 
-def test_a_service_is_named_by_a_tag_alone() -> None:
-    assert target("main--api") is None
-    assert target("main--api.nonce") is None
+def test_two_names_of_two_worktrees_are_ambiguous() -> None:
+    for state in ("main.feature-x", "api.main.feature-x", "main--api.x.feature-x", "alias-of-main.x.api.feature-x"):
+        assert decided(f"state={state}").rule == "the state names two live worktrees"
+
+
+@pytest.mark.parametrize("state", ["main--nothing", "main---api", "main----api", "--api", "api.gone", "x%7Cgone--api"])
+def test_a_host_that_is_not_there_is_named_by_no_state(state: str) -> None:
+    assert target(state) is None
+
+
+def test_a_name_in_front_that_is_no_service_leads_to_the_web() -> None:
+    assert target("x%7Ctenant1.main") == "http://main.localhost:8080"
+
+
+def test_the_tag_does_not_count_in_the_length_of_a_state() -> None:
+    longest = "x" * MAX_STATE
+    for tag in ("WT1.main.", "WT1.main--api,complete,oidc,,."):
+        assert decided(f"state={tag}{longest}").page == "redirect"
+        assert decided(f"state={tag}{longest}x").rule == f"the state is longer than {MAX_STATE} characters"
+
+
+@pytest.mark.parametrize(("path", "state"), [
+    ("/", "WT1.main,,,."), ("/", "WT1.main,,,.abc"), ("/signed-out", "WT1.main,,signed-out,.abc"),
+    ("/signed/out/", "WT1.main%2C%2csigned,out,,."), ("/a~b", "WT1.main,,a%7Eb,."),
+    ("/auth/callback", "WT1.main,,auth,callback,."),
+])  # fmt: skip
+def test_a_sign_out_leads_home_on_whatever_path_its_tag_says(path: str, state: str) -> None:
+    for query in (f"state={state}", f"a=b&state={state}&c"):
+        decision = decided(query, path=path)
+        assert (decision.status, decision.origin, decision.rest) == (
+            302,
+            "http://main.localhost:8080",
+            f"{path}?{query}",
+        )
+        assert decision.rule == "the tag names main, the host that the sign-out began on"
+
+
+@pytest.mark.parametrize(("path", "state"), [
+    ("/", "WT1.main,,signed-out,.abc"), ("/signed-out", "WT1.main,,,."), ("/", "WT1.main,,.abc"),
+    ("//", "WT1.main,,,."), ("/signed-out/", "WT1.main,,signed-out,."), ("/.router/x", "WT1.main,,.router,x,."),
+])  # fmt: skip
+def test_a_sign_out_is_a_callback_on_its_own_path_alone(path: str, state: str) -> None:
+    assert decide(Request(path, f"state={state}"), paths=PATHS, live=LIVE) is None
 
 
 def test_an_unknown_candidate_does_not_hide_the_other() -> None:
@@ -111,6 +163,7 @@ def test_callbacks_to_the_dev_servers_own_port() -> None:
         return decision and decision.origin
 
     assert origin("main") == "http://localhost:14000"
+    assert origin("x%7Capi.main") == "http://api.main.localhost:8080"
     # Nobody there would strip the tag, and a tagged sign-in began on the worktree's host
     assert origin("WT1.main.x") == "http://main.localhost:8080"
 
@@ -193,7 +246,7 @@ def test_nothing_is_live_in_an_empty_table() -> None:
     assert decision.status == 404
 
 
-WORDS = ["main", "feature-x", "WT1", "alias-of-main", "x", ".", "|", ";", "--api", "--nothing", ""]
+WORDS = ["main", "feature-x", "WT1", "alias-of-main", "x", ".", "|", ";", "--api", "--nothing", "api.", ""]
 PIECES = ["state", "code", "error", "=", "&", ";", "%", "%73tate", "main", "c", "#", "?", "+"]
 STATES = st.one_of(
     st.text(max_size=40),
@@ -205,7 +258,7 @@ QUERIES = st.one_of(
     st.lists(st.sampled_from(PIECES), max_size=12).map("".join),
     st.text(max_size=60),
 )
-ORIGINS = {destination.origin for destination in LIVE.values()} | {destination.home for destination in LIVE.values()}
+ORIGINS = {destination.origin for names in (LIVE.tags, LIVE.hosts) for destination in names.values()}
 
 
 @given(query=QUERIES, body=QUERIES, method=st.sampled_from(["GET", "HEAD", "POST", "PUT"]), relayed=st.booleans())
@@ -220,13 +273,14 @@ def test_r1_no_input_leads_out_of_the_table(query: str, body: str, method: str, 
         assert (decision.label, decision.origin, decision.rest) == (None, None, "")
 
 
-@given(state=STATES, name=st.sampled_from(sorted(LIVE)))
+@given(state=STATES, name=st.sampled_from(sorted(LIVE.tags)))
 def test_a_tag_decides_alone_and_comes_off_whole(state: str, name: str) -> None:
     printable = "".join(c for c in state if " " <= c <= "~") or "x"
-    tagged = f"WT1.{name}.{printable}"
-    assert split(tagged) == (name, printable)
-    encoded = "".join(f"%{ord(c):02X}" for c in tagged)
-    assert decided(f"state={encoded}").origin == LIVE[name].origin
+    for path in ("", "/complete/oidc/"):
+        tagged = f"{written_tag(name, path)}{printable}"
+        assert split(tagged) == Tagged(name, path, printable)
+        encoded = "".join(f"%{ord(c):02X}" for c in tagged)
+        assert decided(f"state={encoded}").origin == LIVE.tags[name].origin
 
 
 @given(st.lists(st.from_regex(r"/[a-z~_][a-z._~-]{0,5}", fullmatch=True), min_size=1, max_size=3).map("".join))

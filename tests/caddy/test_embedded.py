@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from router import proc
+from router import ps
 from router.caddy import record
 from router.caddy.embedded import Embedded, binary
 from router.caddy.record import CaddyRecord
 from router.errors import PortTakenError
+from tests.e2e.routers import free_port
 
 VERSION = "v2.11.7"
 
@@ -40,7 +41,7 @@ def left_behind(
         shutil.copy("/bin/sleep", program)
     directory.mkdir(exist_ok=True)
     with subprocess.Popen([program, "60"], env={"HOME": str(record.home(directory))}) as process:
-        identity = proc.identify(process.pid)
+        identity = ps.identify(process.pid)
         assert identity
         record.write(directory, CaddyRecord(identity, port, ("fd/3",), version))
         if sock:
@@ -69,7 +70,7 @@ def test_one_that_cannot_be_used_is_ended(tmp_path: Path, other: dict[str, objec
     caddy = embedded(tmp_path / "state")
     with left_behind(tmp_path / "state", **other) as process:  # type: ignore[arg-type]
         assert not caddy.adopt()
-        assert proc.identify(process.pid) is None
+        assert ps.identify(process.pid) is None
 
 
 def test_a_second_one_that_nobody_wrote_down_is_ended(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_a_second_one_that_nobody_wrote_down_is_ended(tmp_path: Path) -> None:
     with left_behind(tmp_path / "state") as forgotten, left_behind(tmp_path / "state") as process:
         assert caddy.adopt()
         assert caddy.pid == process.pid
-        assert proc.identify(forgotten.pid) is None
+        assert ps.identify(forgotten.pid) is None
         assert process.poll() is None
 
 
@@ -97,18 +98,18 @@ def test_a_stopped_caddy_is_continued(tmp_path: Path) -> None:
     caddy = embedded(tmp_path / "state")
     with left_behind(tmp_path / "state") as process:
         assert caddy.adopt()
-        identity = proc.identify(process.pid)
+        identity = ps.identify(process.pid)
         assert identity
         assert not caddy.wake()
         os.kill(process.pid, signal.SIGSTOP)
-        _wait(lambda: proc.stopped(identity))
+        _wait(lambda: ps.stopped(identity))
         assert caddy.wake()
-        _wait(lambda: not proc.stopped(identity))
+        _wait(lambda: not ps.stopped(identity))
 
 
 def test_the_port_of_a_caddy_that_was_killed_is_waited_for(tmp_path: Path) -> None:
-    holds = socket.create_server(("127.0.0.1", 0))
-    port = holds.getsockname()[1]
+    port = free_port()
+    holds = socket.create_server(("127.0.0.1", port))
     caddy = embedded(tmp_path / "state", port)
     with holds, pytest.raises(PortTakenError):
         caddy.listen()
@@ -121,7 +122,7 @@ def test_the_port_of_a_caddy_that_was_killed_is_waited_for(tmp_path: Path) -> No
 
 
 def _wait(done: "object") -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not done():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.01)

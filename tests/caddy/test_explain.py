@@ -2,20 +2,30 @@
 
 import pytest
 
-from router.caddy.explain import Explanation, explanation
+from router.caddy import assets
+from router.caddy.explain import HOPS, Explanation, Sites, explanation
 from router.errors import UsageError
-from router.model import RouteTable
+from router.route_table import FormerName, RouteTable
+from router.text import clock
 from tests.fakes import route, service, table
 
+UNTIL = 1.79e9
 TABLE = table(
     route("feature-x", service("web", 14315, source="env:.env"), service("api", 13315, up=False, path="/api"),
           aliases=("shop-x",)),
     route("main", service("web", 3000, address="::1"), service("docs", 3001)),
+    route("other", service("web", 3002), aliases=("before", "kept"), left=("first",),
+          former=(FormerName("before", UNTIL), FormerName("kept"))),
 )  # fmt: skip
 
 
-def explained(what: str, found: RouteTable = TABLE, paths: tuple[str, ...] = ("/auth/callback",)) -> Explanation:
-    return explanation(what, found, port=8080, paths=paths, target="host")
+RECENT = (("main",), ("feature-x", "api.feature-x"), ("shop-x",))
+
+
+def explained(
+    what: str, found: RouteTable = TABLE, paths: tuple[str, ...] = ("/auth/callback",), recent: Sites | None = RECENT
+) -> Explanation:
+    return explanation(what, found, port=8080, paths=paths, target="host", recent=recent)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +117,56 @@ def test_a_state_of_nobody_leads_to_the_chooser(what: str) -> None:
     assert "secret" not in "".join(found.lines)
 
 
+@pytest.mark.parametrize("what", [
+    "nobody", "main.feature-x", "http://localhost:8080/auth/callback?code=secret&state=nobody",
+    "code=secret&state=nobody", "http://localhost:8080/auth/callback#state=nobody&code=secret",
+])  # fmt: skip
+def test_a_search_is_told_with_the_order_of_those_who_are_asked(what: str) -> None:
+    found = explained(what)
+    assert not found.routed
+    assert found.lines[0] == "404: the chooser page"
+    asked = "main, feature-x with api.feature-x, shop-x, other"
+    assert found.lines[2] == f"a tab then asks in turn, what was used last first: {asked}"
+    assert found.lines[3].startswith("who has begun a sign-in with that state gets the answer; nobody or two")
+    assert "secret" not in "".join(found.lines)
+
+
+def test_an_answer_without_a_state_is_searched_where_a_login_is_pending() -> None:
+    lines = explained("code=secret", recent=None).lines
+    assert lines[0] == "400: the chooser page"
+    assert lines[2] == "a tab then asks in turn, as nobody was seen to be used: feature-x, main, other"
+    assert lines[3].startswith("where alone a login is pending gets the answer")
+
+
+def test_at_most_eight_are_asked_and_those_that_are_live_where_nobody_was_used() -> None:
+    sites = tuple((f"w{n}",) for n in range(9))
+    assert explained("nobody", recent=sites).lines[2].endswith("w6, w7")
+    assert f"const HOPS = {HOPS};" in (assets.pages() / "claim-answer.js").read_text()
+    assert explained("nobody", recent=()).lines[2].endswith("as nobody was seen to be used: feature-x, main, other")
+
+
+@pytest.mark.parametrize("what", ["WT1.gone.abc", "state=a&state=b", "x" * 4097])
+def test_what_is_not_searched_is_not_told_so(what: str) -> None:
+    assert len(explained(what).lines) == 2
+
+
+@pytest.mark.parametrize(("recent", "leads"), [
+    (RECENT, "leads on to main, which was used last"), ((), "lists the worktrees"), (None, "lists the worktrees"),
+])  # fmt: skip
+def test_the_relay_page_is_told_with_where_a_sign_out_leads(recent: Sites | None, leads: str) -> None:
+    lines = explained("http://localhost:8080/auth/callback", recent=recent).lines
+    assert lines == (
+        "200: the relay page", "rule: no state, code or error: the answer may be in the fragment",
+        f"without a fragment it {leads}",
+    )  # fmt: skip
+
+
+def test_the_state_of_a_fragment_counts_as_the_relay_page_reads_it() -> None:
+    found = explained("http://localhost:8080/auth/callback#code=secret&state=WT1.main.x")
+    assert found.routed
+    assert found.lines[0] == "302 to http://main.localhost:8080, the worktree main"
+
+
 def test_a_callback_path_with_a_star_is_explained_too() -> None:
     assert explained("feature-x", paths=("/api/auth/callback/*",)).routed
 
@@ -133,3 +193,28 @@ def test_a_blocked_service_leads_to_no_address() -> None:
     lines = explanation("http://x.localhost:8080/", blocked, port=8080, paths=(), target="host").lines
     assert "somebody else listens on port 3000" in lines[0]
     assert "127.0.0.1" not in "".join(lines)
+
+
+@pytest.mark.parametrize("what", ["http://before.localhost:8080/x", "before.nonce", "WT1.before.opaque"])
+def test_a_name_that_was_the_worktrees_until_lately_is_told_with_its_end(what: str) -> None:
+    found = explained(what)
+    assert found.routed
+    assert f"before was the name of other before, and leads to it until {clock(UNTIL)}" in found.lines
+    assert (
+        not found.lines[0].startswith("302")
+        or found.lines[0] == "302 to http://before.localhost:8080, the worktree other"
+    )
+
+
+def test_a_former_label_that_stays_an_alias_is_told_too() -> None:
+    assert (
+        explained("http://kept.localhost:8080/").lines[-1] == "kept was the name of other before, and stays its alias"
+    )
+    assert "before" not in "".join(explained("http://other.localhost:8080/").lines)
+
+
+@pytest.mark.parametrize("url", ["http://first.localhost:8080/", "http://localhost:8080/first/"])
+def test_a_name_that_a_worktree_had_before_is_told_with_what_it_is_called_now(url: str) -> None:
+    assert explained(url) == Explanation(
+        ("404: no worktree is called 'first'", "the worktree that had this name is called other now"), routed=False
+    )

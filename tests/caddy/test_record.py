@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from router import proc
+from router import ps
 from router.caddy import record
 from router.caddy.record import CaddyRecord
-from router.proc import ProcessId
+from router.ps import ProcessId
 
 OURS = CaddyRecord(ProcessId(1, 1, ""), 8080, ("fd/3",), "v2.11.7")
 Start = Callable[[Path], subprocess.Popen[bytes]]
@@ -39,7 +39,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def identity(process: subprocess.Popen[bytes]) -> ProcessId:
-    found = proc.identify(process.pid)
+    found = ps.identify(process.pid)
     assert found
     return found
 
@@ -82,7 +82,7 @@ def test_every_caddy_of_a_state_directory_is_found_and_ended_and_no_other(tmp_pa
     record.write(mine, CaddyRecord(identity(first), 8080, ("fd/3",), "v2"))
     assert set(record.running(mine)) == {identity(first), identity(second)}
     assert record.end_all(mine, mine / "caddy.sock")
-    assert [proc.identify(process.pid) for process in (first, second)] == [None, None]
+    assert [ps.identify(process.pid) for process in (first, second)] == [None, None]
     assert theirs.poll() is None
     assert list(mine.iterdir()) == []
 
@@ -91,4 +91,4 @@ def test_a_stopped_caddy_is_ended_too(tmp_path: Path, start: Start) -> None:
     process = start(tmp_path / "mine")
     os.kill(process.pid, 19)
     assert record.end_all(tmp_path / "mine", tmp_path / "mine" / "caddy.sock")
-    assert proc.identify(process.pid) is None
+    assert ps.identify(process.pid) is None

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from router.caddy.admin import Admin
 from router.caddy.embedded import Embedded
 from router.caddy.supervisor import PAUSES, Supervisor
 from router.errors import CaddyError, PortTakenError
 from router.model import Listener
 from tests.fakes import SITE
+
+ADMIN = Admin("unix//a")
 
 
 class FakeCaddy(Embedded):
@@ -23,6 +26,7 @@ class FakeCaddy(Embedded):
         self.taken = taken
         self.runs = False
         self.has_socket = True
+        self.late = False
         self.calls: list[str] = []
 
     @property
@@ -36,6 +40,14 @@ class FakeCaddy(Embedded):
     @property
     def adopted(self) -> bool:
         return self.adoptable
+
+    @property
+    def steered(self) -> bool:
+        return not self.adoptable
+
+    @property
+    def strands(self) -> bool:
+        return self.late
 
     def alive(self) -> bool:
         return self.runs
@@ -82,7 +94,7 @@ class FakeSource:
 
 
 def begun(caddy: FakeCaddy, *listeners: Listener) -> Supervisor:
-    supervisor = Supervisor(caddy, SITE)
+    supervisor = Supervisor(caddy, SITE, ADMIN)
     source: Any = FakeSource(*listeners)
     supervisor.begin(source, now=0.0)
     return supervisor
@@ -98,7 +110,7 @@ def test_without_one_a_new_one_is_started_on_its_sockets() -> None:
     caddy = FakeCaddy()
     supervisor = begun(caddy)
     assert caddy.calls == ["start"]
-    assert supervisor.site == replace(SITE, bind=("fd/3",))
+    assert supervisor.site == replace(SITE, bind=("fd/3",), steered=True)
 
 
 def test_a_taken_port_is_an_error_that_names_its_holder() -> None:
@@ -106,6 +118,14 @@ def test_a_taken_port_is_an_error_that_names_its_holder() -> None:
         begun(FakeCaddy(taken=True), Listener(8080, "127.0.0.1", pid=7, program="nginx"))
     with pytest.raises(PortTakenError, match=r"port 8080 is taken$"):
         begun(FakeCaddy(taken=True), Listener(8080, "127.0.0.1"))
+
+
+def test_a_connection_that_came_too_late_wants_another_load() -> None:
+    caddy = FakeCaddy()
+    supervisor = begun(caddy)
+    caddy.late = True
+    assert supervisor.keep(now=1.0)
+    assert caddy.calls.count("start") == 1
 
 
 def test_one_that_runs_is_only_looked_at() -> None:
@@ -153,9 +173,9 @@ def test_the_end_is_caddys_too() -> None:
 def test_logs_that_cannot_be_written_are_left_out_of_the_configuration(tmp_path: Path) -> None:
     logs, gone = tmp_path / "caddy.log", tmp_path / "gone" / "access.log"
     site = replace(SITE, log=str(logs), access_log=str(gone))
-    supervisor = Supervisor(FakeCaddy(), site)
+    supervisor = Supervisor(FakeCaddy(), site, ADMIN)
     assert (supervisor.site.log, supervisor.site.access_log) == (str(logs), "-")
     gone.parent.mkdir()
     assert supervisor.site.access_log == str(gone)
-    supervisor = Supervisor(FakeCaddy(), replace(site, log=str(tmp_path / "nowhere" / "caddy.log")))
+    supervisor = Supervisor(FakeCaddy(), replace(site, log=str(tmp_path / "nowhere" / "caddy.log")), ADMIN)
     assert supervisor.site.log is None

@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,16 +78,17 @@ def command(workplace: Workplace, capsys: pytest.CaptureFixture[str]) -> Callabl
 
 @dataclass
 class FakeWatcher:
-    """A watcher as commands see it: this process, its lock, what it published and its heartbeat."""
+    """A watcher as commands see it: a process (this one), its lock, what it published and its heartbeat."""
 
     store: Store
+    pid: int = field(default_factory=os.getpid)
 
     def publish(
         self, *worktrees: statuses.Json, problems: tuple[statuses.Json, ...] = (), repositories: tuple[str, ...] = ()
     ) -> None:
         """Publish a status of these worktrees."""
         status = statuses.status(*worktrees, problems=problems)
-        status["watcher"]["pid"] = os.getpid()
+        status["watcher"]["pid"] = self.pid
         status["repositories"] = [{"path": path, "git_dir": path} for path in repositories]
         Publisher(self.store).publish(status)
         self.beat()
@@ -95,17 +98,34 @@ class FakeWatcher:
         heartbeat.beat(self.store.heartbeat)
 
 
-@pytest.fixture
-def watching(workplace: Workplace) -> Iterator[FakeWatcher]:
-    """Be the running watcher of the state directory, with the main checkout and one worktree."""
+@contextmanager
+def running(workplace: Workplace, pid: int) -> Iterator[FakeWatcher]:
+    """Let a process be the running watcher of the state directory, with the main checkout and one worktree."""
     store = Store(workplace.state)
     store.prepare()
-    lock = store.take_lock(RunningWatcher(os.getpid(), "2026-11-21T10:00:00Z", __version__, PORT, "embedded"))
+    lock = store.take_lock(RunningWatcher(pid, "2026-11-21T10:00:00Z", __version__, PORT, "embedded"))
     assert lock is not None
-    fake = FakeWatcher(store)
+    fake = FakeWatcher(store, pid)
     fake.publish(
         statuses.worktree("main", main=True, path=str(workplace.repository)),
         statuses.worktree("feature-x", branch="feature/x", aliases=["shop-feature-x"]),
     )
     yield fake
     os.close(lock)
+
+
+@pytest.fixture
+def watching(workplace: Workplace) -> Iterator[FakeWatcher]:
+    """Be the running watcher."""
+    with running(workplace, os.getpid()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def hung(workplace: Workplace) -> Iterator[FakeWatcher]:
+    """Let the running watcher be a process that sleeps, and gave its last sign of life 40 seconds ago."""
+    with subprocess.Popen(["sleep", "600"]) as sleeper, ExitStack() as stack:
+        stack.callback(sleeper.kill)
+        fake = stack.enter_context(running(workplace, sleeper.pid))
+        fake.store.heartbeat.write_text(f"2026 {time.monotonic() - 40} {sleeper.pid}\n")
+        yield fake

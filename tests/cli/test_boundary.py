@@ -1,5 +1,6 @@
 """The error boundary: every error becomes a message, a hint and an exit code of the contract."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from typer.main import get_command
 from router import __version__
 from router.cli import boundary
 from router.cli.app import app
+from router.errors import RouterError
 from tests.cli.conftest import FakeWatcher, Workplace
 from tests.e2e.routers import Said
 
@@ -65,6 +67,37 @@ def test_a_bug_is_exit_code_3_and_its_traceback_a_file(
     [report] = (workplace.state.parent / "tmp").glob("router-bug-*.log")
     assert capsys.readouterr().err == (f"error: this is a bug in router {__version__}; its traceback is in {report}\n")
     assert "KeyError: 'worktrees'" in report.read_text()
+
+
+@pytest.mark.parametrize(("arguments", "exit_code", "code"), [
+    (("whose", "1", "--json"), 1, "nobody-knows"), (("stop", "--json", "nobody"), 1, "unknown-name"),
+    (("status", "--json", "--nonsense"), 2, "usage"), (("stop", "--json", "--all", "--port", "1"), 2, "usage"),
+])  # fmt: skip
+def test_an_error_is_json_where_the_answer_would_be(
+    command: Command, watching: FakeWatcher, arguments: tuple[str, ...], exit_code: int, code: str
+) -> None:
+    said = command(*arguments)
+    fault = json.loads(said.err)
+    assert (said.code, said.out, fault["schema"], fault["code"]) == (exit_code, "", 1, code)
+    in_words = command(*(each for each in arguments if each != "--json")).err.splitlines()
+    assert in_words == [f"error: {fault['message']}", f"  → {fault['hint']}"]
+
+
+def test_a_bug_is_json_too(workplace: Workplace, watching: FakeWatcher, capsys: pytest.CaptureFixture[str]) -> None:
+    watching.store.status_file.write_text(watching.store.status_file.read_text().replace('"worktrees"', '"gone"'))
+    assert boundary.run(("stop", "--json")) == 3
+    fault = json.loads(capsys.readouterr().err)
+    assert (fault["code"], fault["hint"]) == ("bug", "")
+    assert str(workplace.state.parent / "tmp") in fault["message"]
+
+
+def test_the_option_of_another_program_asks_for_nothing(command: Command, workplace: Workplace) -> None:
+    assert command("run", "no-such-program", "--json").err.startswith("error: no-such-program is not found")
+    assert command("whose", "1", "--", "--json").err.startswith("error: ")
+
+
+def test_an_error_that_is_a_problem_has_its_kind_as_code() -> None:
+    assert RouterError("no sign of life", kind="watcher-hung").code == "watcher-hung"
 
 
 def test_an_interrupted_command_is_exit_code_130(workplace: Workplace, watching: FakeWatcher) -> None:

@@ -67,7 +67,7 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
 def refused(directory: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the one message that every command gives for a state directory, its hint checked."""
     monkeypatch.setenv("ROUTER_STATE_DIR", str(directory))
-    said = {command(*arguments) for arguments in (("status", "--json"), ("up", "--detach"), ("down",), ("url",))}
+    said = {command(*arguments) for arguments in (("status", "--check"), ("up", "--detach"), ("down",), ("url",))}
     [(code, out, err)] = [(each.code, each.out, each.err) for each in said]
     message, hint = err.splitlines()
     assert (code, out) == (1, "")

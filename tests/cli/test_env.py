@@ -30,6 +30,12 @@ def test_the_environment_is_printed_in_the_format_asked_for(
     assert line.format(port) in said.out.splitlines()
 
 
+def test_the_environment_as_json_has_its_schema(command: Command, port: str) -> None:
+    found = json.loads(command("env", "--json").out)
+    assert (found["schema"], found["name"], found["ports"]["web"]) == (1, "main", int(port))
+    assert found["values"] == json.loads(command("env", "--format", "json").out)
+
+
 @pytest.mark.parametrize(("options", "name"), [((), ".env.local"), (("--format", "mise"), ".mise.local.toml")])
 def test_the_environment_is_written_and_a_file_that_git_would_commit_is_named(
     command: Command, workplace: Workplace, port: str, options: tuple[str, ...], name: str
@@ -65,6 +71,20 @@ def test_a_value_of_another_worktree_fails_the_check_and_the_run(
     fixed = workplace.shell("router run --fix printenv DATABASE_NAME", env={"DATABASE_NAME": "shop_other"})
     assert (fixed.returncode, fixed.stdout) == (0, "shop\n")
     assert fixed.stderr.startswith("replaced: DATABASE_NAME=shop_other")
+
+
+def test_a_server_has_the_variables_of_its_sign_in_library_unless_they_are_set(workplace: Workplace) -> None:
+    names = "AUTH_URL", "AUTH_REDIRECT_PROXY_URL", "AUTH_TRUST_HOST"
+    shown = " && ".join(f"printenv {name}" for name in names)
+    (workplace.repository / "package.json").write_text('{"dependencies": {"next-auth": "5.0.0-beta.32"}}')
+    (workplace.repository / "router.toml").write_text(
+        'callback_paths = ["/api/auth/callback/*"]\n[env]\nAUTH_TRUST_HOST = "yes"\n'
+    )
+    done = workplace.shell(f"router run --service web sh -c '{shown}'", env={"AUTH_URL": "http://localhost:3000"})
+    assert done.stdout.splitlines() == ["http://localhost:3000", "http://localhost:8080/api/auth", "yes"]
+    done = workplace.shell(f"router run --service web sh -c '{shown}'")
+    assert done.stdout.splitlines() == ["http://main.localhost:8080", "http://localhost:8080/api/auth", "yes"]
+    assert workplace.shell("router run --as-is --service web printenv AUTH_URL").stdout == ""
 
 
 def test_a_command_gets_the_environment_and_gives_its_exit_status(workplace: Workplace, port: str) -> None:

@@ -1,5 +1,6 @@
 """What commands do where their terminal is gone, their pipe is closed, or a stream was never open."""
 
+import json
 import os
 import pty
 import signal
@@ -64,7 +65,7 @@ def test_output_that_cannot_be_written_is_an_error(
 
 
 def test_a_full_disk_is_named(workplace: Workplace, watching: FakeWatcher) -> None:
-    done = workplace.shell("router status --json > /dev/full")
+    done = workplace.shell("router status > /dev/full")
     assert done.returncode == 1
     assert done.stderr.startswith("error: standard output cannot be written: No space left on device\n")
 
@@ -139,7 +140,7 @@ def test_watching_the_status_ends_with_its_terminal(workplace: Workplace, watchi
         seen += os.read(master, 4096)
     os.close(master)
     with suppress(subprocess.TimeoutExpired):
-        shown.wait(30)
+        shown.wait(60)
     assert shown.poll() == 1
     assert not list((workplace.state.parent / "tmp").glob("router-bug-*"))
 
@@ -177,4 +178,9 @@ def test_the_watcher_goes_on_when_nobody_sees_it_any_more(tmp_path: Path, channe
             router.routed(router.add(fresh(name)))
         assert up.poll() is None
         up.send_signal(signal.SIGTERM)
-        assert up.wait(30) == 0
+        assert up.wait(60) == 0
+
+
+def test_a_full_disk_is_named_as_json(workplace: Workplace, watching: FakeWatcher) -> None:
+    done = workplace.shell("router status --json > /dev/full")
+    assert (done.returncode, json.loads(done.stderr)["code"]) == (1, "output-lost")

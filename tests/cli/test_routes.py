@@ -35,6 +35,11 @@ def test_the_table_is_for_standard_output_and_problems_are_for_standard_error(
     assert said.err.splitlines() == ["warning: main: PORT=x [bad-port]", "  → change it"]
 
 
+def test_ls_is_the_status(command: Command, watching: FakeWatcher) -> None:
+    assert command("ls") == command("status")
+    assert command("ls", "--json") == command("status", "--json")
+
+
 @pytest.mark.parametrize(("problem", "code"), [(WARNING, 0), (HUNG, 1)])
 def test_a_check_prints_nothing_and_fails_on_errors_only(
     command: Command, watching: FakeWatcher, problem: statuses.Json, code: int
@@ -61,17 +66,60 @@ def test_a_url_is_the_only_line(
     assert command("url", *arguments) == Said(0, f"{printed}\n", "")
 
 
+def test_a_worktree_that_git_made_a_moment_ago_has_its_url(
+    command: Command, watching: FakeWatcher, workplace: Workplace
+) -> None:
+    watching.store.start_serving([workplace.repository / ".git"])
+    assert workplace.shell("git worktree add -q -b just-made ../made").returncode == 0
+    assert command("url", "just-made") == Said(0, "http://just-made.localhost:8080\n", "")
+    assert command("url", "nobody").err.startswith("error: no worktree is called 'nobody'\n  → choose one of: ")
+
+
+def test_a_url_and_where_it_leads_as_json(command: Command, watching: FakeWatcher) -> None:
+    url = "http://feature-x.localhost:8080"
+    found = json.loads(command("url", "feature-x", "--json").out)
+    assert found == {"schema": 1, "name": "feature-x", "service": "web", "url": url, "address": "127.0.0.1:14315"}
+    uris = json.loads(command("url", "--oauth", "--json").out)["redirect_uris"]
+    assert uris == ["http://localhost:8080/auth/callback"]
+    for where, code in (("http://main.localhost:8080/", 0), ("http://nobody.localhost:8080/", 1)):
+        said, told = command("explain", where), command("explain", where, "--json")
+        document = json.loads(told.out)
+        assert (told.code, document["routed"], document["lines"]) == (code, code == 0, said.out.splitlines())
+        assert document["worktree"] == ("main" if code == 0 else None)
+
+
 def test_a_server_on_the_other_loopback_address_has_brackets(command: Command, watching: FakeWatcher) -> None:
     web = statuses.service("web", "main", 5000, address="::1")
     watching.publish(statuses.worktree("main", path=str(Path.cwd()), services={"web": web}))
     assert command("url", "--direct").out == "[::1]:5000\n"
 
 
-def test_a_url_that_may_be_out_of_date_says_so(command: Command, watching: FakeWatcher) -> None:
-    watching.publish(statuses.worktree("main", path=str(Path.cwd())), problems=(WARNING, HUNG))
+def test_a_url_that_may_be_out_of_date_says_so(command: Command, hung: FakeWatcher) -> None:
     said = command("url")
     assert (said.code, said.out) == (0, "http://main.localhost:8080\n")
-    assert said.err.splitlines() == ["error: no sign of life [watcher-hung]", "  → router up"]
+    assert said.err.startswith(f"error: the watcher (pid {hung.pid}) has given no sign of life for ")
+
+
+def test_the_check_of_a_watcher_that_hangs_fails(command: Command, hung: FakeWatcher) -> None:
+    assert command("status", "--check") == Said(1, "", "")
+
+
+def test_a_repositorys_own_redirect_uris_are_printed_first(command: Command, workplace: Workplace) -> None:
+    (workplace.repository / "router.toml").write_text('callback_paths = ["/signin-oidc", "/auth/callback"]')
+    uris = ["http://localhost:8080/signin-oidc", "http://localhost:8080/auth/callback"]
+    assert command("url", "--oauth").out.splitlines() == uris
+    assert json.loads(command("env", "--format", "json").out)["OAUTH_REDIRECT_URI"] == uris[0]
+    document = json.loads(command("status", "--json").out)
+    assert document["repositories"][0]["callback_paths"] == ["/signin-oidc", "/auth/callback"]
+    (workplace.repository / "router.toml").write_text('callback_paths = ["/api/auth/callback/*"]')
+    assert json.loads(command("env", "--format", "json").out)["OAUTH_REDIRECT_URI"] == uris[1]
+
+
+def test_outside_of_every_repository_the_machines_redirect_uri_is_printed(
+    command: Command, workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workplace.state.parent)
+    assert command("url", "--oauth").out == "http://localhost:8080/auth/callback\n"
 
 
 def test_a_name_or_service_that_nobody_has_is_refused(command: Command, watching: FakeWatcher) -> None:
@@ -142,7 +190,7 @@ def test_changes_are_shown_as_they_happen(workplace: Workplace, watching: FakeWa
     watching.publish(statuses.worktree("other"))
     lines += [shown.stdout.readline().split()[0] for _ in range(2)]
     shown.send_signal(signal.SIGINT)
-    assert (shown.wait(20), lines) == (130, [b"NAME", b"feature-x", b"main", b"NAME", b"other"])
+    assert (shown.wait(60), lines) == (130, [b"NAME", b"feature-x", b"main", b"NAME", b"other"])
     shown.stdout.close()
 
 
@@ -157,12 +205,23 @@ def imported(*arguments: str, of: set[str]) -> set[str]:
     return of & set(done.stderr.split())
 
 
-@pytest.mark.parametrize("arguments", [["url", "feature-x"], ["status", "--json"], ["status"]])
-def test_beside_a_watcher_a_command_reads_one_document_and_imports_little(
+@pytest.mark.parametrize("arguments", [
+    ["url"], ["url", "feature-x"], ["url", "--direct"], ["url", "main", "--service", "web"], ["status", "--json"],
+    ["status", "--check"],
+])  # fmt: skip
+def test_what_agents_ask_all_the_time_imports_next_to_nothing(
     workplace: Workplace, watching: FakeWatcher, arguments: list[str]
 ) -> None:
+    heavy = {"typer", "pydantic", "dataclasses", "inspect", "asyncio", "subprocess", "socket", "platformdirs",
+             "router.settings", "router.store", "router.status", "router.model", "router.naming"}  # fmt: skip
+    assert imported(*arguments, of=heavy if sys.platform == "linux" else heavy - {"platformdirs"}) == set()
+
+
+def test_beside_a_watcher_a_command_reads_one_document_and_imports_little(
+    workplace: Workplace, watching: FakeWatcher
+) -> None:
     heavy = {"httpx", "psutil", "jinja2", "watchdog", "tomlkit", "yaml", "router.observe.git", "router.caddy.caddyfile"}
-    assert imported(*arguments, of=heavy if arguments == ["status"] else heavy | {"rich"}) == set()
+    assert imported("status", of=heavy) == set()
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])

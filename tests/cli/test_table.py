@@ -7,9 +7,11 @@ import pytest
 from rich.console import Console
 
 from router.cli import table as shown_table
-from router.model import Problem, RouteTable, Worktree, WorktreeId
+from router.model import Problem, Worktree, WorktreeId
+from router.route_table import FormerName, RouteTable
 from router.status import CaddyStatus, Frame, WatcherStatus
 from router.status import document as build
+from router.text import clock
 from tests.fakes import route, service, table, worktree
 
 X = route(
@@ -26,21 +28,38 @@ def document(routes: RouteTable = TABLE) -> dict[str, Any]:
     return build(routes, Frame(8080, (), watcher, caddy))
 
 
-def shown(document: dict[str, Any]) -> str:
+def shown(document: dict[str, Any], *, verbose: bool = True) -> str:
     """Return the table and its notes as a terminal of 200 columns shows them, without colours."""
     out = io.StringIO()
-    Console(file=out, width=200, force_terminal=True, color_system=None).print(shown_table.renderable(document))
+    Console(file=out, width=200, force_terminal=True, color_system=None).print(
+        shown_table.renderable(document, verbose=verbose)
+    )
     return out.getvalue()
 
 
-def test_the_table_has_a_line_for_each_service_worth_one() -> None:
+def test_the_table_has_a_line_for_each_service_that_there_is() -> None:
     lines = shown(document()).splitlines()
     assert lines[0].split() == ["NAME", "URL", "BRANCH", "PORT", "SOURCE"]
     assert lines[1].split() == [
         "feature-x", "http://feature-x.localhost:8080", "feature-x", "14315", ".mise.local.toml",
         "up", "vite", "999",
     ]  # fmt: skip
-    assert lines[2].split()[0] == "main"
+    assert lines[2].split()[:2] == ["api", "http://api.feature-x.localhost:8080"]
+    assert lines[3].split()[0] == "main"
+
+
+def test_a_service_that_is_not_there_yet_has_no_line() -> None:
+    found = document(table(route("x", service("web", 1), service("api", 2, up=False, seen=False))))
+    assert "api" not in shown(found)
+
+
+@pytest.mark.parametrize("label", ["other", "local", "http"])
+def test_a_name_that_was_the_worktrees_until_lately_has_a_line_with_its_end(label: str) -> None:
+    former = FormerName("before", 1.79e9), FormerName("kept")
+    found = document(table(route(label, aliases=("before", "kept"), former=former)))
+    lines = [line.split() for line in shown(found).splitlines() if "before" in line]
+    assert lines == [["before", "http://before.localhost:8080", "name", "before", "until", clock(1.79e9)]]
+    assert shown(document(table(route(label)))).count("localhost") == 1
 
 
 def test_problems_stand_below_the_table_with_what_to_do() -> None:
@@ -74,12 +93,32 @@ def test_several_repositories_are_grouped() -> None:
     assert lines[1:] == ["blog", "b", "shop", "a", "c"]
 
 
-def test_what_is_up_comes_first_where_that_is_asked_for() -> None:
+def test_what_is_up_comes_first() -> None:
     down = service("web", 9, up=False)
     found = document(table(route("a", down), route("b"), route("c", down, service("api", 8)), route("d", down)))
-    names = [[line.split()[0] for line in shown_table.output(found, up_first=first).text.splitlines()[1:]]
-             for first in (True, False)]  # fmt: skip
-    assert names == [["b", "c", "api", "a", "d"], ["a", "b", "c", "api", "d"]]
+    names = [line.split()[0] for line in shown_table.output(found).text.splitlines()[1:]]
+    assert names == ["b", "c", "api", "a", "d"]
+
+
+@pytest.mark.parametrize("label", ["x", "feature-x", "a" * 63])
+def test_a_terminal_of_80_columns_has_a_line_for_each_service(label: str) -> None:
+    routes = route(label, service("web", 14315, pid=4_194_304, program="node"), service("api", 13315, up=False))
+    out = io.StringIO()
+    console = Console(file=out, width=80, force_terminal=True, color_system=None)
+    console.print(shown_table.renderable(document(table(routes))))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    if len(label) < 63:
+        assert [line.split() for line in lines] == [
+            ["NAME", "URL", "PORT"], [label, f"{label}.localhost:8080", "14315", "up", "node", "4194304"],
+            ["api", f"api.{label}.localhost:8080", "13315", "down"],
+        ]  # fmt: skip
+
+
+def test_a_branch_that_is_called_otherwise_is_shown() -> None:
+    found = document(table(route("feature-x", worktree=worktree("feature/x"))))
+    assert shown(found, verbose=False).splitlines()[0].split() == ["NAME", "URL", "BRANCH", "PORT"]
+    assert "feature/x" in shown(found, verbose=False)
 
 
 def test_without_a_worktree_it_says_so() -> None:

@@ -1,5 +1,6 @@
 """`router allow`, in a real repository."""
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,25 @@ def test_it_can_be_taken_back(workplace: Workplace, command: Command) -> None:
     assert command("allow", "--revoke", "--show").code == 2
 
 
+def test_as_json_it_says_what_is_asked_for_what_is_new_and_whether_it_is_allowed(
+    workplace: Workplace, command: Command
+) -> None:
+    place = str(workplace.repository)
+    statements = [dict(zip(("key", "text"), line.split(": ", 1), strict=True)) for line in LINES]
+    asked = {"schema": 1, "repository": place, "statements": statements, "removed": [], "moved": False, "refused": []}
+    shown = command("allow", "--show", "--json")
+    assert (shown.code, shown.err) == (0, "")
+    assert json.loads(shown.out) == {**asked, "allowed": False, "added": statements}
+    assert json.loads(command("allow", "--json").out) == {**asked, "allowed": True, "added": statements}
+    assert json.loads(command("allow", "--show", "--json").out) == {**asked, "allowed": True, "added": []}
+    (workplace.repository / "router.toml").write_text(SETTINGS.replace("npm ci", "npm install"))
+    changed = json.loads(command("allow", "--show", "--json").out)
+    assert ([each["text"] for each in changed["added"]], changed["removed"]) == (["run npm install"], statements[1:])
+    revoked = {"schema": 1, "repository": place, "allowed": False, "revoked": True}
+    assert json.loads(command("allow", "--revoke", "--json").out) == revoked
+    assert json.loads(command("allow", "--revoke", "--show", "--json").err)["code"] == "usage"
+
+
 def test_the_main_checkouts_file_counts_wherever_it_is_asked(
     workplace: Workplace, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +105,23 @@ def test_what_cannot_be_allowed_is_said_and_the_rest_is_allowed(workplace: Workp
     assert first == "resources.db is not allowed: DATABASE_URL leads to db.internal, which is not this machine"
     assert hint.startswith('  → where that is meant, write data_hosts = ["db.internal"] into ')
     assert last.startswith("allowed for ")
+    as_json = command("allow", "--json")
+    [refused] = json.loads(as_json.out)["refused"]
+    assert (as_json.code, refused["key"], refused["message"] in first) == (1, "resources.db", True)
+
+
+def test_a_server_of_a_compose_file_is_named_beside_the_routers_own(workplace: Workplace, command: Command) -> None:
+    root = workplace.repository
+    (root / ".env").unlink()
+    (root / "compose.yaml").write_text(
+        "services:\n  store:\n    image: postgres:17\n  mail:\n    image: axllent/mailpit\n"
+    )
+    (root / "router.toml").write_text('[resources.db]\nkind = "postgres"\n[resources.cache]\nkind = "redis"\n')
+    said = command("allow")
+    assert said.code == 0
+    assert [line for line in said.err.splitlines() if "compose.yaml" in line] == [
+        "compose.yaml:3: the service store is a server too: where that is meant, name it with `from`"
+    ]
 
 
 def test_a_repository_that_asks_for_nothing_needs_nothing(workplace: Workplace, command: Command) -> None:

@@ -1,5 +1,6 @@
 """`router up`, `down` and `logs` beside a running watcher and without one; the watcher itself runs in `tests/e2e`."""
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -105,3 +106,7 @@ def test_the_logs_have_their_origin_in_front(command: Command, watching: FakeWat
     watching.store.watcher_log.write_text("one\ntwo\n")
     watching.store.caddy_log.write_text('{"level":"info"}\nhalf a line')
     assert command("logs") == Said(0, 'watcher: one\nwatcher: two\ncaddy: {"level":"info"}\n', "")
+    assert json.loads(command("logs", "--json").out)["lines"] == [
+        {"log": "watcher", "line": "one"}, {"log": "watcher", "line": "two"},
+        {"log": "caddy", "line": '{"level":"info"}'},
+    ]  # fmt: skip

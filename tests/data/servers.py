@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 
 from tests.e2e.browsers import missing
+from tests.e2e.free_ports import room
 from tests.e2e.routers import free_port, wait_until
 
 PASSWORD = "s3cr3t/@:"
@@ -356,7 +357,7 @@ def rabbitmq() -> Iterator[RabbitServer]:
     programs = Path("/usr/lib/rabbitmq/bin")
     if not (programs / "rabbitmq-server").exists():
         missing("RabbitMQ (apt-get install rabbitmq-server)")
-    while accepts((port := free_port()) + 10_000):
+    while accepts((port := room()) + 10_000):  # which is no port of a client, on which nobody accepts
         pass
     server, mapper = RabbitServer(port), free_port()
     with directory() as place:

@@ -7,8 +7,9 @@ from pathlib import Path
 from router.data.connection import read
 from router.data.kind import Kind, Order
 from router.data.ledger import Ledger
-from router.data.making import Failure, Made, Wanted, Work, make
+from router.data.making import Failure, Made, Work, make
 from router.data.postgres.kind import Postgres
+from router.data.wanted import Wanted
 from router.model import WorktreeId
 from tests.data.servers import PostgresServer
 
@@ -37,14 +38,9 @@ class Shop:
 
     def named(self, name: str, **changes: object) -> Work:
         """Return the work for another worktree's database, called `<shop>_<name>`."""
-        own = replace(
-            self.work.wanted,
-            name=f"{self.name}_{name}",
-            path=f"/r.{name}",
-            worktree=WorktreeId("/r/.git", name, 2),
-            **changes,
-        )  # type: ignore[arg-type]
-        return replace(self.work, wanted=own)
+        own = {"name": f"{self.name}_{name}", "path": f"/r.{name}", "worktree": WorktreeId("/r/.git", name, 2)}
+        changed = replace(self.work.wanted, **(own | changes))  # type: ignore[arg-type]
+        return replace(self.work, wanted=changed)
 
     def made(self, name: str = "x", **changes: object) -> Made:
         """Make a worktree's database."""

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -87,21 +87,22 @@ def test_four_makers_at_once_make_one_database(app: Shop) -> None:
     assert app.databases() == {"", "_template", "_x"}
 
 
+@dataclass(frozen=True)
 class Overtaken(Postgres):
     """A kind whose resource is dropped by somebody else between the maker's intent and its first statement."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
+    ledger: Ledger | None = None
 
     def make(self, connection: Connection, record: Record, order: Order) -> str:
         """Have the intent be dropped, once the template is there, and make it all the same."""
         if not record.is_template:
+            assert self.ledger
             assert drop(self.ledger, Postgres(), connection, record) is None
         return super().make(connection, record, order)
 
 
 def test_what_is_dropped_before_it_is_made_is_not_left(app: Shop) -> None:
-    failure = failed(make(replace(app.work, kind=Overtaken(app.work.ledger))))
+    failure = failed(make(replace(app.work, kind=Overtaken(ledger=app.work.ledger))))
     assert (failure.cause, failure.hint) == ("busy", "it is tried again")
     assert app.databases() == {"", "_template"}
     assert make(app.work)

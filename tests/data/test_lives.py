@@ -86,6 +86,17 @@ def test_what_is_for_a_command_goes_with_the_command() -> None:
     assert verdict(fresh, there, now=30.0).at == 60.0
 
 
+def test_a_template_that_nothing_names_is_dropped_though_its_main_checkout_is_there() -> None:
+    there = {X: Tree(Presence.THERE)}
+    for sessions, action in (((), Action.DROP), (SOMEBODY, Action.KEEP), (None, Action.KEEP)):
+        connected = {} if sessions is None else {"n": sessions}
+        template = replace(RECORD, use=TEMPLATE)
+        [found] = verdicts([template], there, connected, now=0.0, keep={}, unnamed={"n": "nothing names it"})
+        assert (found.action, found.why.partition(",")[0]) == (action, "nothing names it")
+        [kept] = verdicts([template], there, connected, now=0.0, keep={}, unnamed={"other": "nothing names it"})
+        assert kept.action == Action.KEEP
+
+
 @given(
     st.sampled_from([OWN, TEMPLATE, OLD_TEMPLATE, "fresh-1", "test"]),
     st.builds(Tree, st.sampled_from([*Presence]), st.one_of(st.none(), st.floats(0, 10_000))),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from router.data.planned import Named, Planned, Unplanned, for_tests, planned
+from router.data.servers.address import Address
 from router.data.variables import variables
 from router.model import WorktreeId
 from router.remembered import RememberedWorktree
@@ -23,9 +24,14 @@ def named(name: str, project: str, scope: str, *, main: bool = False) -> Named:
 MAIN, OWN = named("main", "shop", "", main=True), named("x", "shop-x", "x")
 
 
-def of(values: dict[str, str], versions: dict[str, str] | None = None, **resources: Any) -> list[Planned | Unplanned]:
+SERVERS = {"postgres": Address("postgres", 31001, "pw"), "redis": Address("redis", 31002, "pw")}
+
+
+def of(
+    values: dict[str, str], versions: dict[str, str] | None = None, *, own: Named = OWN, **resources: Any
+) -> list[Planned | Unplanned]:
     settings = {name: Resource.model_validate(each) for name, each in resources.items()}
-    return list(planned(settings, values, main=MAIN, own=OWN, versions=versions or {}))
+    return list(planned(settings, values, main=MAIN, own=own, versions=versions or {}, servers=SERVERS))
 
 
 def one(values: dict[str, str], versions: dict[str, str] | None = None, **resource: Any) -> Planned:
@@ -106,3 +112,63 @@ def test_ids_are_the_worktree_s_and_main_s() -> None:
     wanted = one({"DATABASE_URL": URL}, **{"from": "DATABASE_URL"}).wanted
     assert (wanted.worktree, wanted.main, Path(wanted.path)) == (OWN.tree.id, MAIN.tree.id, Path("/r.x"))
     assert isinstance(wanted.worktree, WorktreeId)
+
+
+# On servers of the router's own
+
+
+def served(own: Named = OWN, **resources: Any) -> list[Planned]:
+    found = [each for each in of({}, own=own, **resources) if isinstance(each, Planned)]
+    assert len(found) == len(resources)
+    return found
+
+
+def test_without_a_variable_it_is_on_a_server_of_the_routers_own() -> None:
+    (db,) = served(db={"kind": "postgres"})
+    assert (db.connection.database, db.wanted.name, db.wanted.source) == ("shop", "shop_x", "")
+    assert variables([db]) == {
+        "DATABASE_URL": "postgresql://postgres:pw@127.0.0.1:31001/shop_x",
+        "DATABASE_NAME": "shop_x",
+        "PGDATABASE": "shop_x",
+        "DB_DATABASE": "shop_x",
+    }
+
+
+def test_main_has_one_there_too_of_which_the_others_are_copies() -> None:
+    (own,), (mains,) = served(db={"kind": "postgres"}), served(MAIN, db={"kind": "postgres"})
+    assert own.original == mains.wanted
+    assert (mains.wanted.name, mains.wanted.is_original, mains.original) == ("shop", True, None)
+    assert not own.wanted.is_original
+    assert not for_tests(mains).wanted.is_original, "main's tests have a copy of it"
+    assert variables([mains])["DATABASE_URL"] == "postgresql://postgres:pw@127.0.0.1:31001/shop"
+
+
+def test_an_empty_one_needs_nothing_of_mains() -> None:
+    (db,) = served(db={"kind": "postgres", "copy": "empty"})
+    assert (db.wanted.template, db.original) == ("", None)
+
+
+def test_keys_of_a_server_that_all_repositories_share_begin_with_the_project() -> None:
+    (cache,), (mains,) = served(cache={"kind": "redis"}), served(MAIN, cache={"kind": "redis"})
+    assert variables([cache]) == {"REDIS_URL": "redis://shop-x:pw@127.0.0.1:31002/0", "REDIS_KEY_PREFIX": "shop-x:"}
+    assert variables([mains]) == {"REDIS_URL": "redis://shop:pw@127.0.0.1:31002/0", "REDIS_KEY_PREFIX": "shop:"}
+
+
+def test_each_of_several_has_a_variable_of_its_own() -> None:
+    resources = {"logs": {"kind": "postgres"}, "db": {"kind": "postgres"}, "web-cache": {"kind": "redis"}}
+    told = variables(served(**resources, jobs={"kind": "redis"}))
+    assert told["DATABASE_URL"].endswith("/shop_x")
+    assert told["LOGS_DATABASE_URL"].endswith("/shop_x_logs")
+    assert told["REDIS_URL"].startswith("redis://shop-x:")
+    assert told["JOBS_REDIS_URL"].startswith("redis://shop-x-jobs:")
+
+
+def test_where_an_env_file_names_a_server_the_router_runs_none() -> None:
+    (db,) = of({"DATABASE_URL": URL}, db={"kind": "postgres"})
+    assert isinstance(db, Unplanned)
+    assert "DATABASE_URL is set in the main checkout's own env files" in db.failure.message
+    assert 'write from = "DATABASE_URL"' in db.failure.hint
+    mine, served_one = of({"DATABASE_URL": URL}, db={"from": "DATABASE_URL"}, logs={"kind": "postgres"})
+    assert isinstance(mine, Planned)
+    assert isinstance(served_one, Planned)
+    assert (mine.variable, served_one.variable) == ("DATABASE_URL", "LOGS_DATABASE_URL")

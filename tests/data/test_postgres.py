@@ -1,5 +1,6 @@
 """PostgreSQL, with real servers: databases are made, found, told from others and dropped."""
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +8,11 @@ import pytest
 
 from router.data.connection import read
 from router.data.ledger import Ledger
-from router.data.making import Made, drop, make, refresh
+from router.data.making import Made, Work, drop, make, refresh
 from router.model import WorktreeId
 from tests.data.servers import PostgresServer
 from tests.data.shops import Shop, failed, shop
+from tests.e2e.routers import wait_until
 
 
 @pytest.fixture
@@ -239,3 +241,45 @@ def test_what_a_worktree_that_is_there_has_is_no_other_s(app: Shop, tmp_path: Pa
     taken = make(replace(work, wanted=replace(other, path=str(tmp_path))))
     assert isinstance(taken, Made)
     assert (taken.record.oid, taken.record.worktree) == (first.record.oid, other.worktree)
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["refused", "half-made"])
+def test_what_was_refused_while_another_worktree_was_there_is_taken_over_when_that_is_gone(
+    app: Shop, tmp_path: Path, half: bool
+) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    first = made(app.named("x", path=str(there)))
+    again = app.named("x", worktree=WorktreeId("/r/.git", "again", 3), path="/r.again")
+    assert failed(make(again)).cause == "foreign"
+    [intent] = [each for each in again.ledger.records() if each.worktree.admin == "again"]
+    if half:
+        app.server.psql("postgres", f"CREATE DATABASE {intent.half_made} OWNER ann")
+    there.rmdir()
+    taken = made(again)
+    assert (taken.record.oid, taken.record.worktree) == (first.record.oid, intent.worktree)
+    assert app.databases() == {"", "_template", "_x"}
+    assert intent.half_made not in app.server.databases()
+    assert [each for each in again.ledger.records() if not each.is_template] == [taken.record]
+
+
+def made(work: Work) -> Made:
+    outcome = make(work)
+    assert isinstance(outcome, Made), outcome
+    return outcome
+
+
+@pytest.mark.parametrize("in_use", [False, True], ids=["quiet", "in-use"])
+def test_a_database_and_its_template_are_made_in_one_session(app: Shop, in_use: bool) -> None:
+    before = _sessions(app)
+    with app.server.session(app.name) if in_use else contextlib.nullcontext():
+        app.made()
+        app.made("y")
+    assert _sessions(app) - before == 2
+
+
+def _sessions(app: Shop) -> int:
+    """Return how many sessions have been opened, and have ended, in the database from which the router works."""
+    ended = "SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = 'postgres'"
+    wait_until(lambda: app.server.psql("template1", ended) == ["t"], what="the sessions end")
+    return int(app.server.psql("template1", "SELECT sessions FROM pg_stat_database WHERE datname = 'postgres'")[0])

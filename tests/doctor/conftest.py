@@ -1,12 +1,11 @@
 """What the tests of the doctor share."""
 
-import socket
-
 import pytest
+
+from tests.e2e.routers import free_port
 
 
 @pytest.fixture
 def free() -> int:
     """A port that nobody uses."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+    return free_port()

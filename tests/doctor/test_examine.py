@@ -38,7 +38,7 @@ def test_a_check_that_never_ends_holds_nothing_up() -> None:
 
     began = time.monotonic()
     unknown, named = run((Check("a", never), Check("admin", never, late)), patience=0.1)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert (unknown.level, unknown.check) == ("warn", "a")
     assert named is late
     ever.set()

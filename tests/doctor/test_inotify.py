@@ -37,4 +37,4 @@ def test_instances_and_watches_of_own_processes_are_counted(tmp_path: Path) -> N
 def test_one_more_directory_can_be_watched_and_nothing_is_left_open() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     assert inotify.used_up() is None
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before  # threads of earlier tests may close theirs

@@ -4,12 +4,12 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 try:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Error, Page, sync_playwright
 except ImportError:
     sync_playwright = None
 
@@ -49,9 +49,30 @@ def chromium() -> Iterator["Browser"]:
     if sync_playwright is None:
         missing("playwright (pip install playwright)")
     path = binary()
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, _going_again():
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         try:
             yield browser
         finally:
             browser.close()
+
+
+@contextlib.contextmanager
+def _going_again() -> Iterator[None]:
+    """Let a page go once more where it is to go to when the machine's network changes.
+
+    Chromium gives up every connection then (ERR_NETWORK_CHANGED), and containers of tests beside this one come and go.
+    """
+    goto = Page.goto
+
+    def again(page: Page, url: str, **rest: Any) -> Any:
+        try:
+            return goto(page, url, **rest)
+        except Error as exc:
+            if "ERR_NETWORK_CHANGED" not in exc.message:
+                raise
+            return goto(page, url, **rest)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Page, "goto", again)
+        yield

@@ -14,15 +14,12 @@ import httpx
 
 from router.caddy import assets, caddyfile
 from router.caddy.caddyfile import Endpoint, Site
-from router.model import RouteTable
+from router.route_table import RouteTable
+from tests.e2e.free_ports import free_port
 
 BINARY = Path(sysconfig.get_path("scripts")) / "caddy"
-
-
-def free_port() -> int:
-    """Return a port nobody listens on at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
+LIMIT = 60.0  # seconds for what takes a moment on an idle machine
+ANSWER = 25.0  # seconds for an answer: what waits for one asks a second time within its limit
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class Running:
 
 
 def exchange(port: int, method: str, target: str, *, host: str, headers: dict[str, str] | None = None,
-             body: bytes = b"") -> httpx.Response:  # fmt: skip
+             body: bytes = b"", timeout: float = ANSWER) -> httpx.Response:  # fmt: skip
     """Send one raw HTTP/1.1 request to 127.0.0.1:port and return the answer.
 
     It is sent once more where the connection was cut without one, as a browser does: a load that has just ended may do
@@ -67,12 +64,12 @@ def exchange(port: int, method: str, target: str, *, host: str, headers: dict[st
         lines.append(f"Content-Length: {len(body)}")
     head = "\r\n".join([*lines, "", ""]).encode("latin-1")
     with contextlib.suppress(ConnectionResetError):
-        return _answered(port, method, head, body)
-    return _answered(port, method, head, body)
+        return _answered(port, method, head, body, timeout)
+    return _answered(port, method, head, body, timeout)
 
 
-def _answered(port: int, method: str, head: bytes, body: bytes) -> httpx.Response:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+def _answered(port: int, method: str, head: bytes, body: bytes, timeout: float) -> httpx.Response:
+    with socket.create_connection(("127.0.0.1", port), timeout=timeout) as sock:
         sock.sendall(head)
         with contextlib.suppress(ConnectionError):  # refused half-way (413): the answer is there all the same
             sock.sendall(body)
@@ -105,11 +102,11 @@ def running(table: RouteTable, directory: Path, **options: object) -> Iterator[R
         yield caddy
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(LIMIT)
 
 
 def _wait(caddy: Running) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LIMIT
     while time.monotonic() < deadline:
         if caddy.process.poll() is not None:
             raise RuntimeError(f"Caddy ended: {caddy.log[-2000:]}")

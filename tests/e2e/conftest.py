@@ -1,11 +1,21 @@
 """A router for each test, or one for a file whose tests only read or add to it."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.routers import Router, Upstream, fresh
+from tests.e2e.turns import browsing
+
+
+@pytest.fixture(autouse=True)
+def turn(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a test with a browser wait for those whose containers change the network."""
+    alone = request.node.get_closest_marker("browser") and not request.node.get_closest_marker("docker")
+    with browsing() if alone else nullcontext():
+        yield
 
 
 @pytest.fixture

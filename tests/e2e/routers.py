@@ -5,7 +5,6 @@ import http.client
 import http.server
 import json
 import os
-import random
 import secrets
 import shutil
 import signal
@@ -25,17 +24,17 @@ import psutil
 from router.caddy.embedded import binary
 from router.ports import service_port
 from router.store import Store
-from tests.e2e.caddies import exchange
+from tests.e2e.caddies import ANSWER, exchange
+from tests.e2e.free_ports import free_port, listens
+from tests.servers.shops import end_started
 
 Json = dict[str, Any]
 Seen = TypeVar("Seen")
 LIMIT = 60.0  # seconds for what takes one on an idle machine: beside ten agents it takes forty
 _ENDED = (psutil.Error, OSError)
-_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
 
-def wait_until(look: Callable[[], Seen], *, limit: float = LIMIT, what: str = "", pause: float = 0.02) -> Seen:
+def wait_until(look: Callable[[], Seen | None], *, limit: float = LIMIT, what: str = "", pause: float = 0.02) -> Seen:
     """Return the first true value that `look` gives; AssertionError with `what` or the last value after `limit`."""
     deadline = monotonic() + limit
     while not (seen := look()):
@@ -44,10 +43,6 @@ def wait_until(look: Callable[[], Seen], *, limit: float = LIMIT, what: str = ""
     return seen
 
 
-# Handed out once in this process, and to no other of pytest-xdist's: below those that the system gives to clients,
-# above the hash ports; those from 30000 on are the soak's, which runs beside other tests.
-_ports = list(range(20_000 + _WORKER, 30_000, _WORKERS))
-random.shuffle(_ports)
 _hash_ports: set[int] = set()
 
 
@@ -56,20 +51,6 @@ def remove(directory: Path) -> None:
     away = directory.with_name(f"{directory.name}.{secrets.token_hex(4)}")
     directory.rename(away)
     shutil.rmtree(away)
-
-
-def free_port() -> int:
-    """Return a port that nobody uses and no other test of this run has."""
-    while listens(port := _ports.pop()):
-        pass
-    return port
-
-
-def listens(port: int, address: str = "127.0.0.1") -> bool:
-    """Tell whether something accepts connections there."""
-    with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=2):
-        return True
-    return False
 
 
 def fresh(name: str) -> str:
@@ -106,6 +87,7 @@ class Router:
         for server in self._servers:
             _end(server)
         self._stop()
+        end_started(Store(self.state))
         left = self.processes()
         for process in left:
             process.kill()
@@ -154,7 +136,7 @@ class Router:
         """Run `router` to its end."""
         done = subprocess.run(
             _command(arguments), cwd=cwd or self.repository, env={**self.env, **(env or {})},
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=6 * LIMIT, check=False,
         )  # fmt: skip
         return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -257,8 +239,8 @@ class Router:
 
     @property
     def caddy_pid(self) -> int:
-        """The pid of Caddy."""
-        return int(self.seen()["caddy"]["pid"])
+        """The pid of Caddy, 0 while it does not run."""
+        return int(self.seen()["caddy"]["pid"] or 0)
 
     @property
     def watcher_pid(self) -> int:
@@ -266,16 +248,19 @@ class Router:
         return int(self.seen()["watcher"]["pid"])
 
     def get(self, host: str, target: str = "/", *, method: str = "GET", headers: dict[str, str] | None = None,
-            body: bytes = b"") -> httpx.Response:  # fmt: skip
+            body: bytes = b"", timeout: float = ANSWER) -> httpx.Response:  # fmt: skip
         """Ask Caddy on 127.0.0.1 for a host: a label, or a full name with or without the port."""
         name = host if "." in host or host.startswith("localhost") else f"{host}.localhost"
         full = name if ":" in name else f"{name}:{self.port}"
-        return exchange(self.port, method, target, host=full, headers=headers, body=body)
+        return exchange(self.port, method, target, host=full, headers=headers, body=body, timeout=timeout)
 
     def page(self, host: str, target: str = "/") -> str:
-        """Return the text that a host answers with, empty where nothing answers."""
+        """Return the text that a host answers with, empty where nothing answers.
+
+        One that connects while Caddy has lost its configuration is never answered: it is not waited for long.
+        """
         try:
-            return self.get(host, target).text
+            return self.get(host, target, timeout=10).text
         except (OSError, http.client.HTTPException):
             return ""
 
@@ -601,10 +586,12 @@ def _belongs(process: psutil.Process, state: Path) -> bool:
             return False
         environ = process.environ()
         command = " ".join(process.cmdline())
+        place = process.cwd()
     except _ENDED:
         return False
     router = "-m router" in command and environ.get("ROUTER_STATE_DIR") == str(state)
-    return router or environ.get("HOME") == str(state / "caddy")
+    served = place.startswith(f"{state}/data-servers/")
+    return router or served or environ.get("HOME") == str(state / "caddy")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

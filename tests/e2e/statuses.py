@@ -8,6 +8,7 @@ from typing import Any
 from router.naming import service_host
 
 Json = dict[str, Any]
+LASTING = -600.0  # seconds: a watcher beats again and again, and these heartbeats are written once
 
 
 def service(name: str, label: str, number: int, **rest: object) -> Json:
@@ -41,7 +42,7 @@ def status(*worktrees: Json, problems: tuple[Json, ...] = (), **caddy: object) -
     }  # fmt: skip
 
 
-def write(directory: Path, value: Json, *, age: float = 0) -> None:
+def write(directory: Path, value: Json, *, age: float = LASTING) -> None:
     """Write `status.json` as the watcher does, and a heartbeat of that age in seconds."""
     beside = directory / "status.json.new"
     beside.write_text(json.dumps(value))
@@ -49,8 +50,8 @@ def write(directory: Path, value: Json, *, age: float = 0) -> None:
     beat(directory, age=age)
 
 
-def beat(directory: Path, *, age: float = 0) -> None:
-    """Touch the heartbeat, that many seconds ago."""
+def beat(directory: Path, *, age: float = LASTING) -> None:
+    """Touch the heartbeat, that many seconds ago; by itself it is that of a watcher that lives on."""
     heartbeat = directory / "heartbeat"
     heartbeat.touch()
     time = heartbeat.stat().st_ctime - age

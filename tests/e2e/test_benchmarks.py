@@ -11,9 +11,12 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.__main__ import PARTS, main
+from benchmarks.data_shop import server_missing
 from benchmarks.plots import CHARTS, plot
 from benchmarks.proxies import portless_missing
+from benchmarks.sleep import missing as sleep_missing
 from benchmarks.tables import table
+from benchmarks.wake import missing as wake_missing
 
 ROOT = Path(__file__).parents[2]
 WANT_WRK = {"throughput", "callback"}
@@ -23,7 +26,10 @@ WANT_PORTLESS = {"throughput", "start"}
 def needs(part: str) -> None:
     """Skip a part whose tools are missing, unless every test is asked for."""
     missing = [] if part not in WANT_WRK or shutil.which("wrk") else ["wrk is missing: apt-get install wrk"]
+    missing += [why] if part == "data" and (why := server_missing()) else []
     missing += [why] if part in WANT_PORTLESS and (why := portless_missing()) else []
+    missing += [why] if part == "sleep" and (why := sleep_missing()) else []
+    missing += [why] if part == "wake" and (why := wake_missing()) else []
     if missing and os.environ.get("ROUTER_TESTS_REQUIRE_ALL") == "1":
         pytest.fail(f"{missing[0]}, and ROUTER_TESTS_REQUIRE_ALL=1 asks for every test")
     if missing:
@@ -36,7 +42,7 @@ def test_a_part_runs_and_leaves_its_figures(part: str, tmp_path: Path) -> None:
     needs(part)
     file = tmp_path / "figures.json"
     command = [sys.executable, "-m", "benchmarks", part, "--smoke", "--json", file, "--plots", tmp_path]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=700, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(file.read_text())["parts"][part]
     assert found["rows"]

@@ -17,6 +17,7 @@ from tests.hangs import hung_disk
 
 pytestmark = pytest.mark.e2e
 
+TRIES = 3
 PROMISED = 2.0  # seconds in which another repository's new worktree is routed, whatever one does
 
 
@@ -32,9 +33,14 @@ def pair(router: Router) -> tuple[Router, Path]:
 
 
 def routed_in_time(router: Router, *, usual: float) -> None:
-    """Check that a new worktree is routed in the time that is promised, or that a slow machine usually needs."""
-    took = time_to_route(router)
-    assert took < max(PROMISED, 3 * usual), f"{took:.1f} s, {usual:.1f} s usually"
+    """Check that a new worktree is routed in the time that is promised, or that a slow machine usually needs.
+
+    A busy machine may be slow for a moment: who is held up by a fault is so each time, for as long as that is there.
+    """
+    took: list[float] = []
+    while (last := time_to_route(router)) >= max(PROMISED, 3 * usual):
+        took.append(last)
+        assert len(took) < TRIES, f"{took} s, {usual:.1f} s usually"
 
 
 def time_to_route(router: Router) -> float:
@@ -66,7 +72,7 @@ def test_a_fifo_among_git_s_files_of_a_worktree_holds_up_nobody(pair: tuple[Rout
     assert router.get(router.routed(path)["name"]).status_code == 502
     (admin / "locked").unlink()
     shutil.rmtree(admin / "rebase-merge")
-    wait_until(lambda: not router.kinds(path), limit=40, what="no problem left")
+    wait_until(lambda: not router.kinds(path), what="no problem left")
 
 
 def test_a_git_that_waits_holds_up_no_other_repository(pair: tuple[Router, Path]) -> None:
@@ -89,7 +95,7 @@ def test_a_git_that_waits_holds_up_no_other_repository(pair: tuple[Router, Path]
         assert router.page(name) == "the blog"  # the last look stands
         routed_in_time(router, usual=usual)
         hold.unlink()
-        wait_until(lambda: not router.kinds(), limit=40, what="no problem left")
+        wait_until(lambda: not router.kinds(), what="no problem left")
 
 
 def test_a_hung_disk_holds_up_no_other_repository_nor_the_end(pair: tuple[Router, Path]) -> None:
@@ -102,7 +108,7 @@ def test_a_hung_disk_holds_up_no_other_repository_nor_the_end(pair: tuple[Router
         name = router.routed(blog)["name"]
         assert router.get(name).status_code == 502
         assert router.run("status").code == 0
-    wait_until(lambda: not router.kinds(), limit=40, what="no problem left")
+    wait_until(lambda: not router.kinds(), what="no problem left")
 
 
 def test_a_router_ends_while_a_disk_hangs(pair: tuple[Router, Path]) -> None:

@@ -23,14 +23,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.caddy import assets, caddyfile, callback_rules
-from router.model import RouteTable
+from router.caddy import assets, caddyfile, callback_rules, sign_in
+from router.route_table import FormerName, RouteTable
 from tests.e2e.browsers import chromium
-from tests.e2e.caddies import Running, free_port, running
+from tests.e2e.caddies import LIMIT, Running, free_port, running
 from tests.fakes import route, service, table
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 pytestmark = pytest.mark.e2e
 
@@ -43,10 +43,11 @@ SECRETS = ("s3cr3t-code", "s3cr3t-state", "s3cr3t-token", "s3cr3t-fragment")
 
 @dataclass
 class App:
-    """A dev server of a test, and what it was asked: method, path with query, host, body."""
+    """A dev server of a test, and what it was asked: method, path with query, host, body; and X-Forwarded-Host."""
 
     port: int
     seen: list[tuple[str, str, str, bytes]] = field(default_factory=list)
+    forwarded: list[str] = field(default_factory=list)
 
 
 class Server(ThreadingHTTPServer):
@@ -65,9 +66,12 @@ def app(port: int) -> Iterator[App]:
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             state.seen.append((self.command, self.path, self.headers["Host"], body))
+            state.forwarded.append(self.headers["X-Forwarded-Host"])
             self.send_response(int(self.headers.get("Answer-Status") or 200))
             if location := self.headers.get("Answer-Location"):
                 self.send_header("Location", location)
+            if action := self.headers.get("Answer-Action"):
+                self.send_header("X-Action-Redirect", action)
             self.send_header("Set-Cookie", "a=1")
             self.send_header("Content-Type", "text/html")
             aborted = self.headers.get("Answer-Aborted")
@@ -137,7 +141,10 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setup]:
         name: (service("web", ports[2 * i]), service("api", ports[2 * i + 1]))
         for i, name in enumerate(CONTRACT["live"])
     }
-    routes = [route(name, *both, aliases=(f"alias-of-{name}",)) for name, both in services.items()]
+    routes = [
+        route(name, *both, aliases=(f"alias-of-{name}", f"{name}-before"), former=(FormerName(f"{name}-before", 1e9),))
+        for name, both in services.items()
+    ]
     web, api = services["feature-x"]
     live = table(*routes)
     with app(web.port) as first, app(api.port) as second:  # noqa: SIM117 - Caddy goes first
@@ -173,7 +180,10 @@ def test_case_of_the_contract(setup: Setup, case: dict[str, Any]) -> None:
         assert location(answer) is None
         if method != "HEAD":
             page = case["page"].split()[0].strip(",;")
-            assert ("chooser.js" in answer.text, "relay.js" in answer.text) == (page == "chooser", page == "relay")
+            assert ("chooser.js" in answer.text, 'id="unanswered"' in answer.text) == (
+                page == "chooser",
+                page == "relay",
+            )
     if case["to"] or case["page"].startswith("relay"):
         assert not set(answer.headers) & {name.lower() for name in CONTRACT["headers_never_on_relay_and_redirect"]}
 
@@ -187,10 +197,54 @@ def test_aliases_are_live_names(setup: Setup) -> None:
     def origin(state: str) -> str:
         return str(location(setup.call(f"state={state}"))).split("/auth")[0]
 
-    assert origin("alias-of-main") == origin("abc%7Calias-of-main") == setup.origin("main")
+    assert origin("alias-of-main") == origin("abc%7Calias-of-main") == setup.origin("alias-of-main")
     assert origin("WT1.alias-of-main.x") == setup.origin("alias-of-main")
     assert origin("WT1.alias-of-main--api.x") == setup.origin("api.alias-of-main")
-    assert origin("main.alias-of-main") == setup.origin("main")
+    assert origin("alias-of-main.main") == setup.origin("alias-of-main")
+
+
+@pytest.mark.parametrize("state", ["{}", "{}.nonce", "eyJ%7C{}", "3f2a;{}", "3f2a%3B{}", "CUSTOMx.{}"])
+@pytest.mark.parametrize("host", ["feature-x", "alias-of-feature-x", "api.feature-x", "feature-x--api"])
+def test_a_name_in_a_state_leads_to_the_very_host(setup: Setup, state: str, host: str) -> None:
+    query = f"code=c&state={state.format(host)}"
+    assert location(setup.call(query)) == f"{setup.origin(host)}/auth/callback?{query}"
+    # Where the sign-in begins on that host, such a state is left as it is; on another one of the worktree it is tagged
+    sent = setup.authorize(f"redirect_uri=OURS&state={state.format(host)}")
+    assert location(setup.sign_in(sent, host=host)) == sent
+    assert "state=WT1." in str(location(setup.sign_in(sent, host="api.alias-of-feature-x")))
+
+
+def test_a_state_that_names_what_was_the_label_until_lately_leads_to_that_very_host(setup: Setup) -> None:
+    def origin(state: str) -> str:
+        return str(location(setup.call(f"state={state}"))).split("/auth")[0]
+
+    before = setup.origin("main-before")
+    assert origin("main-before") == origin("main-before.nonce") == origin("abc%7Cmain-before") == before
+    assert origin("WT1.main-before.x") == before
+    assert origin("WT1.main-before--api.x") == setup.origin("api.main-before")
+    assert origin("main-before.x.main") == origin("main-before.main-before") == before
+    assert origin("main.main-before") == setup.origin("main")
+    assert location(setup.call("state=main-before.feature-x")) is None
+    form = setup.call(method="POST", body="code=c&state=main-before.n")
+    assert (form.status_code, location(form)) == (307, f"{before}/auth/callback")
+
+
+@pytest.mark.parametrize(
+    ("host", "state", "tagged"),
+    [
+        ("feature-x-before", "feature-x-before.n", "feature-x-before.n"),
+        ("feature-x-before", "abc|feature-x-before", "abc|feature-x-before"),
+        ("feature-x-before", "feature-x.n", "WT1.feature-x-before.feature-x.n"),
+        ("feature-x-before", "opaque", "WT1.feature-x-before.opaque"),
+        ("feature-x", "feature-x-before.n", "WT1.feature-x.feature-x-before.n"),
+        ("feature-x", "feature-x.n", "feature-x.n"),
+    ],
+)
+def test_a_state_is_tagged_where_it_names_the_host_of_before_or_of_now_and_began_on_the_other(
+    setup: Setup, host: str, state: str, tagged: str
+) -> None:
+    answer = setup.sign_in(setup.authorize(f"redirect_uri=OURS&state={state}"), host=host)
+    assert location(answer) == setup.authorize(f"redirect_uri=OURS&state={tagged}")
 
 
 # The rules, by their numbers
@@ -225,9 +279,8 @@ def test_aliases_are_live_names(setup: Setup) -> None:
     ],
 )
 def test_r1_redirects_only_to_origins_of_the_table(setup: Setup, state: str) -> None:
-    origins = {
-        str(o) for p in callback_rules.destinations(setup.table, port=setup.port).values() for o in (p.origin, p.home)
-    }
+    live = callback_rules.destinations(setup.table, port=setup.port)
+    origins = {destination.origin for names in (live.tags, live.hosts) for destination in names.values()}
     to = location(setup.call(f"code=c&state={state}"))
     assert to is None or to.removesuffix(f"/auth/callback?code=c&state={state}") in origins
 
@@ -349,7 +402,7 @@ def test_r6_a_form_in_chunks_is_read_and_bounded_too(setup: Setup) -> None:
     def chunked(body: str) -> int:
         headers = [*(f"{n}: {v}" for n, v in FORM.items()), "Transfer-Encoding: chunked", "Connection: close"]
         head = "\r\n".join(["POST /auth/callback HTTP/1.1", f"Host: localhost:{setup.port}", *headers, "", ""])
-        with socket.create_connection(("127.0.0.1", setup.port), timeout=10) as sock:
+        with socket.create_connection(("127.0.0.1", setup.port), timeout=LIMIT) as sock:
             with contextlib.suppress(ConnectionError):
                 sock.sendall(f"{head}{len(body):x}\r\n{body}\r\n0\r\n\r\n".encode())
             answer = http.client.HTTPResponse(sock)
@@ -383,9 +436,10 @@ def test_r7_an_error_without_state_is_shown_escaped(setup: Setup, method: str) -
 
 def test_r8_the_relay_is_asked_with_the_state_and_answers_without_a_fragment(setup: Setup) -> None:
     page = setup.call()
-    assert (page.status_code, "relay.js" in page.text) == (200, True)
+    assert (page.status_code, 'id="unanswered"' in page.text) == (200, True)
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
+    assert f"script-src-elem '{sign_in.source((assets.pages() / 'relay.js').read_text())}';" in policy
     assert "frame-ancestors" not in policy
     answer = setup.call("state=feature-x", path="/.router/relay/auth/callback")
     assert (answer.status_code, location(answer)) == (302, setup.origin("feature-x") + "/auth/callback")
@@ -477,6 +531,10 @@ def test_r13_long_states_are_not_read_and_long_addresses_refused(setup: Setup) -
     longest = "x" * (callback_rules.MAX_STATE - len("|main")) + "%7Cmain"
     assert setup.call(f"state={longest}").status_code == 302
     assert setup.call(f"state=x{longest}").status_code == 404
+    own = "x" * callback_rules.MAX_STATE
+    for tag in ("WT1.main.", "WT1.feature-x--api,auth,callback,."):
+        assert setup.call(f"state={tag}{own}").status_code == 302
+        assert "longer than 4096" in setup.call(f"state={tag}{own}x").text
     assert setup.call(method="POST", body=f"state=x{longest}").status_code == 404
     room = callback_rules.MAX_URI - len("/auth/callback?state=main&code=")
     assert setup.call("state=main&code=" + "x" * room).status_code == 302
@@ -516,7 +574,7 @@ def test_r14_the_pages_are_always_whole(setup: Setup, conditional: str) -> None:
 
 
 def _log(caddy: Running, holds: str) -> str:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + LIMIT
     while holds not in caddy.log and time.monotonic() < deadline:
         time.sleep(0.01)
     return caddy.log
@@ -545,7 +603,7 @@ def test_r15_an_unhandled_error_on_a_callback_leaves_no_secret_in_the_log(setup:
     with running(setup.table, tmp_path, callback_paths=PATHS) as caddy:
         whole = caddyfile.render(setup.table, caddy.site, templates=assets.templates())
         bare, handlers = re.subn(r"(?ms)^\thandle_errors .*?^\t\}\n", "", whole)
-        assert handlers == 4
+        assert handlers == 1
         loaded = caddy.load_text(bare)
         assert loaded.status_code == 200, loaded.text
         for method, body in (("GET", b""), ("POST", SECRET_QUERY.encode())):
@@ -597,7 +655,7 @@ def test_r21_only_requests_for_our_redirect_uris_are_tagged(setup: Setup) -> Non
         "https://x.example/?state=abc",
         f"http://localhost:{setup.port}/auth/callback?state=abc",
         "/next?state=abc",
-        setup.authorize("state=abc&post_logout_redirect_uri=OURS"),
+        setup.authorize("state=abc&post_logout_redirect_uri=OURS%2Fmore"),
         setup.authorize("state=abc&redirect_uri=OURS%2Fmore"),
         setup.authorize("state=abc&redirect_uri=OURS%3Fa%3Db"),
         setup.authorize("state=abc&redirect_uri=http%3A%2F%2Flocalhost%3A1%2Fauth%2Fcallback"),
@@ -655,7 +713,8 @@ def test_a_sign_in_is_tagged_whatever_its_status(setup: Setup, status: int) -> N
     answer = setup.sign_in(setup.authorize("redirect_uri=OURS&state=abc"), status=status)
     assert answer.status_code == status
     assert location(answer) == setup.authorize("redirect_uri=OURS&state=WT1.feature-x.abc")
-    assert answer.headers["Set-Cookie"] == "a=1"
+    assert answer.headers.get_list("Set-Cookie")[0] == "a=1"
+    assert len(answer.headers.get_list("Set-Cookie")) == (2 if status == 200 else 1)
     assert answer.text == "the app"
 
 
@@ -766,6 +825,10 @@ def test_callbacks_go_to_the_dev_servers_own_port_where_asked(setup: Setup, tmp_
             location(here.call("state=alias-of-feature-x"))
             == f"http://localhost:{web}/auth/callback?state=alias-of-feature-x"
         )
+        assert (
+            location(here.call("state=feature-x--api"))
+            == here.origin("feature-x--api") + "/auth/callback?state=feature-x--api"
+        )
         posted = here.call(method="POST", body="state=feature-x.n")
         assert (posted.status_code, location(posted)) == (307, f"http://localhost:{web}/auth/callback")
         # Nobody there would strip the tag, and a tagged sign-in began on the worktree's host
@@ -840,6 +903,7 @@ def _visit(page: "Page", url: str, until: Callable[[str], bool] | None = None) -
 @pytest.mark.parametrize(
     ("fragment", "arrives"),
     [
+        ("state=WT1.feature-x,auth,callback,.a&code=c", "state=a&code=c"),
         ("code=c%2b&state=eyJpZCI6ImEifQ%3D%3D%7Cfeature-x&x=y", None),
         ("state=feature-x", None),
         ("code=c&state=WT1.feature-x.a.b&x=y", "code=c&state=a.b&x=y"),
@@ -859,6 +923,84 @@ def test_r8_a_fragment_arrives_as_it_came(setup: Setup, page: "Page", fragment: 
 
 
 @pytest.mark.browser
+def test_r8_the_relay_needs_nothing_but_its_page(setup: Setup, page: "Page") -> None:
+    page.route("**/.router/*.*", lambda route: route.abort())
+    page.goto(f"http://localhost:{setup.port}/auth/callback#code=c&state=feature-x")
+    page.wait_for_url(f"{setup.origin('feature-x')}/auth/callback#code=c&state=feature-x")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("again", ["by itself", "by a click"])
+def test_r8_the_relay_asks_again_where_it_was_cut(setup: Setup, page: "Page", again: str) -> None:
+    cut: list[str] = []
+
+    def cuts(route: "Route") -> None:
+        cut.append(route.request.url)
+        if len(cut) == 1:
+            route.abort("aborted")
+        else:
+            route.continue_()
+
+    page.route("**/.router/relay/**", cuts)
+    page.goto(f"http://localhost:{setup.port}/auth/callback#code=c&state=feature-x", wait_until="commit")
+    page.get_by_role("heading", name="The answer is on its way").wait_for()
+    if again == "by a click":
+        page.get_by_role("button", name="Ask again").click()
+    page.wait_for_url(f"{setup.origin('feature-x')}/auth/callback#code=c&state=feature-x")
+    assert len(cut) == 2
+
+
+@pytest.mark.browser
+def test_without_an_answer_the_relay_says_so_and_leads_on(setup: Setup, page: "Page") -> None:
+    _visit(page, f"http://localhost:{setup.port}/auth/callback?from=sign-out&x=%7B")
+    assert page.get_by_role("heading").inner_text() == "There is no answer in this address"
+    assert page.locator(".links a").all_inner_texts() == sorted(CONTRACT["live"])
+    page.get_by_role("link", name="feature-x", exact=True).click()
+    page.wait_for_url(f"{setup.origin('feature-x')}/auth/callback?from=sign-out&x=%7B")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("recent", "there"), [
+    ([["main"], ["feature-x"]], "main"), ([["gone"], ["feature-x"]], None), ([], None), ("torn", None),
+])  # fmt: skip
+def test_without_an_answer_the_relay_leads_to_whoever_was_used_last(
+    setup: Setup, page: "Page", recent: object, there: str | None
+) -> None:
+    file = setup.caddy.directory / "recent.json"
+    file.write_text(json.dumps({"recent": recent}) if recent != "torn" else '{"rec')
+    try:
+        page.goto(f"http://localhost:{setup.port}/auth/callback?from=sign-out&x=%7B")
+        if there:
+            page.wait_for_url(f"{setup.origin(there)}/auth/callback?from=sign-out&x=%7B")
+        else:
+            page.get_by_role("heading", name="There is no answer in this address").wait_for()
+            assert page.locator(".links a").all_inner_texts() == sorted(CONTRACT["live"])
+    finally:
+        file.unlink()
+
+
+@pytest.mark.browser
+def test_in_a_frame_the_relay_leads_nowhere_by_itself(setup: Setup, page: "Page") -> None:
+    file = setup.caddy.directory / "recent.json"
+    file.write_text('{"recent": [["main"]]}')
+    try:
+        page.goto(setup.origin("feature-x"))
+        address = f"http://localhost:{setup.port}/auth/callback"
+        page.evaluate("src => document.body.append(Object.assign(document.createElement('iframe'), { src }))", address)
+        page.frame_locator("iframe").get_by_role("heading", name="There is no answer in this address").wait_for()
+    finally:
+        file.unlink()
+
+
+@pytest.mark.browser
+def test_without_scripts_the_relay_says_what_it_cannot_read(setup: Setup, browser: "Browser") -> None:
+    with contextlib.closing(browser.new_context(java_script_enabled=False)) as context:
+        page = context.new_page()
+        page.goto(f"http://localhost:{setup.port}/auth/callback#code=c&state=feature-x")
+        assert page.locator("h1:visible").all_inner_texts() == ["An answer may be in this address"]
+
+
+@pytest.mark.browser
 def test_r8_a_fragment_that_nobody_knows_is_kept_for_the_chosen_one(setup: Setup, page: "Page") -> None:
     url = f"http://localhost:{setup.port}/auth/callback#error=access_denied&error_description=%3Cb%3Eno&state=gone.x"
     _visit(page, url, lambda url: "/.router/relay/" in url)
@@ -875,11 +1017,31 @@ def test_r8_a_fragment_that_nobody_knows_is_kept_for_the_chosen_one(setup: Setup
 @pytest.mark.parametrize("query", ["code=c%2B&state=gone&x=%7B", "code=c#frag&y", "error=x"])
 def test_the_chooser_forwards_on_a_click_alone(setup: Setup, page: "Page", query: str) -> None:
     here = f"http://localhost:{setup.port}/auth/callback?{query}"
-    assert _visit(page, here) == here
+    _visit(page, here)
+    page.locator("#choose:visible").wait_for()  # every worktree was asked whether it has begun this
+    assert page.url == here
     assert page.get_by_role("button").all_inner_texts() == sorted(CONTRACT["live"])
     page.get_by_role("button", name="feature-x", exact=True).click()
     page.wait_for_url(lambda url: url.startswith(setup.origin("feature-x")))
     assert page.url == here.replace(f"http://localhost:{setup.port}", setup.origin("feature-x"))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("recent", ["", '{"recent": []}', '{"recent": [["main"]]}'])
+def test_the_live_worktrees_are_asked_after_those_that_were_used(setup: Setup, page: "Page", recent: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    file = setup.caddy.directory / "recent.json"
+    file.write_text(recent)
+    try:
+        page.goto(f"http://localhost:{setup.port}/auth/callback?code=c&state=gone")
+        page.locator("#choose:visible").wait_for()
+    finally:
+        file.unlink()
+    hosts = [urlsplit(url).hostname for url in asked if "/.router/claim/" in url]
+    live = sorted(CONTRACT["live"])
+    names = ["main", *(name for name in live if name != "main")] if "main" in recent else live
+    assert hosts == [f"{name}.localhost" for name in names[:8]]
 
 
 @pytest.mark.browser
@@ -900,18 +1062,52 @@ def test_the_chooser_sends_a_form_again(setup: Setup, page: "Page") -> None:
     assert body == b"code=c%2B%2F%3D%26%C3%A9&state=gone&submit=%3C%22x%22%3E&code=again"
 
 
-def _framed(setup: Setup, page: "Page", answer: str) -> None:
-    page.goto(setup.origin("api.feature-x") + "/")
+REASONS = [
+    ("code=c", "has no state", ""),
+    ("state=a&state=b", "more than one state", ""),
+    ("state=a#b", "contains a raw", "form"),
+    ("code=c#b&state=a", "contains a raw", "form"),
+    ("state=" + "x" * 4097, "longer than 4096 characters", ""),
+    ("state=main.feature-x", "names two worktrees that are live", ""),
+    ("state=WT1.gone.x", "began on <strong>gone</strong>", ""),
+    ("state=WT1.main--gone.x", "began on <strong>main--gone</strong>", ""),
+    ("state=gone", "seems to name <strong>gone</strong>", ""),
+    ("state=gone.nonce", "seems to name <strong>gone</strong>", ""),
+    ("state=eyJ%7Cgone", "seems to name <strong>gone</strong>", ""),
+    ("state=eyJ%7Cmain--gone", "seems to name <strong>main--gone</strong>", ""),
+    ("state=3f2a9c0d1e4b5a69", "names none that is live", ""),
+    ("state=3f2a9c0d1e%3Bgone", "seems to name <strong>gone</strong>", ""),
+    ("state=0f8fad5b-d9cb-469f-a165-70867728950e", "names none that is live", ""),
+    ("state=eyJhbGci..QWxh.ZGRpb", "names none that is live", ""),
+]
+
+
+@pytest.mark.parametrize(("sent", "reason", "as_form"), REASONS)
+def test_the_chooser_says_why_it_asks(setup: Setup, sent: str, reason: str, as_form: str) -> None:
+    text = (setup.call(method="POST", body=sent) if as_form else setup.call(sent)).text
+    assert reason in text.partition('id="why">')[2].partition("</p>")[0]
+
+
+def _framed(setup: Setup, page: "Page", answer: str, *, within: str = "") -> None:
+    page.goto(within or setup.origin("api.feature-x") + "/")
     address = f"http://localhost:{setup.port}/auth/callback{answer}"
     page.evaluate("src => document.body.append(Object.assign(document.createElement('iframe'), { src }))", address)
 
 
 @pytest.mark.browser
 def test_the_chooser_has_no_buttons_in_a_frame(setup: Setup, page: "Page") -> None:
-    _framed(setup, page, "?code=c&state=gone")
+    _framed(setup, page, "?code=c&state=gone", within=f"http://localhost:{setup.web.port}/")
     inside = page.frame_locator("iframe")
     inside.get_by_text("Open it in a tab").wait_for()
     assert inside.get_by_role("button").count() == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("answer", ["?error=login_required&state=gone", "#error=login_required&state=gone", "?code=c"])
+def test_in_a_frame_an_answer_goes_to_the_host_around_it(setup: Setup, page: "Page", answer: str) -> None:
+    _framed(setup, page, answer)
+    page.frame_locator("iframe").get_by_text("the app").wait_for()
+    assert page.frames[1].url == setup.origin("api.feature-x") + "/auth/callback" + answer
 
 
 @pytest.mark.browser
@@ -938,12 +1134,18 @@ WORDS = [
     "main",
     "feature-x",
     "alias-of-main",
+    "main-before",
+    "feature-x-before",
     "gone",
     "WT1",
     "WT1.main",
     "--api",
     "---api",
     "--nothing",
+    "api.",
+    ",complete,x,.",
+    ",a.b,",
+    ",",
     ".",
     "|",
     "%7C",
@@ -972,7 +1174,7 @@ class Line:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._sock = socket.create_connection(("127.0.0.1", port), timeout=LIMIT)
 
     def ask(self, request: callback_rules.Request) -> tuple[int, str | None]:
         target = f"{request.path}?{request.query}" if request.query else request.path

@@ -45,7 +45,7 @@ class Docker:
         """Run docker."""
         env = {**os.environ, **self.env, **self.more}
         done = subprocess.run(
-            ["docker", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False
+            ["docker", *arguments], cwd=ROOT, env=env, capture_output=True, text=True, timeout=600, check=False
         )
         assert not check or done.returncode == 0, done.stderr
         return done
@@ -131,7 +131,7 @@ def test_everything_of_the_embedded_mode_holds_in_a_container(docker: Docker, ro
             302,
             f"{origin}/auth/callback?code=1&state={name}.nonce",
         )
-        assert "<title>" in router.page("localhost")
+        assert "<title>" in router.get("localhost", headers={"Accept": "text/html"}).text
         assert router.get("localhost", "/.router/status.json").json()["caddy"]["mode"] == "external"
         assert router.get("no-such-worktree").status_code == 404
         assert router.get(router.trunk).status_code == 502
@@ -145,7 +145,7 @@ def test_everything_of_the_embedded_mode_holds_in_a_container(docker: Docker, ro
             client.more()
             assert stream.echo("still there") == "still there"
         assert len(client.failures) <= 3  # one a load, which a browser asks again
-        assert router.all_kinds() == {"stranger-on-port"}  # the servers are this process
+        wait_until(lambda: router.all_kinds() == {"stranger-on-port"}, what="no other problem")  # they are this process
 
 
 def test_a_restarted_container_serves_the_last_routes_and_a_new_one_gets_them(docker: Docker, router: Router) -> None:
@@ -193,8 +193,9 @@ def test_a_server_on_the_loopback_alone_is_told_and_reached_from_the_hosts_netwo
     with five(router, "127.0.0.1") as names:
         said = router.run("up", "--detach")
         assert said.code == 0
+        kinds = {"stranger-on-port", "unreachable-from-container"}  # the servers are this process
+        wait_until(lambda: {each["kind"] for each in router.worktrees()[names[0]]["problems"]} == kinds, what="both")
         problems = {problem["kind"]: problem for problem in router.worktrees()[names[0]]["problems"]}
-        assert problems.keys() == {"stranger-on-port", "unreachable-from-container"}  # the servers are this process
         assert problems["unreachable-from-container"]["service"] == "web"
         assert "--host 0.0.0.0" in problems["unreachable-from-container"]["hint"]
         assert router.get(names[0]).status_code == 502
@@ -204,7 +205,7 @@ def test_a_server_on_the_loopback_alone_is_told_and_reached_from_the_hosts_netwo
         router.env["ROUTER_UPSTREAM_HOST"] = "127.0.0.1"
         assert router.run("up", "--detach").code == 0
         shows(router, *names)
-        assert router.all_kinds() == {"stranger-on-port"}
+        wait_until(lambda: router.all_kinds() == {"stranger-on-port"}, what="no other problem")
         assert router.get("localhost", "/.router/status.json").json()["caddy"]["mode"] == "compose"
 
 

@@ -76,7 +76,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
     yield folder
     for process in folder.started:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=180)
     left = folder.processes()
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -87,7 +87,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
 
 def test_check_walks_through_everything_and_leaves_nothing(folder: Folder) -> None:
     check = folder.start("--check")
-    out, err = check.communicate(timeout=120)
+    out, err = check.communicate(timeout=600)
     lines = out.splitlines()
     assert check.returncode == 0, out + err
     assert all(re.fullmatch(r"ok   .+ \(\d+\.\d s\)", line) for line in lines), out
@@ -113,11 +113,11 @@ def test_demo_prints_what_to_try_and_ctrl_c_removes_all_of_it(folder: Folder) ->
     os.kill(int(re.search(r"kill (\d+)", guide)[1]), signal.SIGTERM)  # type: ignore[index]
     wait_until(lambda: _get(port, "fix-login").status_code == 502, what="the killed server")
     export, status = re.search(r"(export ROUTER_.*)\n +(.* status)", guide).groups()  # type: ignore[union-attr]
-    table = folder.shell(f"{export}; {status}")
-    assert re.search(r"fix-login .* down *$", table, re.MULTILINE)
+    down = re.compile(r"fix-login .* down *$", re.MULTILINE)
+    wait_until(lambda: down.search(folder.shell(f"{export}; {status}")), what="fix-login as down")
 
     os.killpg(demo.pid, signal.SIGINT)
-    out, err = demo.communicate(timeout=30)
+    out, err = demo.communicate(timeout=180)
     assert (demo.returncode, err) == (0, "")
     assert f"+ http://feature-pay.localhost:{port} → " in out
     assert not listens(port)
@@ -131,8 +131,9 @@ def test_a_signal_in_the_middle_leaves_nothing(folder: Folder, moment: str, numb
     demo = folder.start("--no-open")
     wait_until(lambda: folder.entries() and (moment == "created" or folder.runs(moment)), what=moment)
     os.killpg(demo.pid, number)
-    out, err = demo.communicate(timeout=30)
-    assert (demo.returncode, out, err) == (0, "", "")
+    out, err = demo.communicate(timeout=180)
+    assert (demo.returncode, err) == (0, "")
+    assert not out or "Ask the router:" in out  # it had come that far
 
 
 def test_a_check_whose_reader_goes_leaves_nothing(folder: Folder) -> None:
@@ -140,7 +141,7 @@ def test_a_check_whose_reader_goes_leaves_nothing(folder: Folder) -> None:
     assert check.stdout is not None
     check.stdout.readline()
     check.stdout.close()
-    assert check.wait(60) == 1
+    assert check.wait(180) == 1
     assert check.stderr is not None
     assert check.stderr.read() == ""
 
@@ -150,7 +151,7 @@ def test_a_check_that_is_interrupted_leaves_nothing(folder: Folder) -> None:
     assert check.stdout is not None
     assert check.stdout.readline().startswith("ok ")
     os.killpg(check.pid, signal.SIGINT)
-    out, err = check.communicate(timeout=30)
+    out, err = check.communicate(timeout=180)
     assert (check.returncode, "FAIL" in out, err) == (130, False, "")
 
 
@@ -162,7 +163,7 @@ def test_a_failed_step_is_reported_and_nothing_stays(folder: Folder, tmp_path_fa
     )
     (tools / "git").chmod(0o755)
     check = folder.start("--check", PATH=f"{tools}:{os.environ['PATH']}")
-    out, err = check.communicate(timeout=120)
+    out, err = check.communicate(timeout=600)
     failed = [line for line in out.splitlines() if line.startswith("FAIL")]
     assert check.returncode == 1
     assert failed[0].startswith("FAIL git worktree add: ")
@@ -175,7 +176,7 @@ def test_a_failed_step_is_reported_and_nothing_stays(folder: Folder, tmp_path_fa
 def test_without_git_the_error_says_so(folder: Folder) -> None:
     for options in ((), ("--check",)):
         demo = folder.start("--no-open", *options, PATH="/nowhere")
-        out, err = demo.communicate(timeout=30)
+        out, err = demo.communicate(timeout=180)
         assert demo.returncode == 1
         assert "git is not installed" in out + err
         assert "Traceback" not in out + err

@@ -1,10 +1,13 @@
 """The commands of README and docs, typed as a reader would, page by page; what they show is what comes out."""
 
+import contextlib
+import fcntl
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,8 +124,16 @@ def shop(tmp_path: Path) -> Iterator[Router]:
     """A repository called `shop` on the branch main, as most pages have it."""
     router = Router(tmp_path)
     router.trunk = "main"
-    with router:
+    with _turn(), router:
         yield router
+
+
+@contextlib.contextmanager
+def _turn() -> Iterator[None]:
+    """Wait for the pages that are typed elsewhere: the servers of two branches called main want one port."""
+    with Path(tempfile.gettempdir(), "worktree-router-test-pages.lock").open("wb") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.mark.parametrize("page", list(filter(typed_on, BOOK)), ids=documents.title)

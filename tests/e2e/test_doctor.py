@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from router.blocks import END
-from tests.e2e.routers import Router, fresh, listens, wait_until
+from tests.e2e.routers import Router, free_port, fresh, listens, wait_until
 
 pytestmark = pytest.mark.e2e
 Json = dict[str, Any]
@@ -54,9 +54,9 @@ def test_people_get_a_line_for_each_finding(shared: Router) -> None:
 
 
 def test_a_problem_of_a_worktree_and_what_its_framework_lacks_are_findings(shared: Router) -> None:
-    one, two = fresh("one"), fresh("two")
+    one, two, port = fresh("one"), fresh("two"), free_port()
     for branch in (one, two):
-        path = shared.add(branch, port=29_876)
+        path = shared.add(branch, port=port)
         (path / "manage.py").write_text('os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")')
         (path / "shop").mkdir()
         (path / "shop/settings.py").write_text("ALLOWED_HOSTS = ['shop.test']")
@@ -132,7 +132,10 @@ def test_a_repository_that_the_watcher_does_not_serve_is_named(shared: Router) -
 
 def test_hosts_are_printed_written_and_removed(shared: Router, tmp_path: Path) -> None:
     label = fresh("named")
-    shared.routed(shared.add(label))
+    path = shared.add(label, port=free_port())
+    with (path / ".env.local").open("a") as file:
+        file.write(f"API_PORT={free_port()}\n")
+    wait_until(lambda: (shared.at(path) or {"services": {"api": {}}})["services"]["api"].get("seen"))
     printed = shared.run("hosts")
     assert printed.code == 0
     lines = printed.out.splitlines()

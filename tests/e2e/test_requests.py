@@ -21,9 +21,9 @@ import pytest
 import trustme
 
 from router.caddy.explain import explanation
-from router.model import RouteTable
+from router.route_table import RouteTable
 from tests.e2e.caddies import Running, free_port, running
-from tests.e2e.routers import Router, fresh, wait_until
+from tests.e2e.routers import LIMIT, Router, fresh, wait_until
 from tests.fakes import route, service, table
 
 pytestmark = pytest.mark.e2e
@@ -247,7 +247,7 @@ def sent(setup: Setup, host: str, header: str, body: bytes, *, cut: bool = False
     port = setup.caddy.site.port
     head = f"POST /form HTTP/1.1\r\nHost: {host}.localhost:{port}\r\nConnection: close\r\n{header}\r\n\r\n"
     answer = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock, contextlib.suppress(ConnectionError):
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as sock, contextlib.suppress(ConnectionError):
         sock.sendall(head.encode() + body)
         if cut:
             sock.shutdown(socket.SHUT_WR)
@@ -382,7 +382,7 @@ def test_a_switch_of_protocols_has_the_label_too_and_the_connection_works(setup:
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n" + THEIRS + b"\r\nhi"
     )
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as sock:
             head = f"GET /ws HTTP/1.1\r\nHost: {host}.localhost:{port}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
             sock.sendall(head.encode())
             answer = b""
@@ -485,7 +485,8 @@ def test_no_file_of_the_router_has_what_a_server_sends(router: Router) -> None:
         labels = [fresh("leak") for _ in MALFORMED_ANSWERS]
         for label, answer in zip(labels, MALFORMED_ANSWERS.values(), strict=True):
             upstream = stack.enter_context(listening(answer.encode("latin-1")))
-            router.routed(router.add(label, port=upstream.port))
+            path, port = router.add(label, port=upstream.port), upstream.port
+            wait_until(lambda path=path, port=port: router.web(path).get("port") == port, what="its port")
         for label in labels:
             _asked(lambda label=label: router.get(label))
         router.routed(router.add(fresh("later")))  # a load: whatever there was to log stands before what that logs

@@ -1,9 +1,12 @@
 """A worktree's own database: made as soon as the worktree is seen, dropped when it is gone; real git, real servers."""
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +14,11 @@ import pytest
 
 from router.data import fresh as fresh_databases
 from router.data.ledger import Ledger
-from tests.data.servers import PostgresServer, postgres
-from tests.e2e.routers import Router, fresh, wait_until
+from tests.data.servers import PASSWORD, PostgresServer, postgres
+from tests.data.test_clients import LIBRARIES, POSTGRES
+from tests.e2e.routers import Json, Router, Seen, fresh, wait_until
 from tests.e2e.shops import SLOW, database, problems, states, with_database
+from tests.processes.scenes import gone, started
 
 pytestmark = pytest.mark.e2e
 
@@ -144,6 +149,131 @@ def test_a_branch_that_is_back_has_its_database_back(shop: Router, server: Postg
     wait_until(lambda: states(shop, path) == {"db": "ready"}, limit=SLOW, what="its database is not back")
     assert database(shop, path) == name
     assert server.psql(name, "SELECT name FROM products ORDER BY 1") == ["a", "mine"]
+
+
+def test_the_last_clients_of_a_gone_worktree_are_ended_and_somebody_elses_is_named(
+    shop: Router, server: PostgresServer, tmp_path: Path
+) -> None:
+    path, elsewhere = shop.add(fresh("x")), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    wait_until(lambda: states(shop, path) == {"db": "ready"}, limit=SLOW, what="its database is not made")
+    name = database(shop, path)
+    code = LIBRARIES + POSTGRES.format(port=server.port, name=name, secret=PASSWORD)
+    with started() as real:
+        mine, foreign = real.idle(path, code=code), real.idle(elsewhere, code=code)
+        shop.git("worktree", "remove", "--force", path)
+        [problem] = _look_until(shop, lambda: _failed(shop), what="it is not said that it is in use")
+        assert problem["message"].startswith(f"busy: db of {path}, which is gone: {name} is in use by ")
+        assert f"(pid {foreign}, session " in problem["message"]
+        assert f"pid {mine}" not in problem["message"]
+        assert (gone(mine), gone(foreign), name in server.databases()) == (True, False, True)
+    _look_until(shop, lambda: name not in server.databases(), what="its database is not dropped")
+    wait_until(lambda: not _failed(shop), limit=SLOW, what="the problem stays")
+
+
+def test_what_cannot_be_dropped_is_shown_with_what_to_do(shop: Router, server: PostgresServer) -> None:
+    path = shop.add(fresh("x"))
+    wait_until(lambda: states(shop, path) == {"db": "ready"}, limit=SLOW, what="its database is not made")
+    name = database(shop, path)
+    server.psql("postgres", f"DROP DATABASE {name}")
+    server.psql("postgres", f"CREATE DATABASE {name}")
+    shop.git("worktree", "remove", "--force", path)
+    [problem] = wait_until(lambda: _failed(shop), limit=SLOW, what="no problem is shown")
+    assert problem["message"].startswith(f"foreign: db of {path}, which is gone: the database {name} is not the one")
+    assert "rename or remove it yourself" in problem["hint"]
+    listed = shop.run("resources")
+    row = next(line for line in listed.out.splitlines() if name in line)
+    assert f"{path} (gone)" in row
+    assert "foreign" in row
+    assert f"{name}: foreign: the database {name} is not the one" in listed.err
+    row = next(line for line in shop.run("prune").out.splitlines() if name in line)
+    assert row.startswith("keep  postgres")
+    assert ": foreign: " in row
+    said = shop.run("prune", "--yes")
+    assert (said.code, f"{name} is not dropped, foreign" in said.err, name in server.databases()) == (1, True, True)
+    server.psql("postgres", f"ALTER DATABASE {name} RENAME TO {name}_mine")
+    _look_until(shop, lambda: not _failed(shop), what="the problem stays")
+    assert name not in shop.run("resources").out
+    assert f"{name}_mine" in server.databases()
+
+
+def test_a_server_that_is_down_keeps_what_it_has_and_says_so_where_it_is_asked(router: Router) -> None:
+    with postgres("15") as own:
+        with_database(router, own)
+        router.up()
+        path = router.add(fresh("x"))
+        wait_until(lambda: states(router, path) == {"db": "ready"}, limit=SLOW, what="its database is not made")
+        name = database(router, path)
+        own.stop()
+        router.git("worktree", "remove", "--force", path)
+        router.gone(path.name)
+        row = next(line for line in router.run("prune").out.splitlines() if name in line)
+        assert row.startswith("keep  postgres")
+        assert "down: PostgreSQL at " in row
+        said = router.run("prune", "--yes")
+        assert (said.code, f"{name} is not dropped, down: " in said.err) == (1, True)
+        assert f"{name}: down: PostgreSQL at " in router.run("resources").err
+        assert not _failed(router)  # it passes by itself
+        own.start()
+        _look_until(router, lambda: name not in own.databases(), what="its database is not dropped")
+
+
+def test_a_template_that_nobody_copies_any_more_is_listed_and_dropped_when_asked(
+    shop: Router, server: PostgresServer
+) -> None:
+    path = shop.add(fresh("x"))
+    wait_until(lambda: states(shop, path) == {"db": "ready"}, limit=SLOW, what="its database is not made")
+    [template] = _templates(shop)
+    assert shop.run("prune").err == "no resource has outlived its worktree\n"
+    (shop.repository / "router.toml").write_text("")
+    listed = shop.run("prune")
+    assert f"drop  postgres  {template}  router.toml names no resource db for this template\n" == listed.out
+    assert template in server.databases()
+    said = shop.run("prune", "--yes")
+    assert (said.code, said.err) == (0, f"dropped {template}\n")
+    assert template not in server.databases()
+    assert database(shop, path) in server.databases()
+
+
+def test_the_template_of_a_deleted_repository_goes_when_its_url_is_given(
+    router: Router, server: PostgresServer
+) -> None:
+    with_database(router, server)
+    router.up()
+    path = router.add(fresh("x"))
+    wait_until(lambda: states(router, path) == {"db": "ready"}, limit=SLOW, what="its database is not made")
+    [template], name = _templates(router), database(router, path)
+    url = (router.repository / ".env").read_text().partition("=")[2].strip()
+    shutil.rmtree(router.repository)
+    shutil.rmtree(path)
+    listed = router.run("prune", cwd=router.directory)
+    assert f"keep  postgres  {template}  the repository of this template is not there" in listed.out
+    assert "give it in DATABASE_URL of this command's environment" in listed.out
+    said = router.run("prune", "--yes", cwd=router.directory)
+    assert (said.code, template in server.databases()) == (1, True)
+    router.env["DATABASE_URL"] = url
+    said = router.run("prune", "--yes", cwd=router.directory)
+    assert (said.code, said.err) == (0, f"dropped {template}\n")
+    assert template not in server.databases()
+    assert name in server.databases()  # its disk may only be away
+
+
+def _failed(router: Router) -> list[Json]:
+    return [each for each in router.seen()["problems"] if each["kind"] == "resource-failed"]
+
+
+def _look_until(router: Router, condition: Callable[[], Seen], *, what: str) -> Seen:
+    """Have the watcher look again and again, which it does by itself every half minute, until something is so."""
+
+    def so() -> Seen:
+        os.kill(router.watcher_pid, signal.SIGUSR1)
+        return condition()
+
+    return wait_until(so, limit=SLOW, what=what)
+
+
+def _templates(router: Router) -> list[str]:
+    return [each.name for each in Ledger(router.state).records() if each.is_template]
 
 
 def test_the_starting_page_tells_of_what_is_not_there(shop: Router) -> None:

@@ -17,6 +17,7 @@ from tests.e2e.shops import SLOW, database, states, with_database, without_templ
 pytestmark = pytest.mark.e2e
 HERE = Path(__file__).parent
 NODE = HERE / "node_modules"
+DEBIAN = ("ruby-railties", "ruby-activerecord", "ruby-pg")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ KNEX = Project(
     "knex", ["node", f"{NODE}/knex/bin/cli.js", "migrate:latest", "--knexfile=knexfile.cjs"],
     ["node", "--test", "shop.test.cjs"],
 )  # fmt: skip
+RAILS = Project("rails", ["ruby", "bin/rails", "db:migrate"], ["ruby", "bin/rails", "test"])
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def server() -> Iterator[PostgresServer]:
 
 
 @pytest.mark.parametrize(
-    "project", [DJANGO, pytest.param(KNEX, marks=pytest.mark.node)], ids=lambda project: project.name
+    "project", [DJANGO, pytest.param(KNEX, marks=pytest.mark.node), RAILS], ids=lambda project: project.name
 )
 def test_a_migration_in_one_worktree_is_seen_nowhere_else(
     project: Project, server: PostgresServer, router: Router, tmp_path: Path
@@ -76,6 +78,8 @@ def _begun(project: Project, server: PostgresServer, router: Router) -> str:
     """Commit the project in the main checkout, migrate its database and put a row into it; return its name."""
     if project is KNEX and not (shutil.which("node") and (NODE / "knex").exists()):
         missing("knex (apt-get install nodejs npm, npm ci in tests/e2e)")
+    if project is RAILS and not all(Path("/usr/share/doc", each).exists() for each in DEBIAN):
+        missing(f"Rails (apt-get install {' '.join(DEBIAN)})")
     url = f"postgres://ann:{QUOTED}@127.0.0.1:{server.port}/NAME"
     main = with_database(router, server, url=url)
     project.write(router.repository)

@@ -156,9 +156,16 @@ def test_no_log_has_the_code_of_a_callback(shared: Router, app: str) -> None:
     shared.get(down, f"/page?{query}", headers={"Cookie": SECRET, "Authorization": f"Bearer {SECRET}"})
 
     assert "logs" in {path.name for path in shared.state.iterdir()}
-    holds = [path for path in shared.state.rglob("*") if path.is_file() and SECRET in path.read_text(errors="replace")]
-    assert not holds
+    assert not [path for path in shared.state.rglob("*") if path.is_file() and _holds(path, SECRET)]
     assert SECRET not in shared.run("logs").out
+
+
+def _holds(path: Path, text: str) -> bool:
+    """Tell whether a file has a text; the watcher may have put another one in its place meanwhile."""
+    try:
+        return text in path.read_text(errors="replace")
+    except FileNotFoundError:
+        return False
 
 
 def test_requests_are_not_logged(shared: Router, app: str) -> None:
@@ -312,4 +319,4 @@ def test_hostile_names_put_nothing_but_labels_and_ports_into_the_caddyfile(share
     assert f'{marker}"' not in loaded
     assert f"respond {marker}" not in loaded
     assert "env.HOME" not in loaded
-    assert f"{name} 127.0.0.1:" in loaded
+    assert f'{name}" 127.0.0.1:' in loaded

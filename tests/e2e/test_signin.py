@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.e2e.browsers import ARGUMENTS, binary, chromium
 from tests.e2e.routers import Router, free_port, fresh, wait_until
-from tests.e2e.signin.apps import App, Stage, node, staged
+from tests.e2e.signin.apps import DJANGO, App, Stage, node, staged
 from tests.e2e.signin.tabs import Browsing, Tab
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ LIBRARIES = pytest.mark.parametrize(
         pytest.param("oidc-client-ts", "/", id="oidc-client-ts"),
         pytest.param("authlib", "/", id="authlib"),
         pytest.param("openid-client", "/", id="openid-client-form"),
+        pytest.param("openid-client-host", "/", id="openid-client-form-host"),
     ],
 )
 
@@ -87,10 +89,38 @@ def finish_crosswise(first: Tab, second: Tab) -> None:
     first.still_shows("alice")
 
 
+def sign_in_on_each_host(browsing: Browsing, app: App, *, start: str = "/") -> None:
+    """Sign in on every kind of host that a worktree has at the same time; each has its own person then."""
+    who = {
+        "{}": "alice",
+        "api.{}": "bob",
+        "{}--api": "alice",
+        "shop-{}": "bob",
+        "acme.{}": "bob",
+        "a.b.shop-{}": "alice",
+    }
+    tabs = {host: browsing.tab(app, host) for host in who}
+    for tab in tabs.values():
+        tab.begin(start)
+    wait_until(lambda: f"shop-{app.label}" in browsing.stage.used()[:8], what="the alias among what is asked")
+    for host, person in reversed(who.items()):
+        tabs[host].answer(person)
+        tabs[host].shows(person)
+    for host, person in who.items():
+        tabs[host].still_shows(person)
+
+
 @LIBRARIES
 def test_two_worktrees_sign_in_at_the_same_time(tabs: Tabs, start: str) -> None:
     for tab in tabs:
         tab.begin(start)
+    finish_crosswise(*tabs)
+
+
+@pytest.mark.parametrize("kind", DJANGO)
+def test_apps_that_take_their_redirect_uri_from_the_host_sign_in_with_the_registered_one(tabs: Tabs) -> None:
+    for tab in tabs:
+        tab.begin()
     finish_crosswise(*tabs)
 
 
@@ -116,6 +146,39 @@ def test_worktrees_that_are_added_in_the_middle_disturb_nobody(tabs: Tabs, stage
     finish_crosswise(*tabs)
 
 
+def switched(stage: Stage, app: App) -> App:
+    """Switch the worktree of an app to another branch; return the app as it is called then."""
+    branch, path = fresh("switched"), stage.router.directory / f"shop.{app.label}"
+    stage.router.git("switch", "--quiet", "-c", branch, cwd=path)
+    stage.router.label(path, branch)
+    return replace(app, label=branch)
+
+
+@pytest.mark.parametrize("kind", ["msal", "authlib", "openid-client", "allauth"])
+def test_a_switch_of_branch_in_the_middle_ends_no_sign_in(browsing: Browsing, stage: Stage, kind: str) -> None:
+    app = stage.start(kind)
+    tab = browsing.tab(app)
+    tab.begin()
+    switched(stage, app)
+    tab.answer("alice")
+    tab.shows("alice")
+    tab.still_shows("alice")
+
+
+@pytest.mark.parametrize("kind", ["authlib", *DJANGO])
+def test_people_sign_in_again_after_a_switch_of_branch(browsing: Browsing, stage: Stage, kind: str) -> None:
+    app = stage.start(kind)
+    tab = browsing.tab(app)
+    tab.begin()
+    tab.answer("alice")
+    tab.shows("alice")
+    again = browsing.tab(switched(stage, app))
+    again.still_shows("nobody")  # a host has its own cookies
+    again.begin()
+    tab.begin()  # on the host of before, too: its tab may be open still
+    finish_crosswise(tab, again)
+
+
 def test_a_killed_watcher_changes_nothing(window: "BrowserContext", running: Router, tmp_path: Path) -> None:
     with staged(running, tmp_path) as stage, watched(window, stage) as browsing:
         tabs = [browsing.tab(app) for kind in ("msal", "authlib") for app in stage.apps(kind)]
@@ -128,17 +191,11 @@ def test_a_killed_watcher_changes_nothing(window: "BrowserContext", running: Rou
         finish_crosswise(*tabs[2:])
 
 
-def test_a_sign_in_returns_to_the_very_host_that_it_began_on(browsing: Browsing, stage: Stage) -> None:
-    app = stage.start("authlib", services=("PORT", "API_PORT"))
-    who = {"{}": "alice", "api.{}": "bob", "{}--api": "alice", "shop-{}": "bob"}
-    tabs = {host: browsing.tab(app, host) for host in who}
-    for tab in tabs.values():
-        tab.begin()
-    for host, person in reversed(who.items()):
-        tabs[host].answer(person)
-        tabs[host].shows(person)
-    for host, person in who.items():
-        tabs[host].still_shows(person)
+def test_a_sign_in_returns_to_the_very_host_that_it_began_on(
+    window: "BrowserContext", running: Router, tmp_path: Path
+) -> None:
+    with staged(running, tmp_path) as stage, watched(window, stage) as browsing:  # aliases are asked after all others
+        sign_in_on_each_host(browsing, stage.start("authlib", services=("PORT", "API_PORT")))
 
 
 @pytest.mark.parametrize("kind", ["msal", "oidc-client-ts"])
@@ -187,14 +244,71 @@ def lenient_window(browser: "Browser", directory: Path) -> "BrowserContext":
     )
 
 
+@pytest.mark.parametrize("kind", ["authlib-host"])
+def test_an_app_that_keeps_the_redirect_uri_of_the_host_is_refused_on_its_own_host(tabs: Tabs) -> None:
+    for tab in tabs:
+        tab.begin()
+        tab.answer("alice")
+        tab.page.wait_for_selector("#error:has-text('invalid_grant')")
+        assert tab.page.url.startswith(f"{tab.home}/auth/callback?code=")
+        tab.still_shows("nobody")
+
+
+# Sign-out
+
+
+def sign_out(tab: Tab) -> None:
+    """Sign out of the app and the provider; the app then shows nobody, on the very host of the tab."""
+    with tab.page.expect_request(f"{tab.issuer}/session/end/confirm"):
+        tab.page.click("#sign-out")
+    tab.shows("nobody")
+    assert "WT1." not in tab.page.url
+
+
+@pytest.mark.parametrize("kind", ["openid-client-host", "openid-client", "oidc-client-ts"])
+def test_a_sign_out_comes_home_and_leaves_the_other_worktree_signed_in(tabs: Tabs, kind: str) -> None:
+    first, second = tabs
+    for tab, who in ((first, "alice"), (second, "bob")):
+        tab.begin()
+        tab.answer(who)
+        tab.shows(who)
+    sign_out(second)
+    first.still_shows("alice")
+    sign_out(first)
+    second.begin()
+    second.answer("bob")
+    second.shows("bob")
+
+
+@pytest.mark.parametrize("kind", ["msal"])
+def test_a_page_that_signs_out_with_a_state_comes_home(tabs: Tabs) -> None:
+    tab, _ = tabs
+    tab.begin()
+    tab.answer("alice")
+    tab.shows("alice")
+    tab.page.click("#sign-out")
+    tab.page.wait_for_url(f"{tab.home}/auth/callback?state=*")
+    tab.still_shows("nobody")
+
+
+@pytest.mark.parametrize("kind", ["oidc-client-ts"])
+def test_a_sign_out_without_a_state_comes_home_to_whoever_was_used_last(tabs: Tabs, stage: Stage, kind: str) -> None:
+    for tab, app in zip(tabs, stage.apps(kind), strict=True):
+        tab.begin()
+        tab.answer("alice")
+        tab.shows("alice")
+        tab.page.goto(f"{tab.home}/?stateless")
+        wait_until(lambda label=app.label: stage.used()[:1] == [label], what=f"{app.label} to be the last one")  # type: ignore[misc]
+        tab.page.click("#sign-out")
+        tab.shows("nobody")
+
+
 # The chooser
 
 
 @pytest.mark.parametrize(
     ("kind", "start", "click"),
     [
-        pytest.param("oidc-client-ts", "/?stateless", "#sign-in", id="query"),
-        pytest.param("msal", "/?stateless", "#sign-in", id="fragment"),
         pytest.param("openid-client", "/", "#by-script", id="form"),
     ],
 )
@@ -227,15 +341,16 @@ def test_an_error_without_state_is_shown_as_text_and_handed_on(browsing: Browsin
 
 
 @pytest.mark.parametrize("mode", ["query", "fragment"])
-def test_in_a_frame_the_chooser_has_no_buttons(browsing: Browsing, stage: Stage, mode: str) -> None:
-    app, _ = stage.apps("authlib")
+def test_in_a_frame_of_no_worktree_the_chooser_has_no_buttons(browsing: Browsing, stage: Stage, mode: str) -> None:
+    app, port = stage.apps("msal")[0], free_port()
     page = browsing.tab(app).page
-    page.goto(app.home())
     address = authorization(stage, response_mode=mode, prompt="none", state="of-nobody")
-    page.evaluate("src => document.body.append(Object.assign(document.createElement('iframe'), { src }))", address)
-    frame = page.frame_locator("iframe")
-    frame.locator("#framed:visible").wait_for()
-    assert not frame.locator("button").count()
+    with stage.serve(app, port):
+        page.goto(f"http://localhost:{port}/")
+        page.evaluate("src => document.body.append(Object.assign(document.createElement('iframe'), { src }))", address)
+        frame = page.frame_locator("iframe")
+        frame.locator("#framed:visible").wait_for()
+        assert not frame.locator("button").count()
 
 
 def authorization(stage: Stage, **more: str) -> str:

@@ -69,8 +69,8 @@ def problem(router: Router, path: Path, kind: str) -> str:
 def test_another_users_server_gets_no_request(shared: Router, tmp_path: Path, named: bool) -> None:
     branch = fresh("bobs")
     path = shared.add(branch, port=free_port() if named else None)
-    shared.routed(path)
-    port = shared.web(path)["port"]
+    source = "env:.env.local" if named else "hash"
+    port = wait_until(lambda: (web := shared.web(path)).get("source") == source and web["port"], what="its port")
     with server(tmp_path, port, "stolen", user=OTHER_USER) as pid:
         message = problem(shared, path, "stranger-on-port")
         assert str(OTHER_USER) in message
@@ -162,3 +162,44 @@ def test_the_name_of_a_removed_worktree_goes_to_its_branch_at_once_and_to_no_oth
     again = shared.directory / fresh("again")
     shared.git("worktree", "add", "--quiet", again, f"x/{left}")
     assert shared.routed(again)["name"] == f"x-{left}"
+
+
+def test_a_server_outside_at_a_port_that_was_handed_out_with_no_watcher_running_is_the_worktrees(
+    router: Router, tmp_path: Path
+) -> None:
+    branch = fresh("wrapped")
+    path = router.add(branch)
+    port = int(router.url("--direct", cwd=path).rpartition(":")[2])
+    with server(tmp_path, port, "wrapped") as pid:
+        router.up()
+        wait_until(lambda: router.page(branch) == "wrapped", what="the server outside")
+        web = wait_until(lambda: found if (found := router.web(path)).get("up") else None, what="up")
+        assert (web["port"], web["pid"]) == (port, pid)
+        assert not router.kinds(path)
+
+
+def test_a_server_outside_at_the_port_of_router_env_is_the_worktrees(shared: Router, tmp_path: Path) -> None:
+    branch = fresh("wrapped")
+    path = shared.add(branch)
+    shared.routed(path)
+    said = shared.run("env", "--format", "dotenv", cwd=path)
+    port = next(int(line.removeprefix("PORT=")) for line in said.out.splitlines() if line.startswith("PORT="))
+    with server(tmp_path, port, "wrapped"):
+        wait_until(lambda: shared.page(branch) == "wrapped", what="the server outside")
+        wait_until(lambda: shared.web(path)["up"], what="up")
+        assert not shared.kinds(path)
+
+
+def test_a_port_on_which_a_stranger_listens_already_is_not_made_the_strangers_by_asking(
+    shared: Router, tmp_path: Path
+) -> None:
+    branch = fresh("squatted")
+    path = shared.add(branch)
+    port = shared.routed(path)["services"]["web"]["port"]
+    with server(tmp_path, port, "a stranger"):
+        problem(shared, path, "stranger-on-port")
+        assert shared.url("--direct", cwd=path).endswith(f":{port}")
+        shared.run("env", cwd=path)
+        shared.add(fresh("look"))  # the next pass
+        message = problem(shared, path, "stranger-on-port")
+        assert str(tmp_path) in message

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,8 @@ from router.store import Store
 from tests.e2e.routers import Router, Stream, Upstream, free_port, fresh, wait_until
 
 pytestmark = pytest.mark.e2e
+
+MISSED = 20.0  # seconds: what was missed is found after 25 all the same
 
 
 def test_a_new_worktree_is_routed(shared: Router) -> None:
@@ -47,7 +50,7 @@ def test_a_switched_branch_changes_the_host_and_not_the_hash_port(shared: Router
     shared.git("switch", "--quiet", "-c", after, cwd=path)
     shared.label(path, after)
     assert shared.web(path)["port"] == port
-    assert (shared.get(after).status_code, shared.get(before).status_code) == (502, 404)
+    assert shared.get(after).status_code == shared.get(before).status_code == 502
 
 
 def test_a_renamed_branch_changes_the_host(shared: Router) -> None:
@@ -149,7 +152,7 @@ def test_a_change_made_while_the_one_before_is_loaded_is_not_missed(running: Rou
         running.declare(one, ports[0])
         wait_until(lambda: log.stat().st_size > size, pause=0.001, what="a load")  # noqa: B023
         running.declare(two, ports[1])
-        wait_until(lambda: (running.web(one)["port"], running.web(two)["port"]) == ports, limit=10)  # noqa: B023
+        wait_until(lambda: (running.web(one)["port"], running.web(two)["port"]) == ports, limit=MISSED)  # noqa: B023
 
 
 def test_a_change_made_while_git_is_asked_is_not_missed(router: Router) -> None:
@@ -170,7 +173,7 @@ def test_a_change_made_while_git_is_asked_is_not_missed(router: Router) -> None:
     wait_until(held.exists, what="git asked")
     router.git("switch", "--quiet", "-c", after, cwd=path)
     hold.unlink()
-    wait_until(lambda: (router.at(path) or {}).get("name") == after, limit=10, what="the new name")
+    wait_until(lambda: (router.at(path) or {}).get("name") == after, limit=MISSED, what="the new name")
 
 
 def test_a_server_started_anywhere_in_the_worktree_is_found(shared: Router) -> None:
@@ -255,12 +258,26 @@ def test_a_server_that_starts_and_stops_causes_no_load(shared: Router) -> None:
 def test_a_burst_of_worktrees_ends_in_the_exact_table_with_fewer_loads(running: Router) -> None:
     branches = [fresh(f"burst-{number}") for number in range(30)]
     before = running.loads
-    for branch in branches:
+    for branch in branches[:10]:
         running.add(branch)
+    with _held_up(running.watcher_pid):  # where git takes its time, each would be seen by itself
+        for branch in branches[10:]:
+            running.add(branch)
     wait_until(lambda: running.worktrees().keys() == {running.trunk, *branches}, limit=60, what="all routed")
     assert running.loads - before < len(branches)
     assert {running.get(branch).status_code for branch in branches} == {502}
     assert not running.seen()["problems"]
+
+
+@contextmanager
+def _held_up(watcher: int) -> Iterator[None]:
+    """Let a watcher that this process started do nothing until the block ends."""
+    os.kill(watcher, signal.SIGSTOP)
+    os.waitid(os.P_PID, watcher, os.WSTOPPED | os.WNOWAIT)
+    try:
+        yield
+    finally:
+        os.kill(watcher, signal.SIGCONT)
 
 
 def test_a_websocket_and_an_event_stream_outlive_ten_reloads(shared: Router) -> None:

@@ -42,7 +42,6 @@ def test_a_worktree_has_its_names_ports_and_urls() -> None:
         "WORKTREE_NAME": "feature-x",
         "WORKTREE_BRANCH": "feature/x",
         "WORKTREE_URL": "http://feature-x.localhost:8080",
-        "WORKTREE_API_URL": "http://api.feature-x.localhost:8080",
         "FRONTEND_PORT": str(web),
         "BACKEND_PORT": str(api),
         "PORT": str(web),
@@ -53,6 +52,24 @@ def test_a_worktree_has_its_names_ports_and_urls() -> None:
         "REDIS_KEY_PREFIX": "feature-x:",
         "COMPOSE_PROJECT_NAME": "shop-feature-x",
     }
+
+
+API_URL = "http://api.feature-x.localhost:8080"
+
+
+def test_the_url_of_the_api_is_there_once_one_worktree_of_the_repository_declares_or_had_one() -> None:
+    declaring = repository(worktree("main", declared(8000, service="api")), worktree("feature/x"))
+    configured = repository(worktree("main"), worktree("feature/x"), services=(ServiceSpec("web"), ServiceSpec("api")))
+    for each in (declaring, configured):
+        assert of(each).values["WORKTREE_API_URL"] == API_URL
+    assert "WORKTREE_API_URL" not in of(SHOP).values
+    assert of(SHOP).values["BACKEND_PORT"] == str(service_port("api", "feature/x"))
+
+
+def test_a_template_may_name_the_url_of_an_api_that_is_not_there_yet() -> None:
+    filled = with_templates(of(SHOP), {"VITE_API": "{{ WORKTREE_API_URL }}/v1"}, branch="feature/x")
+    assert filled.values["VITE_API"] == f"{API_URL}/v1"
+    assert "WORKTREE_API_URL" not in filled.values
 
 
 def test_the_main_checkout_has_the_plain_names() -> None:

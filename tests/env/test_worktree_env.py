@@ -377,7 +377,10 @@ def test_a_leak_of_a_repository_that_is_not_joined_is_found_too(shop: Shop, tmp_
 
 
 def test_a_command_is_refused_another_worktrees_values_and_gets_its_own(shop: Shop) -> None:
-    own, other = {**shop.env(shop.tree), "ROUTER_EXPECT": "feature-x"}, shop.env(shop.main)
+    own, other = (
+        {**shop.env(shop.tree), "ROUTER_EXPECT": "feature-x", "ROUTER_RESOLVE": "*:8080:127.0.0.1"},
+        shop.env(shop.main),
+    )
     assert shop.for_command({"HOME": "/h", "PORT": "1"}) == {"HOME": "/h", **own}
     mixed = {**other, "VIRTUAL_ENV": str(shop.main / ".venv"), "PATH": f"{shop.main}/bin{os.pathsep}/bin"}
     with pytest.raises(LeakError, match="VIRTUAL_ENV"):

@@ -19,9 +19,10 @@ from router.caddy import assets, caddyfile
 from router.caddy.embedded import binary
 from router.caddy.explain import explanation
 from router.errors import RouterError
-from router.model import Observed, Override, Problem, Route, RouteTable, Worktree
+from router.model import Observed, Override, Problem, Worktree
 from router.naming import is_label, label
 from router.remembered import Memory
+from router.route_table import Route, RouteTable
 from router.routes.plan import Plan, plan
 from router.routes.sockets import sockets
 from router.status import CaddyStatus, Frame, WatcherStatus

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -130,7 +130,14 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     with closing(Surveys()) as surveys:
         commons = [f"{shop}/.git", f"{blog}/.git"]
         yield Pair(shop, blog, surveys.look(commons, whole=True).repositories)
-    psutil.wait_procs(psutil.Process().children(), timeout=20)  # a git that met a file without end
+    gits = [each for each in psutil.Process().children() if _is_git(each)]
+    psutil.wait_procs(gits, timeout=20)  # one that met a file without end
+
+
+def _is_git(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):  # it has just been waited for
+        return process.name() == "git"
+    return False
 
 
 @contextmanager

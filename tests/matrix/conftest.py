@@ -18,3 +18,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if "matrix" not in config.option.markexpr:
         items[:] = [item for item in items if "matrix" not in item.keywords]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of what was tried, a line for each framework."""
+    reports = terminalreporter.stats.get("passed", ())
+    rows = [row for report in reports if report.when == "call" for name, row in report.user_properties if name == "row"]
+    if rows:
+        terminalreporter.write_line("\n".join(sorted(rows, key=len)))

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.frameworks import QUIET, SLOW
 from tests.e2e.routers import Router, fresh, listens, wait_until
 from tests.e2e.test_run import port, run
-from tests.matrix.test_frameworks import HOME, QUIET, SLOW
+from tests.matrix.packages import HOME
 
 pytestmark = pytest.mark.matrix
 
@@ -51,7 +52,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", RUNS)
 def test_each_server_takes_the_port_of_its_service(shared: Router, installed: Path, name: str) -> None:
     paths = [_add(shared, installed, pinned=name != "pnpm") for _ in range(2)]
-    environ = {**QUIET, "PATH": f"{installed}/node_modules/.bin:{os.environ['PATH']}", "TURBO_TELEMETRY_DISABLED": "1"}
+    environ = {**QUIET, "PATH": f"{installed}/node_modules/.bin:{os.environ['PATH']}"}
     with contextlib.ExitStack() as stack:
         for path in paths:
             stack.enter_context(run(shared, path, "--", *RUNS[name], **environ))

@@ -19,7 +19,7 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="sock_diag and /proc 
 SERVER = (
     "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print('port', s.getsockname()[1], flush=True); "
 )
-WAIT = "import time; time.sleep(30)"
+WAIT = "import time; time.sleep(600)"  # longer than any test, however busy the machine: it is killed
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def started(cwd: Path, *command: str, pass_fds: Sequence[int] = ()) -> Iterator[
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=5)
+        process.communicate(timeout=60)
 
 
 @contextmanager

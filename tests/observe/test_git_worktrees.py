@@ -439,7 +439,7 @@ def test_what_git_would_wait_for_or_give_up_at_is_its_worktrees_problem_alone(
     make(admin(shop, "a") / name)
     began = time.monotonic()
     trees = git_worktrees.worktrees(shop / ".git", before=before).worktrees
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20  # who opens a FIFO waits for ever
     assert [(w.branch, kinds(w)) for w in trees] == [("main", []), ("a", ["unreadable-worktree"]), ("b", [])]
 
 

@@ -39,7 +39,7 @@ def test_a_process_that_had_no_socket_is_asked_again_in_its_turn(tmp_path: Path)
         assert seen[-1]
     finally:
         process.kill()
-        process.communicate(timeout=5)
+        process.communicate(timeout=60)
 
 
 def test_two_owners_of_one_port_are_told_apart_from_a_family_that_inherits_it(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.hangs import hung_disk
 from tests.observe.shops import added, admin, fake_git, make, run
 
 LONG = 20.0  # seconds: a failing test ends, a passing one never waits for them
-MOST = 2.0  # seconds that nothing may keep another repository's worktree waiting
+MOST = 10.0  # seconds: two that are promised, and the waits of a busy machine; what hangs does so for ever
 
 
 @pytest.fixture
@@ -186,6 +186,7 @@ def test_a_repository_is_asked_once_at_a_time(shop: Path, surveys: Surveys) -> N
         return repository.repository(common, before=before)
 
     with closing(Surveys(before=before, survey=survey)) as hurried:
+        until(lambda: hurried.look(commons(shop), whole=True), lambda _: bool(started))
         for _ in range(4):
             hurried.look(commons(shop), whole=True)
         assert len(started) == 1
@@ -205,13 +206,13 @@ def test_what_usually_takes_long_is_no_problem(shop: Path, surveys: Surveys, mon
     with closing(Surveys(before=before, survey=survey, patience=0.01)) as hurried:
         monkeypatch.setattr("router.observe.surveys.SLOW", 0.05)  # a slow machine would make the test take minutes
         hurried.look(commons(shop))
-        time.sleep(0.2)
+        time.sleep(1)
         assert kinds(hurried.look(commons(shop)).repositories[0]) == ["slow-repository"]
         release.set()
         until(lambda: hurried.look(commons(shop)), lambda each: not kinds(each.repositories[0]))
         release.clear()
         began = time.monotonic()
-        while time.monotonic() - began < 0.3:  # three times what it took
+        while time.monotonic() - began < 0.3:  # a tenth of three times what it took
             assert not kinds(hurried.look(commons(shop), whole=True).repositories[0])
         until(lambda: hurried.look(commons(shop)), lambda each: kinds(each.repositories[0]) == ["slow-repository"])
         release.set()

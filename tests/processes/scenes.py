@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from router import proc
-from router.proc import ProcessId
+from router import ps
 from router.processes.belonging import ProcessMap, WorktreeRoot
 from router.processes.look import Process
 from router.processes.roles import Role
+from router.ps import ProcessId
 
 Seen = TypeVar("Seen")
 ME = 1000
 HERE = WorktreeRoot("/w/here")
 LISTEN = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)\n"
-WAIT = "import time; time.sleep(120)\n"
+WAIT = "import time; time.sleep(600)\n"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
 
 
@@ -37,7 +37,7 @@ def scene_at(*processes: Process, place: WorktreeRoot = HERE) -> ProcessMap:
     return ProcessMap(processes, {each.pid: place for each in processes if each.cwd == place.root})
 
 
-def wait_until(look: Callable[[], Seen], *, what: str = "", limit: float = 20.0) -> Seen:
+def wait_until(look: Callable[[], Seen], *, what: str = "", limit: float = 60.0) -> Seen:
     """Return the first true value that `look` gives."""
     deadline = time.monotonic() + limit
     while not (seen := look()):
@@ -93,16 +93,16 @@ class Started:
 
     def knows(self, *pids: int) -> None:
         """End these processes after the test too."""
-        self._ids += [found for pid in pids if (found := proc.identify(pid))]
+        self._ids += [found for pid in pids if (found := ps.identify(pid))]
 
     def end(self) -> None:
         """End what is left."""
         for identity in reversed(self._ids):
-            proc.signal(identity, signal.SIGKILL)
+            ps.signal(identity, signal.SIGKILL)
         for child in self._pipes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
-            child.communicate(timeout=20)
+            child.communicate(timeout=60)
 
 
 def first_line(child: "subprocess.Popen[str]") -> str:
@@ -127,7 +127,7 @@ def git(place: Path, *arguments: str) -> None:
 
 def gone(*pids: int) -> bool:
     """Tell whether none of these processes runs any more."""
-    return not any(proc.identify(pid) for pid in pids)
+    return not any(ps.identify(pid) for pid in pids)
 
 
 @contextlib.contextmanager

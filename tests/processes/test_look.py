@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from router import proc
+from router import ps
 from router.processes.look import Process, from_psutil, look
 from router.processes.roles import Role
 from tests.processes.scenes import Started, first_line, wait_until
@@ -26,14 +26,14 @@ def test_a_process_has_its_identity_family_directory_and_program(tmp_path: Path,
     child = real.run(tmp_path, "sleep", "60")
     wait_until(lambda: seen(child.pid).program == "sleep")
     found = seen(child.pid)
-    assert found.id == proc.identify(child.pid)
+    assert found.id == ps.identify(child.pid)
     assert (found.parent, found.group, found.session) == (os.getpid(), child.pid, child.pid)
     assert (found.uid, found.cwd, found.removed, found.role) == (os.getuid(), str(tmp_path), "", None)
     assert abs(found.started - time.time()) < 60
 
 
 def test_a_script_is_shown_by_its_name_and_never_its_arguments(tmp_path: Path, real: Started) -> None:
-    (tmp_path / "serve.py").write_text("print('ready', flush=True)\nimport time; time.sleep(60)")
+    (tmp_path / "serve.py").write_text("print('ready', flush=True)\nimport time; time.sleep(600)")
     child = real.run(tmp_path, sys.executable, "serve.py", "--token=secret")
     first_line(child)
     assert seen(child.pid).program == "serve.py"

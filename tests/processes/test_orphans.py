@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from router import proc
+from router import ps
 from router.model import WorktreeId
 from router.processes import orphans
 from router.processes.memory import Kind, of
@@ -125,7 +125,7 @@ def test_every_orphan_of_five_worktrees_is_ended_and_nobody_else(shop: Shop, rea
     ended = reap(shop)
     assert {each.pid for each in ended.processes} == planted
     assert gone(*planted)
-    assert all(proc.identify(pid) for pid in bystanders)
+    assert all(ps.identify(pid) for pid in bystanders)
 
 
 def test_a_worktree_made_again_at_the_same_path_keeps_its_processes(shop: Shop, real: Started) -> None:
@@ -138,7 +138,7 @@ def test_a_worktree_made_again_at_the_same_path_keeps_its_processes(shop: Shop, 
     assert pids(shop.orphans()) == {old}
     reap(shop)
     assert gone(old)
-    assert all(map(proc.identify, (new, below)))
+    assert all(map(ps.identify, (new, below)))
 
 
 def test_what_is_locked_moved_or_of_no_remembered_worktree_is_nobodys_orphan(shop: Shop, real: Started) -> None:
@@ -150,7 +150,7 @@ def test_what_is_locked_moved_or_of_no_remembered_worktree_is_nobodys_orphan(sho
     del shop.kept["unknown"]
     git(shop.path, "worktree", "remove", "--force", str(unknown))
     assert shop.orphans(least=0) == []
-    assert all(map(proc.identify, servers))
+    assert all(map(ps.identify, servers))
 
 
 def test_much_memory_makes_an_orphan_of_what_does_not_listen(shop: Shop, real: Started) -> None:
@@ -162,7 +162,7 @@ def test_much_memory_makes_an_orphan_of_what_does_not_listen(shop: Shop, real: S
     assert found.memory.bytes > 60_000_000
     reaped = orphans.reap([found], shop.memory, routers=())
     assert [each.pid for each in reaped.processes] == [large]
-    assert proc.identify(small)
+    assert ps.identify(small)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
@@ -172,7 +172,7 @@ def test_another_users_process_is_neither_shown_nor_ended(shop: Shop, real: Star
     theirs = real.idle(shop.add("x"), code=f"{code}os.setuid({nobody})\n")
     shop.remove("x")
     assert shop.orphans(least=0) == []
-    assert proc.identify(theirs)
+    assert ps.identify(theirs)
 
 
 def test_a_pid_that_another_process_has_by_now_is_left_alone(shop: Shop, real: Started) -> None:
@@ -182,7 +182,7 @@ def test_a_pid_that_another_process_has_by_now_is_left_alone(shop: Shop, real: S
     assert found.process.pid == server
     earlier = replace(found, process=replace(found.process, id=replace(found.process.id, ticks=1)))
     assert orphans.reap([earlier], shop.memory, routers=()).processes == ()
-    assert proc.identify(server)
+    assert ps.identify(server)
 
 
 def test_the_router_itself_stays_wherever_it_was_started(shop: Shop, real: Started) -> None:
@@ -190,7 +190,7 @@ def test_the_router_itself_stays_wherever_it_was_started(shop: Shop, real: Start
     shop.remove("x")
     ended = orphans.reap(shop.orphans(), shop.memory, routers=[server])
     assert [(left.process.pid, left.why) for left in ended.left] == [(server, "the router itself")]
-    assert proc.identify(server)
+    assert ps.identify(server)
 
 
 def test_nothing_is_looked_at_where_nothing_is_gone(shop: Shop) -> None:
@@ -206,7 +206,7 @@ def test_an_orphan_in_the_document_and_its_problem_say_what_it_is_and_what_ends_
     assert entry == {
         "pid": pid, "program": found.process.program, "role": None, "port": port, "ports": [port],
         "memory": found.memory.bytes, "kind": Kind.PSS, "age_s": 7300, "worktree": "x", "repository": "shop",
-        "path": str(shop.path.parent / "shop.x"),
+        "path": str(shop.path.parent / "shop.x"), "project": None, "runs": True,
     }  # fmt: skip
     [problem] = orphans.problems([found], now=found.process.started + 7300)
     assert (problem.kind, problem.severity) == ("orphan-process", "warning")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from router.observe.sock_diag import Bound
 from router.processes import sockets
-from tests.processes.scenes import WAIT, Started
+from tests.processes.scenes import WAIT, Started, wait_until
 from tests.processes.servers import SERVE
 
 
@@ -21,6 +21,7 @@ def test_the_ports_of_a_process_are_those_it_listens_on_and_those_it_inherited(t
         own = mine.getsockname()[1]
         pid, port = real.pids(tmp_path, ("python3", "-S", "-c", code), 2)
         idle = real.idle(tmp_path)
+        wait_until(lambda: len(sockets.held([pid]).get(pid, ())) == 2)
         for listening in (None, without_netlink):
             found = sockets.held([pid, idle, os.getpid(), 2**22 + 1], listening=listening)
             assert own in found[os.getpid()]

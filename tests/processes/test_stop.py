@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from router import proc
+from router import ps
 from router.processes.containers import Container
 from router.processes.stop import Stopped, stop
 from tests.processes.scenes import STUBBORN, WAIT, Started, first_line, gone, wait_until
@@ -48,12 +48,12 @@ def test_a_server_of_any_kind_is_ended_whole(
     done = stopped(here, patience=1.0)
     assert {each.pid for each in done.ended.processes} == set(planted)
     assert gone(*planted)
-    assert all(proc.identify(pid) for pid in left(done))
+    assert all(ps.identify(pid) for pid in left(done))
 
 
 def test_only_what_does_not_hear_the_first_signal_is_killed(here: Path, real: Started) -> None:
     stubborn, willing = real.server(here, STUBBORN)[0], real.server(here)[0]
-    done = stopped(here, patience=0.5)
+    done = stopped(here, patience=3.0)
     assert [each.pid for each in done.ended.killed] == [stubborn]
     assert {each.pid for each in done.ended.processes} == {stubborn, willing}
 
@@ -66,7 +66,7 @@ def test_what_only_has_its_directory_there_stays(here: Path, there: Path, real: 
     done = stopped(here, there)
     assert [each.pid for each in done.ended.processes] == [server]
     assert left(done) == {shell: "a shell", editor: "an editor", agent: "an agent", tail: "does not listen"}
-    assert all(map(proc.identify, (shell, editor, agent, tail, elsewhere)))
+    assert all(map(ps.identify, (shell, editor, agent, tail, elsewhere)))
 
 
 def test_an_agent_survives_the_server_that_shares_its_group(here: Path, real: Started) -> None:
@@ -74,13 +74,13 @@ def test_an_agent_survives_the_server_that_shares_its_group(here: Path, real: St
     done = stopped(here)
     assert [each.pid for each in done.ended.processes] == [server]
     assert done.ports[server] == (port,)
-    assert proc.identify(agent)
+    assert ps.identify(agent)
 
 
 def test_an_editors_server_is_left_and_said_so(here: Path, real: Started) -> None:
     editor = real.server(here, name="code")[0]
     assert left(stopped(here)) == {editor: "an editor"}
-    assert proc.identify(editor)
+    assert ps.identify(editor)
 
 
 def test_the_processes_that_run_this_command_stay(here: Path, real: Started) -> None:
@@ -94,7 +94,7 @@ print(os.getpid(), *[each.why.replace(' ', '-') for each in done.ended.left], fl
 """
     child = real.run(here, sys.executable, "-c", f"{caller}{WAIT}")
     assert first_line(child) == f"{child.pid} this-command-itself"
-    assert proc.identify(child.pid)
+    assert ps.identify(child.pid)
 
 
 def test_one_port_alone_can_be_stopped(here: Path, real: Started) -> None:
@@ -140,7 +140,7 @@ signal.signal(signal.SIGTERM, again)
     supervisor = real.server(here, code)[0]
     slow = real.run(here, sys.executable, "-S", "-c", f"{STUBBORN}{SERVE}{WAIT}")
     first_line(slow)
-    done = stopped(here, patience=1.0)
+    done = stopped(here, patience=3.0)
     assert supervisor in {each.pid for each in done.ended.processes}
     assert len(done.ended.killed) == 2
     assert gone(*(each.pid for each in done.ended.processes))
@@ -152,7 +152,7 @@ def test_another_users_server_is_left(here: Path, real: Started) -> None:
     theirs = real.server(here, f"import os; os.setgroups([]); os.setuid({nobody})\n")[0]
     wait_until(lambda: f"Uid:\t{nobody}" in Path(f"/proc/{theirs}/status").read_text())
     assert left(stopped(here)) == {theirs: "of another user"}
-    assert proc.identify(theirs)
+    assert ps.identify(theirs)
 
 
 def test_where_nothing_listens_nothing_ends(here: Path, real: Started) -> None:

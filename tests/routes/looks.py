@@ -2,24 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import get_args
 
 from hypothesis import strategies as st
 
-from router.model import (
-    Container,
-    Listener,
-    Observed,
-    Override,
-    Problem,
-    Repository,
-    Route,
-    ServiceSpec,
-    Worktree,
-    WorktreeId,
-)
+from router.model import Container, Listener, Observed, Override, Problem, Repository, ServiceSpec, Worktree, WorktreeId
 from router.ports import service_port
 from router.remembered import Memory, RememberedWorktree
+from router.route_table import Route
 from router.routes.plan import plan
+from router.routes.servers import Kind
 from tests.fakes import ME, declared, listener, observed, repository, worktree
 
 WEB, API = service_port("web", "x"), service_port("api", "x")
@@ -89,6 +81,8 @@ _OVERRIDES = st.builds(
     ports=st.dictionaries(st.just("web"), PORTS, max_size=1),
 )
 _PREFIXES = st.sampled_from([(), (), ("agent/",), ("agent/", "x")])
+_SERVES = st.sampled_from([None, "html", "html", "http", "http", *get_args(Kind)])
+_PROGRAMS = st.sampled_from(["vite", "vite", "storybook", "server.py", "manage.py", "postgres", None])
 _BASES = st.sampled_from([3000, 8080, 65_535])
 
 
@@ -158,7 +152,7 @@ def _listeners(draw: st.DrawFn, trees: list[Worktree]) -> list[Listener]:
     owners = draw(st.dictionaries(at, st.sampled_from([None, *trees]), max_size=5))
     return [
         listener(
-            port, of, address=address, serves=draw(st.sampled_from([None, "http", "html"])), uid=draw(USERS),
+            port, of, address=address, serves=draw(_SERVES), uid=draw(USERS), program=draw(_PROGRAMS),
             shared=draw(_RARELY), pid=draw(st.sampled_from([1, 1, None])),
         )
         for (port, address), of in owners.items()

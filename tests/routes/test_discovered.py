@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from router.model import Container, Listener, Observed, Route, ServiceSpec
+from router.model import Container, Listener, Observed, ServiceSpec
 from router.ports import service_port
 from router.remembered import Memory
+from router.route_table import Route
 from router.routes.discovered import MOST
 from router.routes.plan import plan
 from tests.fakes import declared, listener, observed, repository, worktree

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from router.model import Listener, Observed, Override, Problem, RouteTable, Worktree
+from router.model import Listener, Observed, Override, Problem, Worktree
 from router.ports import hash_port, service_port
 from router.remembered import Memory
+from router.route_table import RouteTable
 from router.routes.plan import plan
 from tests.fakes import declared, listener, observed, repository, worktree
 from tests.routes.looks import API, COLLIDING, WEB, after, kinds, problems, web

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from router.model import Container, Listener, Observed, Problem, Service
+from router.model import Container, Listener, Observed, Problem
 from router.ports import service_port
 from router.remembered import Memory
+from router.route_table import Service
 from router.routes.plan import plan
 from tests.fakes import ME, declared, listener, observed, worktree
 from tests.routes.looks import NOTHING, WEB, after, assigned, kinds, problems, web

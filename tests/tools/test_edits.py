@@ -1,17 +1,22 @@
 """Texts in, texts out: what a tool's file has of its own stays, byte for byte, and an edit is safe to repeat."""
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.main import get_command
 
-from router.blocks import parts
+from router.blocks import HTML, parts
+from router.cli.app import app
 from router.errors import FileError
 from router.tools.edited import CREATE, POST_CREATE, Change, Facts
 from router.tools.edits import TOOLS, changes, diff
+from router.tools.skill import SKILL_FILE
 from tests.fuzz import SLOW
 
 FACTS = Facts(8080, ("node_modules",))
@@ -90,7 +95,7 @@ def test_where_the_user_has_the_routers_hook_the_project_gets_no_second_one() ->
     facts = Facts(8080, (), ("/h/.claude/settings.json", text))
     before: dict[str, str | None] = dict.fromkeys(TOOLS["claude"].files)
     found, said = changes(("claude",), before, facts)
-    assert [change.path for change in found] == [".gitignore"]
+    assert [change.path for change in found] == [SKILL_FILE, ".gitignore"]
     assert said == (
         "/h/.claude/settings.json has the router's hook already: a second one would create each worktree twice",
     )
@@ -267,6 +272,21 @@ def test_agents_get_a_section_in_both_files() -> None:
     assert texts["AGENTS.md"].startswith("# Rules\r\n\r\nBe kind.\r\n\r\n<!-- >>> worktree-router >>>")
     assert texts["AGENTS.md"].count("\n") == texts["AGENTS.md"].count("\r\n")
     assert texts["CLAUDE.md"].startswith("Hello\n\n<!-- >>>")
+
+
+def test_the_skill_of_claude_code_has_what_the_section_has_and_keeps_what_is_its_own() -> None:
+    path = SKILL_FILE
+    text = made("claude")[path]
+    head, block = text.split("---\n")[1], parts(text, HTML).block
+    assert yaml.safe_load(head).keys() == {"name", "description"}
+    assert block == parts(made("agents", {"AGENTS.md": ""})["AGENTS.md"], HTML).block
+    own = text.replace("description: ", "description: Ours. ") + "\nOurs.\n"
+    assert made("claude", {path: own})[path] == own
+
+
+def test_every_command_that_agents_are_told_of_is_there() -> None:
+    named = set(re.findall(r"`router ([a-z]+)", made("agents", {"AGENTS.md": ""})["AGENTS.md"]))
+    assert {"url", "env", "logs", "start", "stop", "whose", "curl"} <= named <= set(get_command(app).commands)
 
 
 def test_a_file_that_includes_the_other_is_left() -> None:

@@ -14,6 +14,7 @@ from router.repository_settings import load_repository_settings
 from router.tools import init
 from router.tools.init import Proposal
 from router.tools.resources.uses import uses
+from router.tools.skill import SKILL_FILE
 from tests.disks import fill, small_disk
 
 
@@ -65,7 +66,7 @@ def test_a_router_toml_that_cannot_be_used_stops_nothing(shop: Path, kind: str) 
         os.mkfifo(shop / "router.toml")
     else:
         (shop / "router.toml").write_text("a = = 1")
-    assert changed(proposed(shop, "claude")) == [".claude/settings.json", ".gitignore"]
+    assert changed(proposed(shop, "claude")) == [".claude/settings.json", SKILL_FILE, ".gitignore"]
 
 
 def test_a_link_from_one_edited_file_to_another_is_followed(shop: Path) -> None:
@@ -164,7 +165,7 @@ def test_files_of_the_project_are_read_and_ignored_ones_are_not(shop: Path) -> N
     (shop / "web" / "prisma" / "schema.prisma").write_text(schema % "DATABASE")
     (shop / "node_modules" / "x" / "schema.prisma").write_text(schema % "OTHER_DATABASE")
     (shop / ".gitignore").write_text("node_modules/\n")
-    assert '+from = "DATABASE_URL"  # web/prisma/schema.prisma:3' in proposed(shop, "resources").text
+    assert '+kind = "postgres"  # web/prisma/schema.prisma:3' in proposed(shop, "resources").text
     assert "OTHER" not in proposed(shop, "resources").text
 
 

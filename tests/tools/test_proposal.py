@@ -13,7 +13,7 @@ from router.observe.projects.said import Step
 from router.repository_settings import read_repository_settings
 from router.tools import init
 from router.tools.init import Proposal
-from router.tools.proposal import proposed
+from router.tools.proposal import proposed, runnable
 from tests.tools.test_init import repository
 
 _CASES = sorted((Path(__file__).parents[1] / "corpus/projects").glob("*.yaml"))
@@ -71,10 +71,10 @@ def test_a_proposal_is_shown_written_once_and_never_over_a_file(shop: Path) -> N
     proposal = _proposed(shop)
     assert proposal.text.splitlines()[3:] == [
         "[services.docs]  # apps/docs/package.json, line 1",
-        "# starts with: cd apps/docs && npm run dev  # apps/docs/package.json, line 1",
+        "run = \"sh -c 'cd apps/docs && npm run dev'\"  # apps/docs/package.json, line 1",
         "",
         "[services.web]  # apps/web/package.json, line 1",
-        "# starts with: cd apps/web && npm run dev  # apps/web/package.json, line 1",
+        "run = \"sh -c 'cd apps/web && npm run dev'\"  # apps/web/package.json, line 1",
         "",
         "[services.api]  # compose.yaml, line 4",
         "",
@@ -98,6 +98,37 @@ def test_a_proposal_is_shown_written_once_and_never_over_a_file(shop: Path) -> N
     assert again.changes == ()
     assert again.text == '[worktrees."trunk".ports]\napi = 4000  # compose.yaml, line 4\n'
     assert again.notes == ("router.toml is there already and stays as it is: it lacks what is printed here",)
+
+
+@pytest.mark.parametrize(
+    ("command", "run"),
+    [
+        ("npm run dev", "npm run dev"),
+        ("bin/rails server -p $PORT", "sh -c 'bin/rails server -p $PORT'"),
+        ("cd web && npm start", "sh -c 'cd web && npm start'"),
+        ("PORT=1 node x.js", "sh -c 'PORT=1 node x.js'"),
+        ("echo it's", "sh -c 'echo it'\"'\"'s'"),
+        ("x" * 5000, ""),
+        ("a\x07b", ""),
+    ],
+)
+def test_a_line_of_a_file_is_proposed_as_it_can_be_run(command: str, run: str) -> None:
+    assert runnable(command) == run
+
+
+def test_a_command_that_starts_several_services_is_proposed_once(tmp_path: Path) -> None:
+    files = {"package.json": '{"scripts": {"dev": "concurrently -n web,api \\"vite\\" \\"node api.js\\""}}'}
+    _written(tmp_path, files)
+    text = proposed(project(tmp_path), branch=None, reserved=())
+    assert text.count("run = ") == 1
+    assert {*read_repository_settings(text).services} == {"web", "api"}
+
+
+def test_a_service_without_a_command_lacks_one(shop: Path) -> None:
+    (shop / "router.toml").write_text('[services.web]\nenv = ["W"]\n[services.docs]\nrun = "make docs"\n')
+    text = _proposed(shop).text
+    assert "[services.web]\nrun = \"sh -c 'cd apps/web && npm run dev'\"  # apps/web/package.json, line 1\n" in text
+    assert "services.docs" not in text
 
 
 def test_a_checkout_that_says_nothing_has_no_proposal(tmp_path: Path) -> None:

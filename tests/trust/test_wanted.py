@@ -28,6 +28,44 @@ def test_commands_are_statements_in_their_order(tmp_path: Path) -> None:
     assert texts(asked(tmp_path, "")) == []
 
 
+def test_a_start_command_is_a_statement_and_so_are_the_variables_of_commands(tmp_path: Path) -> None:
+    env = '[env]\nA = "x"\n'
+    assert texts(asked(tmp_path, f'[services.web]\nrun = "npm run dev"\n{env}')) == [
+        "services.web.run: start web with npm run dev", "env.A: give commands A = x",
+    ]  # fmt: skip
+    assert texts(asked(tmp_path, env)) == []
+
+
+def test_what_starts_a_server_without_being_asked_is_a_statement(tmp_path: Path) -> None:
+    api = '[services.api]\nrun = "b"\n'
+    web = '[services.web]\nrun = "a"\nwake = true\nneeds = ["api"]\n'
+    assert texts(asked(tmp_path, web + api))[2:] == [
+        "services.web.needs: start api together with web", "services.web.wake: start web when it is visited",
+    ]  # fmt: skip
+    assert "services.api.wake: do not start api when it is visited" in texts(asked(tmp_path, f"{api}wake = false\n"))
+
+
+def test_what_stops_and_starts_servers_by_itself_is_stated_key_by_key(tmp_path: Path) -> None:
+    text = '[sleep]\nafter = "30m"\npressure = "15%"\nadopted = true\ncontainers = true\nwake = true\n'
+    assert texts(asked(tmp_path, text)) == [
+        "sleep.after: stop the servers of a worktree that nobody used for 1800 s",
+        "sleep.pressure: stop the servers of the worktrees that are idle longest while less than 15% of the memory is "
+        "available",
+        "sleep.adopted: stop those as well that the router did not start",
+        "sleep.containers: stop and start the containers of a worktree's Compose projects with them",
+        "sleep.wake: start every service that has a command when somebody visits it",
+    ]
+    assert texts(asked(tmp_path, "[sleep]\nadopted = false\n")) == []
+
+
+def test_a_password_in_a_variable_is_not_shown_and_another_one_has_to_be_allowed_again(tmp_path: Path) -> None:
+    text = '[setup]\nrun = ["a"]\n[env]\nU = "postgres://a:%s@localhost/x"\n'
+    first, second = (asked(tmp_path, text % word).statements[-1].text for word in ("hunter2", "hunter3"))
+    assert "hunter" not in first
+    assert first.startswith("give commands U = postgres://a:…@localhost/x (sha256 ")
+    assert first != second
+
+
 @pytest.mark.parametrize(
     ("more", "url", "text"),
     [
@@ -94,3 +132,25 @@ def test_a_url_without_a_database_has_nothing_to_copy(tmp_path: Path) -> None:
 def test_a_router_toml_that_says_something_wrong_names_its_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"/router\.toml: resources\.db"):
         asked(tmp_path, "[resources.db]\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ('kind = "postgres"', "run PostgreSQL on this machine alone, and make a database for main and a copy of it"),
+        ('kind = "postgres"\ncopy = "empty"',
+         "run PostgreSQL on this machine alone, and make a database for main and an empty one"),
+        ('kind = "redis"', "run Valkey on this machine alone, and make a user with keys of its own for main and"),
+    ],
+)  # fmt: skip
+def test_a_server_of_the_routers_own_is_said(settings: str, text: str, tmp_path: Path) -> None:
+    assert texts(asked(tmp_path, f"[resources.db]\n{settings}\n")) == [f"resources.db: {text} for each worktree{KEPT}"]
+
+
+def test_no_server_is_run_where_an_env_file_names_one(tmp_path: Path) -> None:
+    found = asked(tmp_path, '[resources.db]\nkind = "postgres"\n', "DATABASE_URL=postgres://u:hunter2@localhost/shop\n")
+    assert not found.statements
+    (refused,) = found.refused
+    assert "DATABASE_URL is set" in refused.message
+    assert 'from = "DATABASE_URL"' in refused.hint
+    assert "hunter2" not in f"{refused}"

@@ -9,7 +9,7 @@ from router.errors import CaddyError
 from router.model import Observed, Repository
 from router.observe.listeners import Listeners
 from router.watcher.observer import Look, Observer
-from tests.fakes import SITE, observed
+from tests.fakes import SITE, FakeAdmin, observed
 
 
 class Clock:
@@ -49,6 +49,7 @@ class FakeObserver(Observer):
         self.seen = seen or observed()
         self.fails: Callable[[], Exception] | None = None
         self.surveyed: list[tuple[tuple[str, ...], bool]] = []
+        self.asked: frozenset[tuple[int | None, int]] = frozenset()
 
     def start(self) -> None:
         pass
@@ -60,21 +61,25 @@ class FakeObserver(Observer):
     def listeners(self) -> Listeners:  # type: ignore[override]
         return Listeners()
 
+    def ask_for_pages(self, servers: frozenset[tuple[int | None, int]]) -> None:
+        self.asked = servers
+
     def look(self, *, whole: bool = False) -> Look:
         if self.fails:
             raise self.fails()
         return Look(self.seen.repositories, self.seen.listeners, self.seen.containers)
 
-    def survey(self, commons: Iterable[str], *, whole: bool = False) -> tuple[Observed, Look]:
+    def survey(self, commons: Iterable[str], *, whole: bool = False, look: Look | None = None) -> tuple[Observed, Look]:
         self.surveyed.append((tuple(commons), whole))
         self.repositories = self.seen.repositories
         return self.seen, self.look()
 
 
 class FakeCaddy:
-    """A Caddy that runs until a test says otherwise."""
+    """A Caddy that runs until a test says otherwise; `admin` takes its configurations."""
 
-    def __init__(self) -> None:
+    def __init__(self, admin: FakeAdmin) -> None:
+        self.load = admin.load
         self.restart = False
         self.away: CaddyError | None = None
         self.begun = self.stopped = False

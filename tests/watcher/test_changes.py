@@ -1,6 +1,6 @@
 """What changed between two route tables, line by line."""
 
-from router.model import RouteTable
+from router.route_table import RouteTable
 from router.watcher.changes import changes
 from tests.fakes import route, service, table
 

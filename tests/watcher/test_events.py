@@ -47,7 +47,7 @@ def test_a_change_in_a_followed_directory_wakes(tmp_path: Path, woken: tuple[Wat
     watch, event = woken
     watch.follow([str(tmp_path), str(tmp_path / "nothing")])
     (tmp_path / "HEAD").write_text("x")
-    assert event.wait(5)
+    assert event.wait(20)
 
 
 def test_reading_in_a_followed_directory_wakes_nobody(tmp_path: Path, woken: tuple[Watch, threading.Event]) -> None:
@@ -81,7 +81,7 @@ def test_a_directory_that_was_created_again_is_followed_again(
     time.sleep(0.1)
     event.clear()
     (place / "x").mkdir()
-    assert event.wait(5)
+    assert event.wait(20)
 
 
 def test_what_is_beyond_the_limit_is_left_to_the_signatures(tmp_path: Path) -> None:

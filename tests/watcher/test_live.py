@@ -1,5 +1,6 @@
 """What the watcher answers the dashboard: real sockets, as Caddy would ask."""
 
+import contextlib
 import http.client
 import json
 import socket
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 
 from router.store import Store
-from router.watcher.live import Live, Usage
+from router.watcher.live import Answer, Live, Usage, as_json
 from tests.e2e import statuses
+from tests.e2e.routers import wait_until
 from tests.processes.scenes import started
 
 
@@ -42,7 +44,13 @@ def asked(path: Path, target: str, method: str = "GET") -> tuple[int, Any]:
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Live]:
-    made = Live(tmp_path / "live.sock", {"/.router/answer.json": lambda: {"answer": 42}, "/fails": lambda: 1 / 0})
+    answers = {
+        "/.router/answer.json": as_json(lambda: {"answer": 42}),
+        "/fails": as_json(lambda: 1 / 0),
+        "/below/": lambda rest: Answer(202, json.dumps(rest).encode()),
+        "/nothing": lambda _: Answer(204, headers={"X-There": "yes"}),
+    }
+    made = Live(tmp_path / "live.sock", answers)
     made.start()
     yield made
     made.close()
@@ -54,6 +62,25 @@ def test_it_answers_what_it_is_asked_and_nothing_else(live: Live, tmp_path: Path
     assert asked(path, "/.router/answer.json?x=1") == (200, {"answer": 42})
     assert asked(path, "/.router/other.json") == (404, None)
     assert asked(path, "/.router/answer.json", "POST") == (404, None)
+    assert asked(path, "/below/a/b?c") == (202, "a/b")
+    assert asked(path, "/below") == (404, None)
+    assert asked(path, "/nothing") == (204, None)
+
+
+def test_so_many_may_ask_at_a_time_and_one_more_is_not_answered(live: Live, tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(socket.socket(socket.AF_UNIX)).connect(str(tmp_path / "live.sock"))
+        with pytest.raises((http.client.BadStatusLine, ConnectionError)):
+            asked(tmp_path / "live.sock", "/.router/answer.json")
+    wait_until(lambda: answers_again(tmp_path / "live.sock"), what="an answer once the others are gone")
+
+
+def answers_again(path: Path) -> bool:
+    try:
+        return asked(path, "/.router/answer.json")[0] == 200
+    except (http.client.HTTPException, OSError):
+        return False
 
 
 def test_an_answer_that_fails_or_a_client_that_leaves_ends_nothing(

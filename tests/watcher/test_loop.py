@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from router.caddy.modes import live_socket
+from router.document import Document
 from router.errors import CaddyError, LostRaceError, StoreError
 from router.settings import Settings
-from router.status import Document
 from router.store import RunningWatcher, Store
 from router.trust.resources import Provider
 from router.watcher.beside import Beside
@@ -20,10 +20,14 @@ from router.watcher.loop import Watcher
 from router.watcher.orphans import Orphans
 from router.watcher.pace import Pace
 from router.watcher.publisher import Publisher
+from router.watcher.recent import Recent
 from router.watcher.resources import Resources
 from router.watcher.routing import Routing
+from router.watcher.servers import Servers
 from router.watcher.signals import Signals
+from router.watcher.sleeping import Sleeping
 from router.watcher.start_commands import StartCommands
+from router.watcher.waking import Waking
 from tests.fakes import FakeAdmin, observed, worktree
 from tests.watcher.fakes import FakeCaddy, FakeObserver, FakeWake
 
@@ -65,7 +69,7 @@ class Stage:
         self.admin = FakeAdmin()
         self.admin.address = "unix//s/caddy.sock"
         self.observer = FakeObserver(X)
-        self.caddy = FakeCaddy()
+        self.caddy = FakeCaddy(self.admin)
         self.said: list[str] = []
         self.documents: list[Document] = []
         caddy: Any = self.caddy
@@ -76,7 +80,12 @@ class Stage:
             beside=Beside(
                 Orphans(wake.set, least=0, auto=False, routers=tuple), StartCommands(wake.set),
                 Resources(wake.set, Provider(Settings(state_dir=self.store.directory), self.store)),
-            ), live=Live(live_socket(self.store), {}), publisher=Publisher(self.store), say=self.said.append,
+                Servers(self.store),
+                Sleeping(wake.set, Settings(state_dir=self.store.directory), self.store, own=lambda *_: False,
+                         routers=tuple),
+                Waking(Settings(state_dir=self.store.directory), self.store, environ={}),
+                Recent(self.store, lambda *_: False),
+            ), served=(Live(live_socket(self.store), {}),), publisher=Publisher(self.store), say=self.said.append,
         )  # fmt: skip
 
     def run(self, *commons: str) -> "Stage":

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from router import proc
+from router import ps
 from router.model import Repository, WorktreeId
-from router.processes import orphans
+from router.processes import left_over
+from router.processes.left_over import LeftOver
 from router.remembered import GoneWorktree, Memory
 from router.watcher.orphans import Orphans
 from tests.fakes import repository, worktree
@@ -45,9 +46,9 @@ class Looks:
         self.count = 0
         self.woken = threading.Event()
 
-    def find(self, memory: Memory, *, least: int) -> tuple[orphans.Orphan, ...]:
+    def find(self, memory: Memory, *, least: int) -> LeftOver:
         self.count += 1
-        return orphans.find(memory, least=least)
+        return left_over.find(memory, least=least)
 
 
 @contextmanager
@@ -70,7 +71,7 @@ def test_it_looks_once_a_worktree_is_gone_and_wakes_the_loop_for_what_it_finds(t
         found.about(Memory(), (repository(worktree("x")),))
         found.about(Memory(gone=(lost(tmp_path / "x"),)), ())
         assert looks.woken.wait(20)
-        assert [each.process.pid for each in found.found] == [pid]
+        assert [each.process.pid for each in found.found.processes] == [pid]
         assert looks.count == 1
         found.about(Memory(gone=(lost(tmp_path / "x"),)), ())  # nothing new
         found.about(Memory(gone=(lost(tmp_path / "x"), lost(tmp_path / "y"))), ())
@@ -92,7 +93,7 @@ def test_it_looks_again_while_something_is_left_and_not_for_what_went_long_ago(t
         found.about(Memory(gone=(lost(tmp_path / "x", age=3600),)), ())
         wait_until(lambda: looks.count >= 3)
         real.end()
-        wait_until(lambda: found.found == ())
+        wait_until(lambda: found.found == LeftOver())
         assert gone(pid)
         settled = wait_until(lambda: _settled(looks))
         found.about(Memory(gone=(lost(tmp_path / "y"),)), ())  # the next one is reason again
@@ -113,8 +114,8 @@ def test_what_has_ended_is_shown_no_more_though_no_look_is_due(tmp_path: Path, r
         wait_until(lambda: found.found)
         looks.woken.clear()
         real.end()
-        wait_until(lambda: found.found == ())
-        assert looks.woken.is_set()
+        wait_until(lambda: found.found == LeftOver())
+        assert looks.woken.wait(20)
         assert looks.count == 1
 
 
@@ -128,8 +129,8 @@ def test_it_ends_what_is_left_by_itself_only_where_that_is_wanted(tmp_path: Path
         found.about(Memory(gone=(lost(tmp_path / "x", age=900),)), ())
         wait_until(lambda: gone(pid))
         assert time.monotonic() - begun >= 0.3
-        wait_until(lambda: found.found == ())
-    assert proc.identify(other)
+        wait_until(lambda: found.found == LeftOver())
+    assert ps.identify(other)
 
 
 def test_a_shell_or_an_agent_is_shown_and_stays(tmp_path: Path, real: Started) -> None:
@@ -138,14 +139,14 @@ def test_a_shell_or_an_agent_is_shown_and_stays(tmp_path: Path, real: Started) -
     with watching(looks, auto=True, interval=0.05) as found:
         found.about(Memory(gone=(lost(tmp_path / "x"),)), ())
         wait_until(lambda: looks.count > 3)
-        assert [each.process.role for each in found.found] == ["agent"]
-    assert proc.identify(agent)
+        assert [each.process.role for each in found.found.processes] == ["agent"]
+    assert ps.identify(agent)
 
 
 def test_a_look_that_fails_is_not_the_last_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     looks = Looks()
 
-    def fails(memory: Memory, *, least: int) -> tuple[orphans.Orphan, ...]:
+    def fails(memory: Memory, *, least: int) -> LeftOver:
         looks.count += 1
         raise RuntimeError("a bug")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.watcher.pace import BURST, FAST, LOADS, LOADS_PER_SECOND, QUIET, SHARE, SLOW, Allowance, Pace, Timer
+from router.watcher.pace import BURST, FAST, LOADS, LOADS_PER_SECOND, PROMPT, QUIET, SHARE, SLOW, Allowance, Pace, Timer
 from tests.watcher.fakes import Clock, FakeWake
 
 
@@ -34,15 +34,37 @@ def test_after_a_change_the_next_look_comes_soon() -> None:
     assert wake.waits[-1] == FAST
 
 
-def test_an_event_is_waited_out_until_it_is_quiet() -> None:
-    pace, wake = paced(True, True, True, False)
+def test_the_first_event_after_a_time_of_quiet_is_looked_at_at_once() -> None:
+    clock = Clock()
+    pace, wake = paced(True, False, True, False, clock=clock)
     rest(pace)
-    assert wake.waits == [FAST, QUIET, QUIET, QUIET]
+    clock.now += BURST
+    rest(pace)
+    assert wake.waits == [FAST, PROMPT, FAST, PROMPT]
+
+
+def test_the_events_of_one_call_are_one_and_those_that_follow_have_a_look_of_their_own() -> None:
+    clock = Clock()
+    pace, wake = paced(*[True] * 1000, clock=clock)
+
+    def until() -> bool:
+        clock.now += QUIET / 2
+        return False
+
+    pace.wait(until=until)
+    assert wake.waits == [FAST, PROMPT]
+
+
+def test_what_goes_on_after_it_is_waited_out_until_it_is_quiet() -> None:
+    pace, wake = paced(True, False, True, True, True, False)
+    rest(pace, 2)
+    assert wake.waits == [FAST, PROMPT, FAST, QUIET, QUIET, QUIET]
 
 
 def test_a_burst_that_goes_on_is_looked_at_all_the_same() -> None:
     clock = Clock()
-    pace, wake = paced(*[True] * 1000, clock=clock)
+    pace, wake = paced(True, False, *[True] * 1000, clock=clock)
+    rest(pace)
     ends = iter([False, False, True])
 
     def until() -> bool:

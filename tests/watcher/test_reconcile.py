@@ -19,7 +19,7 @@ def admin() -> FakeAdmin:
 def passed(admin: FakeAdmin, *looks: Observed, before: State | None = None) -> State:
     state = before or State()
     for seen in looks:
-        state = reconcile(seen, state, admin=admin, site=SITE)
+        state = reconcile(seen, state, load=admin.load, site=SITE)
     return state
 
 
@@ -66,7 +66,7 @@ def test_health_alone_loads_nothing_and_shows(admin: FakeAdmin) -> None:
 
 def test_what_caddy_refuses_leaves_the_old_routes_and_is_told(admin: FakeAdmin) -> None:
     before = passed(admin, X)
-    admin.refuses = "y y"
+    admin.refuses = 'y "y"'
     state = passed(admin, Y, before=before)
     assert names(state) == ["x"]
     assert state.memory == before.memory
@@ -77,7 +77,7 @@ def test_what_caddy_refuses_leaves_the_old_routes_and_is_told(admin: FakeAdmin) 
 
 def test_what_caddy_refused_is_not_tried_again_until_the_input_changes(admin: FakeAdmin) -> None:
     before = passed(admin, X)
-    admin.refuses = "y y"
+    admin.refuses = 'y "y"'
     refused = passed(admin, Y, before=before)
     admin.refuses = "\0"
     assert passed(admin, Y, Y, before=refused) == refused
@@ -89,7 +89,7 @@ def test_what_caddy_refused_is_not_tried_again_until_the_input_changes(admin: Fa
 
 def test_a_refusal_is_forgotten_when_the_input_is_again_what_is_served(admin: FakeAdmin) -> None:
     before = passed(admin, X)
-    admin.refuses = "y y"
+    admin.refuses = 'y "y"'
     state = passed(admin, Y, X, before=before)
     assert (state.problems, state.last_error, state.in_sync) == ((), None, True)
     assert len(admin.loads) == 1
@@ -192,7 +192,7 @@ def test_a_load_that_failed_is_not_forgotten_when_caddy_answers_again(admin: Fak
 
 
 def test_a_refusal_is_told_for_as_long_as_it_lasts(admin: FakeAdmin) -> None:
-    admin.refuses = "y y"
+    admin.refuses = 'y "y"'
     refused = passed(admin, X, Y)
     lost = check(refused, admin=admin, now=0)
     assert kinds(lost) == ["load-refused"]
@@ -200,7 +200,7 @@ def test_a_refusal_is_told_for_as_long_as_it_lasts(admin: FakeAdmin) -> None:
 
 def test_while_the_newest_is_refused_a_lost_configuration_is_loaded_again(admin: FakeAdmin) -> None:
     before = passed(admin, X)
-    admin.refuses = "y y"
+    admin.refuses = 'y "y"'
     refused = passed(admin, Y, before=before)
     admin.serves = "somebody else's"
     state = passed(admin, Y, before=check(refused, admin=admin, now=0))
@@ -209,7 +209,7 @@ def test_while_the_newest_is_refused_a_lost_configuration_is_loaded_again(admin:
 
 
 def test_a_refusal_is_shown_still_when_caddy_was_away_in_between(admin: FakeAdmin) -> None:
-    admin.refuses = "y y"
+    admin.refuses = 'y "y"'
     refused = passed(admin, X, Y)
     admin.away = True
     away = check(refused, admin=admin, now=0)

@@ -2,13 +2,16 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from router.data.ledger import Ledger
 from router.data.making import Failure
+from router.data.servers.running import Running
 from router.data.stock import Outcome
 from router.model import Repository
+from router.ps import ProcessId
 from router.remembered import Memory
 from router.settings import Settings
 from router.watcher.resources import Resources
@@ -26,10 +29,17 @@ class Provider:
         self.record = directory / "record"
         self.settings = Settings(state_dir=directory)
         self.asked: list[str] = []
+        self.running: tuple[Running, ...] = ()
         self.give: Callable[[], Any] = lambda: FAILED
+
+    def routers(self) -> tuple[int, ...]:
+        return ()
 
     def record_of(self, _: Repository) -> Path:
         return self.record
+
+    def servers(self) -> tuple[Running, ...]:
+        return self.running
 
     def provide(self, _repository: Repository, tree: Any, _memory: Memory) -> tuple[Outcome, ...]:
         self.asked.append(tree.path)
@@ -86,4 +96,31 @@ def test_what_is_gone_is_shown_no_more(tmp_path: Path) -> None:
     main = stage.repositories[0].worktrees[0]
     stage.repositories = (repository(main, resources=("db",)),)
     assert stage.look() == []
+    stage.resources.close()
+
+
+def test_main_has_what_is_on_servers_of_the_routers_own(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.provider.give = lambda: None
+    main = stage.repositories[0].worktrees[0]
+    stage.repositories = (repository(main, resources=("mine", "db"), served=("db",)),)
+    assert stage.look() == [("making", "resource-pending")]
+    stage.looks(("ready", ""))
+    stage.resources.close()
+
+
+def test_all_is_made_again_when_a_server_of_the_routers_own_has_ended(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.provider.give = lambda: None
+    first, second = (Running("postgres", ProcessId(pid, 1, "boot"), 31001) for pid in (7, 8))
+    served = tuple(replace(each, served=("db",)) for each in stage.repositories)
+    for repositories, runs, again in (
+        (stage.repositories, (first,), 0), (stage.repositories, (), 0),
+        (served, (second,), 2), (served, (second,), 0), (served, (), 2), (served, (first,), 2),
+    ):  # fmt: skip
+        asked = len(stage.provider.asked) or 1
+        stage.repositories, stage.provider.running = repositories, runs
+        stage.looks(*[("ready", "")] * (2 if repositories is served else 1))
+        wait_until(lambda asked=asked, again=again: stage.look() and len(stage.provider.asked) >= asked + again)
+        assert len(stage.provider.asked) == asked + again
     stage.resources.close()

@@ -40,7 +40,7 @@ class Parts:
         self.store.prepare()
         self.admin = FakeAdmin()
         self.observer = FakeObserver(X)
-        self.caddy = FakeCaddy()
+        self.caddy = FakeCaddy(self.admin)
         made: Any = self.caddy
         self.routing = Routing(self.store, observer=self.observer, admin=self.admin, caddy=made)
 
@@ -205,7 +205,7 @@ def test_what_was_given_out_with_a_full_disk_stands_and_is_written_when_there_is
 
 def test_what_caddy_refused_with_a_full_disk_is_tried_again_when_there_is_room(parts: Parts) -> None:
     parts.store.full = True
-    parts.admin.refuses = "y y"
+    parts.admin.refuses = 'y "y"'
     parts.observer.seen = Y
     parts.routing.step(resync=False)
     assert [problem.kind for problem in parts.routing.problems()] == ["load-refused", "state-lost"]
@@ -213,4 +213,13 @@ def test_what_caddy_refused_with_a_full_disk_is_tried_again_when_there_is_room(p
     parts.routing._retry._next = 0.0
     for _ in range(2):
         parts.routing.step(resync=False)
+    assert parts.labels() == ["x", "y"]
+
+
+def test_what_git_is_still_making_is_no_reason_for_a_pass(parts: Parts) -> None:
+    parts.observer.seen = observed(worktree("x"), replace(worktree("y"), made=False))
+    parts.routing.step(resync=False)
+    assert len(parts.observer.surveyed) == 1
+    parts.observer.seen = Y
+    parts.routing.step(resync=False)
     assert parts.labels() == ["x", "y"]

@@ -3,8 +3,10 @@
 import threading
 from pathlib import Path
 
-from router.model import RouteTable
-from router.watcher.start_commands import StartCommands
+import pytest
+
+from router.route_table import RouteTable
+from router.watcher.start_commands import USUAL, StartCommands
 from tests.fakes import route, service, table, worktree
 
 
@@ -41,7 +43,21 @@ def test_a_worktree_is_looked_at_again_after_a_while(tmp_path: Path) -> None:
     looking = Looking(tmp_path, interval=0)
     assert looking.lines() == []
     (tmp_path / "manage.py").write_text("import django")
+    looking.lines()  # of a look that may have begun before
     assert looking.lines() == ["python manage.py runserver"]
     (tmp_path / "manage.py").unlink()
+    looking.lines()
     assert looking.lines() == []
     looking.commands.close()
+
+
+@pytest.mark.parametrize(("count", "again"), [(USUAL, True), (10 * USUAL, False)])
+def test_where_many_are_down_each_is_looked_at_less_often(count: int, again: bool) -> None:
+    routes = table(*(route(f"b{n}", service("web", 9, up=False)) for n in range(count)))
+    start_commands = StartCommands(lambda: None, interval=1000.0)
+    start_commands.about(routes)
+    long_ago = {path: when - 1500.0 for path, when in start_commands._asked.items()}
+    start_commands._asked = dict(long_ago)
+    start_commands.about(routes)
+    assert (start_commands._asked != long_ago) is again
+    start_commands.close()

@@ -44,7 +44,7 @@ def program() -> Iterator[Callable[[Path, str], str]]:
     yield start
     for process in started:
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def left_by_git(shop: Shop, path: Path) -> None:
@@ -83,7 +83,7 @@ def test_while_a_program_goes_on_writing_it_fails_and_a_second_try_succeeds(shop
             shop.remove(path, force=True)
     finally:
         writer.kill()
-        writer.communicate(timeout=10)
+        writer.communicate(timeout=60)
     shop.remove(path)
     assert not path.exists()
     assert is_whole(shop, path)

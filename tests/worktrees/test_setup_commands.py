@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from router import proc
+from router import ps
 from router.trust import records
 from router.trust.wanted import wanted
 from tests.worktrees.shops import Shop, git
@@ -156,9 +156,9 @@ def test_an_interrupt_ends_the_command_and_what_it_started(shop: Shop, tmp_path:
         pid = int((tmp_path / "pid").read_text())
         process.send_signal(signal.SIGINT)
         assert process.wait(60) != 0
-        while proc.identify(pid) and time.monotonic() < deadline:
+        while ps.identify(pid) and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert proc.identify(pid) is None
+        assert ps.identify(pid) is None
     finally:
         process.kill()
         process.communicate()

@@ -3,7 +3,7 @@
 import contextlib
 
 from router.data.connection import Connection
-from router.data.kind import Description, Identity, Order, ResourceError, expect_nobody, expect_server, foreign
+from router.data.kind import Description, Identity, Kind, Order, ResourceError, expect_nobody, expect_server, foreign
 from router.data.ledger import Record
 from router.data.mysql.server import MARK, Server, opened, pattern, quoted
 
@@ -11,7 +11,7 @@ _CREATING = "creating"  # the oid of a record whose database may be there withou
 _PATIENCE = 30.0  # seconds to wait for a maker of what is to be dropped
 
 
-class Mysql:
+class Mysql(Kind):
     """Databases that cannot be renamed: what is half made has its name, and no mark in it yet."""
 
     has_templates = False

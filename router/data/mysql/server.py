@@ -10,7 +10,7 @@ from typing import Any
 
 from router.data.connection import Connection
 from router.data.kind import ResourceError, Session, missing_library
-from router.naming import host_port
+from router.text import host_port
 
 LONGEST_NAME = 63
 MARK = "_worktree_router"  # a procedure: frameworks that write down or compare a schema look at tables

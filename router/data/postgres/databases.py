@@ -43,14 +43,14 @@ def version(server: Server, name: str) -> str:
     return " ".join(map(str, found[0])) if found else ""
 
 
-def create(server: Server, name: str, *, template: str | None) -> None:
-    """Create a database, empty or a copy of a template to which nobody may be connected."""
+def create(server: Server, name: str, *, template: str | None, size: int = 0) -> None:
+    """Create a database, empty or a copy of a template of that size to which nobody may be connected."""
     if template is None:
         server.rows(f"CREATE DATABASE {quoted(name)}")
         return
     strategy = ""
     if server.major >= _STRATEGIES:
-        strategy = " STRATEGY wal_log" if size(server, template) < _SMALL else " STRATEGY file_copy"
+        strategy = " STRATEGY wal_log" if size < _SMALL else " STRATEGY file_copy"
     if server.major >= _CLONES:
         server.rows("SET file_copy_method = clone")  # where the file system cannot, the server copies
     server.rows(f"CREATE DATABASE {quoted(name)} TEMPLATE {quoted(template)}{strategy}")

@@ -1,11 +1,15 @@
 """PostgreSQL: a database for each worktree, copied from a template of the router's own."""
 
 import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from router.data.connection import Connection
 from router.data.kind import (
     Description,
     Identity,
+    Kind,
     Order,
     ResourceError,
     expect_nobody,
@@ -21,27 +25,34 @@ from router.data.postgres.server import Server, opened, place, quoted
 _PATIENCE = 30.0  # seconds to wait for a maker of what is to be dropped
 
 
-class Postgres:
+@dataclass(frozen=True, slots=True)
+class Postgres(Kind):
     """Databases of a server of version 13 or later.
 
     A database is created as `wtr_<nonce>`, marked when it is complete, and renamed: whatever is killed in between
-    leaves what the next maker finds by the nonce.
+    leaves what the next maker finds by the nonce. `server` is the session that is used, None for a new one each time.
     """
 
-    has_templates = True
-    copies = True
+    server: Server | None = None
+    has_templates: ClassVar[bool] = True
+    copies: ClassVar[bool] = True
+
+    @contextlib.contextmanager
+    def in_one_session(self, connection: Connection) -> Iterator[Self]:
+        """Give this kind with one session: a new one takes longer than all that it is asked."""
+        with opened(connection) as server:
+            yield replace(self, server=server)
 
     def identify(self, connection: Connection) -> Identity:
         """Return which server this is, and how the main checkout's database is."""
-        with opened(connection) as server:
+        with self._session(connection) as server:
             version = databases.version(server, connection.database)
             return Identity(server.identifier, version, server.sessions(connection.database))
 
     def make(self, connection: Connection, record: Record, order: Order) -> str:
         """Make the record's database, or finish it, or find it made; return its oid."""
         quoted(record.name)  # before anything is done for it
-        with opened(connection) as server:
-            server.lock(record.name, patience=order.patience)
+        with self._session(connection) as server, server.locked(record.name, patience=order.patience):
             expect_server(server.identifier, connection, record)
             there = databases.named(server, record.name)
             if there and record.proves(there.mark) and record.oid in ("", there.oid):
@@ -61,14 +72,13 @@ class Postgres:
 
     def is_ours(self, connection: Connection, record: Record) -> bool:
         """Tell whether the server, the oid and the mark are the record's."""
-        with opened(connection) as server:
+        with self._session(connection) as server:
             there = databases.named(server, record.name)
             return server.identifier == record.identifier and there is not None and _is(there, record)
 
     def drop(self, connection: Connection, record: Record) -> None:
         """Drop the record's database, by an own name: no other can take its place between the look and the drop."""
-        with opened(connection) as server:
-            server.lock(record.name, patience=_PATIENCE)
+        with self._session(connection) as server, server.locked(record.name, patience=_PATIENCE):
             expect_server(server.identifier, connection, record)
             half = databases.named(server, record.half_made)
             if half and record.oid in ("", half.oid):
@@ -77,7 +87,8 @@ class Postgres:
             there = databases.named(server, record.name)
             if there is None or (not record.oid and not record.proves(there.mark)):
                 return None  # it was never made, or is gone
-            if record.name == connection.database or not _is(there, record):
+            is_mains = record.source and record.name == connection.database
+            if is_mains or not _is(there, record):
                 raise foreign("database", record)
             expect_nobody(there.name, server.sessions(there.name))
             databases.rename(server, (record.name, record.half_made))
@@ -89,7 +100,7 @@ class Postgres:
 
     def describe(self, connection: Connection, record: Record) -> Description:
         """Return its size, and who is connected."""
-        with opened(connection) as server:
+        with self._session(connection) as server:
             if server.identifier != record.identifier:
                 return Description("foreign", detail=f"{place(connection)} is not the server where it was made")
             there = databases.named(server, record.name)
@@ -104,6 +115,9 @@ class Postgres:
     def url(self, connection: Connection, name: str) -> str:
         """Return the main checkout's URL with this database in it."""
         return connection.with_database(name)
+
+    def _session(self, connection: Connection) -> contextlib.AbstractContextManager[Server]:
+        return contextlib.nullcontext(self.server) if self.server else opened(connection)
 
 
 def _is(there: Database, record: Record) -> bool:
@@ -129,10 +143,11 @@ def _fill(server: Server, connection: Connection, record: Record, order: Order) 
     if order.copy is None:
         databases.create(server, name, template=None)
     else:
-        expect_small(order.copy, databases.size(server, order.copy), order)
+        size = databases.size(server, order.copy)
+        expect_small(order.copy, size, order)
         if order.dumped:
             databases.create_like(server, name, source=order.copy)
             dump.load(connection, source=order.copy, target=name, major=server.major, order=order)
         else:
-            databases.create(server, name, template=order.copy)
+            databases.create(server, name, template=order.copy, size=size)
         databases.keep_settings(server, name, source=order.copy)

@@ -4,12 +4,13 @@ import contextlib
 import getpass
 import time
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from router.data.connection import Connection
 from router.data.kind import ResourceError, Session, missing_library
-from router.naming import host_port
+from router.text import host_port
 
 APPLICATION = "worktree-router"
 LONGEST_NAME = 63  # bytes; what is longer PostgreSQL cuts, so that two names may meet
@@ -17,6 +18,7 @@ _CONNECT = 10.0  # seconds to connect, also to a server that is stopped
 _STATEMENT = 3600.0  # seconds for one statement: a large copy on a slow disk
 _POLL = 0.1
 _DOORS = ("postgres", "template1")  # databases to work from: in the source our own session would be in the way
+_KEY = "hashtextextended(:name, 7797)"  # of the lock of a name
 _NO_SUCH_DATABASE = "3D000"
 _CAUSES = {
     "28P01": "wrong-credentials", "28000": "wrong-credentials",
@@ -61,12 +63,12 @@ class Server:
         found = self.rows(statement, **values)
         return found[0][0] if found else None
 
-    @property
+    @cached_property
     def major(self) -> int:
         """The server's major version."""
         return int(self.one("SHOW server_version_num")) // 10_000
 
-    @property
+    @cached_property
     def identifier(self) -> str:
         """What initdb gave the server's data: a copy of its files has the same, a new data directory another one."""
         return str(self.one("SELECT system_identifier FROM pg_control_system()"))
@@ -81,19 +83,25 @@ class Server:
         return tuple(Session(pid, application or "", user or "", address or "", port)
                      for pid, application, user, address, port in found)  # fmt: skip
 
-    def lock(self, name: str, *, patience: float) -> None:
-        """Take the lock of a name, which this session has until it ends. ResourceError `busy` after so many seconds.
+    @contextlib.contextmanager
+    def locked(self, name: str, *, patience: float) -> Iterator[None]:
+        """Have the lock of a name until the block, or this session, ends. ResourceError `busy` after so many seconds.
 
         A maker that was killed has it for as long as the server works for it.
         """
         deadline = time.monotonic() + patience
-        while not self.one("SELECT pg_try_advisory_lock(hashtextextended(:name, 7797))", name=name):
+        while not self.one(f"SELECT pg_try_advisory_lock({_KEY})", name=name):
             if time.monotonic() > deadline:
                 raise ResourceError(
                     "busy", f"another router has been making or dropping {name} for {patience:.0f} s",
                     hint="it is tried again",
                 )  # fmt: skip
             time.sleep(_POLL)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(ResourceError):  # the session has ended, and the lock with it
+                self.one(f"SELECT pg_advisory_unlock({_KEY})", name=name)
 
 
 @contextlib.contextmanager

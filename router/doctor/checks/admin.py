@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from router.caddy import modes, record
+from router.caddy import addresses, record
 from router.caddy.admin import Admin, Served
 from router.doctor.findings import LOGS, Finding
 from router.doctor.installation import Installation
@@ -23,7 +23,7 @@ def check(installation: Installation) -> Iterator[Finding]:
     if not _is_expected(installation):
         return
     status = installation.running_status
-    address = status["caddy"]["admin"] if status else modes.admin_address(installation.settings, installation.store)
+    address = status["caddy"]["admin"] if status else addresses.admin_address(installation.settings, installation.store)
     with contextlib.closing(Admin(address)) as client:
         try:
             served = client.served()

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from router.doctor.findings import Finding
 from router.doctor.fixed_ports import fixed_ports
-from router.naming import shown
+from router.document import Document
 from router.observe.projects.checkout import checkout
-from router.status import Document
+from router.text import shown
 
 _MOST = 50  # of a worktree
 

@@ -9,8 +9,8 @@ from router.doctor import projects
 from router.doctor.findings import Finding
 from router.doctor.frameworks.found import frameworks
 from router.doctor.frameworks.framework import Framework
-from router.naming import shown
-from router.status import Document
+from router.document import Document
+from router.text import shown
 
 
 def check(status: Document) -> Iterator[Finding]:

@@ -6,9 +6,9 @@ from router.caddy import listening, record
 from router.doctor.findings import LOGS, Finding
 from router.doctor.installation import Installation
 from router.model import Listener
-from router.naming import host_port
 from router.observe.listeners import Listeners
 from router.settings import Mode
+from router.text import host_port
 
 _PROPOSED = range(8090, 8200)  # ports to propose in place of one that is taken
 
@@ -35,8 +35,7 @@ def _held_here(installation: Installation, holders: Sequence[Listener]) -> Findi
         return Finding("ok", "port", f"port {installation.port} is the router's own")
     if installation.watcher:
         return Finding("fail", "port", f"nothing listens on port {installation.port}", LOGS)
-    for sock in listening.listening_sockets(installation.port):
-        sock.close()
+    listening.expect_free(installation.port)
     return Finding("ok", "port", f"port {installation.port} is free")
 
 

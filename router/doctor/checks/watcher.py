@@ -6,6 +6,7 @@ from router import __version__
 from router.caddy import record
 from router.doctor.findings import Finding
 from router.doctor.installation import Installation
+from router.published import LIMIT
 from router.settings import Mode, Settings
 from router.store import RunningWatcher
 from router.watcher import heartbeat
@@ -23,7 +24,7 @@ def check(installation: Installation) -> Iterator[Finding]:
     if silence.hung:
         yield _hung(watcher, silence)
         return
-    if silence.seconds > heartbeat.LIMIT:
+    if silence.seconds > LIMIT:
         message = f"the watcher (pid {watcher.pid}) works, but gave its last sign of life {silence.seconds:.0f} s ago"
         yield Finding("warn", "watcher", message, "uptime   # the machine is busy; the watcher catches up by itself")
     else:

@@ -4,25 +4,24 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from router import status as documents
 from router.doctor.findings import Finding
+from router.document import Document, problems
 from router.errors import RouterError
-from router.naming import shown
 from router.observe import git
-from router.status import Document
+from router.text import shown
 
 _CHECKED_ELSEWHERE = frozenset({"watcher-down", "watcher-hung"})
 
 
 def check_problems(status: Document) -> Iterator[Finding]:
     """Yield every problem of the status document, and how many worktrees have none."""
-    problems = [problem for problem in documents.problems(status) if problem["kind"] not in _CHECKED_ELSEWHERE]
-    for problem in problems:
+    found = [problem for problem in problems(status) if problem["kind"] not in _CHECKED_ELSEWHERE]
+    for problem in found:
         message, check = f"{problem['message']} [{problem['kind']}]", "worktree" if problem["name"] else "router"
         error = problem["severity"] == "error"
         yield Finding("fail" if error else "warn", check, message, problem["hint"], problem["name"])
     count = len(status["worktrees"])
-    if well := count - len({problem["name"] for problem in problems if problem["name"]}):
+    if well := count - len({problem["name"] for problem in found if problem["name"]}):
         yield Finding("ok", "worktree", f"{well} of {count} worktrees have no problem")
 
 

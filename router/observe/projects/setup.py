@@ -7,7 +7,7 @@ from router.launch.shell_line import Simple, commands
 from router.launch.wrappers import base_name
 from router.observe.projects.said import Shared, Step
 from router.observe.projects.values import line_of
-from router.repository_settings import path_inside
+from router.paths import path_inside
 
 _MAIN = re.compile(
     r"\$(?:\{(?:CONDUCTOR_ROOT_PATH|ROOT_WORKTREE_PATH|CODEX_SOURCE_TREE_PATH|SUPERSET_ROOT_PATH|EMDASH_ROOT_PATH)\}"

@@ -7,9 +7,9 @@ from pathlib import Path
 from router import files
 from router.env.values import port_variables, varying
 from router.errors import FileError, SettingsError
-from router.naming import shown
 from router.observe import dotenv, envfiles
 from router.repository_settings import RepositorySettings, load_repository_settings
+from router.text import shown
 from router.tools.compose.collision import Collision, Context
 from router.tools.compose.collisions import collisions
 from router.tools.compose.interpolation import Variables

@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from router import files
 from router.errors import FileError
-from router.naming import shown
 from router.observe import dotenv, envfiles
+from router.text import shown
 from router.tools.compose.stack import stacks
 from router.tools.resources.compose_servers import Server, servers, url_defaults
 from router.tools.resources.proposal import Candidate, Setting, candidates
@@ -14,6 +15,7 @@ from router.tools.resources.uses import Use, uses
 
 Read = Callable[[str], str | None]
 _MOST = 200  # files
+_LARGEST = 1 << 20  # bytes of one
 
 
 def proposed(
@@ -44,6 +46,23 @@ def proposed(
         found_uses += uses(name, quiet(name) or "")
     found, more = candidates(_settings(main, quiet), found_uses, found_servers, main=main, hosts=hosts)
     return found, tuple(shown(note) for note in (*notes, *more))
+
+
+def beside(main: Path, compose: Sequence[str], *, kinds: Collection[str]) -> tuple[str, ...]:
+    """Return a note for each server that a main checkout's Compose files run of kinds for which the router runs one."""
+
+    def read(name: str) -> str | None:
+        try:
+            return files.text(main / name, limit=_LARGEST)
+        except FileError:
+            return None
+
+    return tuple(
+        shown(f"{each.place}: the service {each.service} is a server too: where that is meant, name it with `from`")
+        for stack in stacks(compose, read)
+        for each in servers(stack, _dotenv(read(f"{stack.project}/.env" if stack.project else ".env")))
+        if each.kind in kinds
+    )
 
 
 def _dotenv(text: str | None) -> Mapping[str, str]:

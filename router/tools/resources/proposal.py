@@ -7,8 +7,8 @@ from itertools import count
 from pathlib import Path
 
 from router.data.connection import Connection
-from router.env.assignments import masked
-from router.naming import host_port, shown
+from router.masked import masked
+from router.text import host_port, shown
 from router.tools import toml_edit
 from router.tools.resources.compose_servers import Server
 from router.tools.resources.uses import Use, is_named_like_a_database, reached
@@ -16,6 +16,7 @@ from router.tools.resources.uses import Use, is_named_like_a_database, reached
 _SQL = ("postgres", "mysql", "sqlite")
 _USUAL = {"postgres": "DATABASE_URL", "mysql": "DATABASE_URL", "sqlite": "DATABASE_URL", "redis": "REDIS_URL",
           "amqp": "AMQP_URL"}  # fmt: skip
+_SERVED = ("postgres", "redis")  # kinds of which the router can run a server itself
 _AMBIGUOUS = ("file:", "unix:")  # schemes that lead to anything
 
 
@@ -30,11 +31,15 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A resource to propose, by the variable of its URL; `why` says what it is and where."""
+    """A resource to propose, by the variable of its URL; `why` says what it is and where.
+
+    `served` is whether no file names a server, so that the router may run one itself.
+    """
 
     kind: str
     variable: str
     why: str
+    served: bool = False
 
 
 def candidates(
@@ -97,6 +102,10 @@ def _unset(use: Use, kind: str, server: Server | None, notes: list[str]) -> Cand
     url = use.default or (server.url if server else "")
     if url:
         notes.append(_to_write(use.place, str(use.variable), url))
+    elif kind in _SERVED and use.variable == _USUAL[kind]:
+        told = "the router runs a server itself; where you have one, write its URL into .env, then run this again"
+        notes.append(f"{use.place}: nothing sets {use.variable}: {told}")
+        return Candidate(kind, str(use.variable), use.place, served=True)
     else:
         notes.append(f"{use.place}: nothing sets {use.variable}: write its URL into .env")
     return Candidate(kind, str(use.variable), use.place)
@@ -132,14 +141,15 @@ def with_resources(text: str, proposed: Iterable[Candidate]) -> str:
     """
     there = toml_edit.plain(text).get("resources", {})
     tables = {name: each for name, each in there.items() if isinstance(each, dict)} if isinstance(there, dict) else {}
-    variables = {each.get("from") for each in tables.values()}
+    variables = {each.get("from") or _USUAL.get(each.get("kind", "")) for each in tables.values()}
     names = set(there)
     for each in proposed:
         if each.variable in variables:
             continue
         name = next(name for name in _names(each) if name not in names)
         names.add(name)
-        line = f'from = "{each.variable}"  # {shown(each.why)}\n'
+        said = f'kind = "{each.kind}"' if each.served else f'from = "{each.variable}"'
+        line = f"{said}  # {shown(each.why)}\n"
         text = toml_edit.with_subtable(text, "resources", name, line)
     return text
 

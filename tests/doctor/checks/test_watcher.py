@@ -76,10 +76,10 @@ def test_settings_that_the_watcher_was_not_started_with_are_named(installation: 
 
 
 def test_a_caddy_that_a_killed_watcher_left_is_named(installation: Make, tmp_path: Path) -> None:
-    from router import proc
+    from router import ps
     from router.caddy import record
 
-    own = proc.identify(os.getpid())
+    own = ps.identify(os.getpid())
     assert own is not None
     killed = installation()
     record.write(killed.store.directory, record.CaddyRecord(own, 8080, (), "v2.11.7"))

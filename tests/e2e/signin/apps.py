@@ -34,7 +34,21 @@ PAGES = {
         "/auth/callback": HERE / "oidc-client-ts.html",
         "/oidc-client-ts.min.js": OIDC_CLIENT_TS / "oidc-client-ts.min.js",
     },
+    "hostile": {
+        "/": HERE / "hostile.html",
+        "/auth/callback": HERE / "hostile-callback.html",
+        "/worker.js": HERE / "hostile-worker.js",
+    },
 }
+
+
+DJANGO = {
+    "allauth": "/accounts/oidc/provider/login/callback/",
+    "mozilla-django-oidc": "/oidc/callback/",
+    "social-auth": "/complete/oidc/",
+}
+"""What `django_app.py` can sign in with, and where each of them awaits the answer."""
+PATHS = ("/signin-oidc", *DJANGO.values())
 
 
 def node() -> str:
@@ -58,7 +72,7 @@ class Provider:
     @property
     def environment(self) -> dict[str, str]:
         """What an app on a server is told of it."""
-        trust = dict.fromkeys(("NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"), str(self.authority))
+        trust = dict.fromkeys(("NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), str(self.authority))
         return {"ISSUER": self.issuer, "REDIRECT_URI": self.redirect, **trust}
 
 
@@ -101,25 +115,42 @@ class Stage:
         wait_until(lambda: self.router.web(path).get("up"), what=f"{path} up")
         return app
 
+    def used(self) -> list[str]:
+        """Return the hosts that somebody used, the last one first; none where the watcher has not told them yet."""
+        try:
+            found = json.loads((self.router.state / "site" / "recent.json").read_text())["recent"]
+        except FileNotFoundError:
+            return []
+        return [str(host) for host, *_ in found]
+
     def serve(self, app: App, port: int) -> contextlib.AbstractContextManager[None]:
         """Run the server of an app until the block ends."""
         if app.kind in PAGES:
             config = {"client": "page", "issuer": self.provider.issuer, "redirect": self.provider.redirect}
             return _pages(port, PAGES[app.kind], f"const config = {json.dumps({**config, 'label': app.label})};")
-        flask, openid = [sys.executable, HERE / "flask_app.py"], [node(), HERE / "openid_app.mjs"]
-        command = flask if app.kind == "authlib" else openid
-        return _process(command, self.directory, port=port, **self.provider.environment)
+        return _process(_command(app.kind), self.directory, port=port, LIBRARY=app.kind, **self.provider.environment)
+
+
+def _command(kind: str) -> list[str | Path]:
+    if kind in DJANGO:
+        return [sys.executable, HERE / "django_app.py"]
+    return [sys.executable, HERE / "flask_app.py"] if kind.startswith("authlib") else [node(), HERE / "openid_app.mjs"]
 
 
 @contextlib.contextmanager
-def staged(router: Router, directory: Path) -> Iterator[Stage]:
-    """Run a provider for a running router until the block ends, and the apps that are asked for."""
+def staged(router: Router, directory: Path, paths: Sequence[str] = PATHS) -> Iterator[Stage]:
+    """Run a provider for a running router until the block ends, and the apps that are asked for.
+
+    `paths` are those of redirect URIs that it knows besides the router's own.
+    """
     port, authority, certificate = free_port(), directory / "authority.pem", directory / "provider.pem"
     issuing = trustme.CA()
     issuing.cert_pem.write_to_path(str(authority))
     issuing.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(certificate))
     provider = Provider(f"https://localhost:{port}", f"http://localhost:{router.port}/auth/callback", authority)
-    command, environment = [node(), HERE / "provider.mjs"], {"CERTIFICATE": str(certificate), **provider.environment}
+    command, environment = [node(), HERE / "provider.mjs"], {
+        "CERTIFICATE": str(certificate), "PATHS": " ".join(paths), **provider.environment
+    }  # fmt: skip
     with contextlib.ExitStack() as running:
         running.enter_context(_process(command, directory, port=port, **environment))
         yield Stage(router, provider, directory, running)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
@@ -30,9 +31,9 @@ class Tab:
         self.page.click(click)
         self.page.wait_for_url(f"{self.issuer}/interaction/*")
 
-    def popup(self) -> "Tab":
+    def popup(self, start: str = "/") -> "Tab":
         """Open the app and begin in a popup; return that."""
-        self.page.goto(self.home)
+        self.page.goto(self.home + start)
         with self.page.expect_popup() as opened:
             self.page.click("#popup")
         opened.value.wait_for_url(f"{self.issuer}/interaction/*")
@@ -48,7 +49,12 @@ class Tab:
 
     def shows(self, who: str) -> None:
         """Wait until the app shows who is signed in, on the very host of this tab."""
-        self.page.wait_for_selector(f"#who:text-is('{who}'), #error:not(:empty)")
+        from playwright.sync_api import TimeoutError as LateError
+
+        try:
+            self.page.wait_for_selector(f"#who:text-is('{who}'), #error:not(:empty)")
+        except LateError as error:
+            raise AssertionError(f"{who}, not at {self.page.url}: {self.page.inner_text('body')}") from error
         assert not self.page.locator("#error:not(:empty)").count(), self.page.inner_text("#error")
         assert self.page.url.startswith(f"{self.home}/")
 
@@ -81,13 +87,13 @@ class Browsing:
     def tab(self, app: App, host: str = "{}") -> Tab:
         """Open a tab for an app, on its own host or another form of it."""
         page = self.context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         return Tab(page, app.home(host), self.stage.provider.issuer)
 
     def leaks(self) -> set[str]:
         """Return the secrets that stand in any file which the router or Caddy wrote."""
         written = [*self.stage.router.state.rglob("*"), *self.stage.router.directory.glob("foreground-*")]
-        text = b"\n".join(path.read_bytes() for path in written if path.is_file())
+        text = b"\n".join(_bytes(path) for path in written if path.is_file())
         forms = {form for secret in self.secrets for form in (secret, quote(secret, safe=""), quote_plus(secret))}
         return {form for form in forms if form.encode() in text}
 
@@ -97,7 +103,7 @@ class Browsing:
             self._note(f"{to.query}&{to.fragment}")
 
     def _see_form(self, request: "Request") -> None:
-        if request.method == "POST" and "/auth/callback" in request.url:
+        if request.method == "POST" and ("/auth/callback" in request.url or "/signin-oidc" in request.url):
             self._note(request.post_data or "")
 
     def _note(self, parameters: str) -> None:
@@ -116,3 +122,11 @@ class Browsing:
     def _complain(self, url: str, text: str) -> None:
         if url.startswith(f"http://localhost:{self.stage.router.port}/"):
             self.errors.append(f"{urlsplit(url).path}: {text}")
+
+
+def _bytes(path: Path) -> bytes:
+    """Return what is in a file, nothing where the watcher has put another one in its place meanwhile."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""

@@ -1,0 +1,63 @@
+"""Ends servers of a worktree, those included that the router started and that do not listen yet."""
+
+import contextlib
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+
+from router.errors import StoreError
+from router.processes import containers
+from router.processes.containers import Container
+from router.processes.stop import Stopped, stop
+from router.servers import records
+from router.servers.records import Server
+from router.store import Store
+
+
+def stop_all(
+    store: Store,
+    path: str,
+    *,
+    roots: Sequence[str],
+    routers: Collection[int],
+    services: Collection[str] = (),
+    ports: Collection[int] | None = None,
+    composed: Callable[[], tuple[Container, ...]] = containers.running,
+) -> Stopped:
+    """End the servers of the worktree at a path, or those of some `services` and `ports`, and its containers there.
+
+    `roots` are the paths of all worktrees, `routers` the pids of the watcher and its Caddy.
+    """
+    begun = [
+        each
+        for each in records.of_path(store, path)
+        if ports is None or each.record.service in services or each.record.port in ports
+    ]
+    sessions = _marked(store, begun)
+    return stop(path, roots=roots, routers=routers, ports=ports, sessions=sessions, composed=composed)
+
+
+def stop_started(
+    store: Store, servers: Iterable[Server], *, roots: Sequence[str], routers: Collection[int]
+) -> dict[str, Stopped]:
+    """End these servers, which the router started, and nothing else; return what it came to by the worktree's name."""
+    by_path: dict[str, list[Server]] = {}
+    for each in servers:
+        by_path.setdefault(each.record.path, []).append(each)
+    done = {}
+    for path, begun in by_path.items():
+        sessions = _marked(store, begun)
+        ended = stop(path, roots=[*roots, path], routers=routers, ports=(), sessions=sessions, composed=tuple)
+        name = begun[0].record.name
+        done[name if name not in done else path] = replace(ended, bystanders=())
+    return done
+
+
+def _marked(store: Store, servers: Iterable[Server]) -> frozenset[int]:
+    """Have servers count as stopped, so that their end is no failure; return the sessions of those that run."""
+    sessions = set()
+    for each in servers:
+        with contextlib.suppress(StoreError):  # a full disk keeps no server from being ended
+            records.write(store, each.directory, replace(each.record, stopped=True))
+        if each.runs:
+            sessions.add(each.record.server.pid)
+    return frozenset(sessions)

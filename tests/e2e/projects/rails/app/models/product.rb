@@ -1,0 +1,3 @@
+class Product < ActiveRecord::Base
+  self.table_name = "products_product"
+end

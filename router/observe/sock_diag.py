@@ -11,10 +11,15 @@ from router.observe.sockets import DIALLED, MAPPED
 # linux/netlink.h, sock_diag.h, inet_diag.h
 _SOCK_DIAG, _BY_FAMILY, _DUMP, _DONE, _LISTEN, _V6ONLY = 4, 20, 0x301, 3, 1 << 10, 11
 _LEAST = 72  # bytes of an inet_diag_msg
-_INFO, _RECEIVED = 2, 128  # INET_DIAG_INFO, and where tcpi_bytes_received is in it (linux/tcp.h, struct tcp_info)
+_INFO, _SILENT, _RECEIVED = (
+    2,
+    52,
+    128,
+)  # INET_DIAG_INFO; tcpi_last_data_recv and tcpi_bytes_received in it (linux/tcp.h)
 # Every state of a connection that was accepted, TIME_WAIT (6) included: ESTABLISHED, FIN_WAIT1 and 2, CLOSE_WAIT, …
 _ACCEPTED = sum(1 << state for state in (1, 4, 5, 6, 8, 9, 11))
-_ESTABLISHED = 1  # TCP_ESTABLISHED of linux/tcp_states.h
+_ESTABLISHED, _TIME_WAIT = 1, 6  # linux/tcp_states.h
+_REMEMBERED = 60.0  # seconds: TCP_TIMEWAIT_LEN of linux/tcp.h
 _DESTROYED = 0b101  # the groups SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY
 _ATTACH_FILTER = 26  # SO_ATTACH_FILTER of asm-generic/socket.h
 # Connections are closed by the thousand: let through only sockets without a peer (linux/filter.h: load the half word
@@ -61,13 +66,15 @@ def waiting() -> frozenset[int]:
 class Connection(NamedTuple):
     """A connection to a port of this machine, by who made it; `received` are the bytes that came to the server.
 
-    That is 0 where only the client's end is left: whoever closes first is the one whom the kernel remembers.
+    That is 0 where only the client's end is left: whoever closes first is the one whom the kernel remembers. `silent`
+    are the seconds since the last of them came, or since it ended; infinite where this end does not tell.
     """
 
     port: int
     client: str
     client_port: int
     received: int = 0
+    silent: float = float("inf")
 
 
 def connections(ports: Collection[int]) -> Iterator[Connection]:
@@ -81,9 +88,9 @@ def connections(ports: Collection[int]) -> Iterator[Connection]:
                 continue
             own, other = int.from_bytes(body[4:6]), int.from_bytes(body[6:8])
             if own in ports:
-                yield Connection(own, _address(family, body[24 : 24 + width]), other, _received(body))
+                yield Connection(own, _address(family, body[24 : 24 + width]), other, *_came(body))
             elif other in ports and (here := _address(family, body[8 : 8 + width])) and _is_here(family, body, width):
-                yield Connection(other, here, own)
+                yield Connection(other, here, own, silent=_ended(body))
 
 
 def owners(client: tuple[str, int], server: tuple[str, int]) -> Iterator[int]:
@@ -153,9 +160,18 @@ def _is_here(family: int, body: bytes, width: int) -> bool:
     return other == body[8 : 8 + width] or _address(family, other).startswith("127.")
 
 
-def _received(body: bytes) -> int:
+def _came(body: bytes) -> tuple[int, float]:
+    """Return how many bytes came to this end, and how many seconds ago the last of them did, or it ended."""
     info = dict(_parts(body[_LEAST:], "=HH", 4)).get(_INFO, b"")
-    return struct.unpack_from("=Q", info, _RECEIVED)[0] if len(info) >= _RECEIVED + 8 else 0
+    if len(info) < _RECEIVED + 8:
+        return 0, _ended(body)
+    return struct.unpack_from("=Q", info, _RECEIVED)[0], struct.unpack_from("=I", info, _SILENT)[0] / 1000
+
+
+def _ended(body: bytes) -> float:
+    """Return how many seconds ago a connection ended, infinity where it is still open."""
+    left = struct.unpack_from("=I", body, 52)[0] / 1000  # until the kernel forgets it
+    return max(0.0, _REMEMBERED - left) if body[1] == _TIME_WAIT else float("inf")
 
 
 def _diagnosed(family: int, *, states: int = _LISTEN, told: int = 0) -> Iterator[bytes]:

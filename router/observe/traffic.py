@@ -1,12 +1,14 @@
 """When somebody last used the servers of this machine, without touching what passes between them.
 
-One look at the kernel's connections says who came since the last one, and how many bytes. What a quiet websocket and
-its pings send does not count, and neither do the router's own connections.
+One look at the kernel's connections says who came since the last one, how many bytes, and when to the millisecond, so
+that two servers that were used between two looks have their order. What a quiet websocket and its pings send does not
+count, and neither do the router's own connections.
 """
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from router.observe import sock_diag
 from router.observe.sock_diag import Connection
@@ -16,6 +18,13 @@ COUNTS = 2048
 _WITHIN = 60.0
 
 _Key = tuple[int, str, int]
+
+
+class _Seen(NamedTuple):
+    """What a connection has received by now, and how many seconds ago the last of that came."""
+
+    received: int
+    silent: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +53,18 @@ class Traffic:
         self._own = own
         self._connections = connections
         self._at_once = at_once
-        self._known: dict[int, dict[_Key, int]] = {}
+        self._known: dict[int, dict[_Key, _Seen]] = {}
         self._lately: dict[int, deque[tuple[float, int]]] = defaultdict(deque)
         self._last: dict[int, Use] = {}
 
     def look(self, ports: Collection[int], *, now: float) -> Mapping[int, Use]:
         """Return how each of these ports was last used, where it was. OSError where the kernel does not answer."""
         wanted = frozenset(ports)
-        found: dict[int, dict[_Key, int]] = {port: {} for port in wanted}
+        found: dict[int, dict[_Key, _Seen]] = {port: {} for port in wanted}
         for each in self._connections(wanted) if wanted else ():
             key = (each.port, each.client, each.client_port)
-            found[each.port][key] = max(each.received, found[each.port].get(key, 0))
+            other = found[each.port].get(key, _NOTHING)
+            found[each.port][key] = _Seen(max(each.received, other.received), min(each.silent, other.silent))
         for port, connections in found.items():
             if port in self._known or self._at_once:
                 self._compare(port, self._known.get(port, {}), connections, now)
@@ -62,15 +72,28 @@ class Traffic:
         self._last = {port: use for port, use in self._last.items() if port in wanted}
         return dict(self._last)
 
-    def _compare(self, port: int, before: Mapping[_Key, int], connections: Mapping[_Key, int], now: float) -> None:
-        theirs = {key: size for key, size in connections.items() if not self._own(key[2], port)}
-        came = sum(max(0, size - before.get(key, 0)) for key, size in theirs.items())
+    def _compare(self, port: int, before: Mapping[_Key, _Seen], connections: Mapping[_Key, _Seen], now: float) -> None:
+        theirs = {key: seen for key, seen in connections.items() if not self._own(key[2], port)}
+        grown = {key: max(0, seen.received - before.get(key, _NOTHING).received) for key, seen in theirs.items()}
         lately = self._lately[port]
-        lately.append((now, came))
+        lately.append((now, sum(grown.values())))
         while lately[0][0] <= now - _WITHIN:
             lately.popleft()
         sent = sum(size for _, size in lately)
-        if theirs.keys() - before.keys():
-            self._last[port] = Use(port, now)
-        elif came and sent > COUNTS:
-            self._last[port] = Use(port, now, sent)
+        if new := theirs.keys() - before.keys():
+            self._used(Use(port, now - _silent(theirs[key] for key in new)))
+        elif any(grown.values()) and sent > COUNTS:
+            self._used(Use(port, now - _silent(theirs[key] for key, size in grown.items() if size), sent))
+
+    def _used(self, use: Use) -> None:
+        before = self._last.get(use.port)
+        self._last[use.port] = use if before is None or use.at >= before.at else before
+
+
+_NOTHING = _Seen(0, float("inf"))
+
+
+def _silent(connections: Iterable[_Seen]) -> float:
+    """Return how many seconds ago the last of them was used; 0 where the kernel tells that of none."""
+    least = min(each.silent for each in connections)
+    return least if least < float("inf") else 0.0

@@ -206,7 +206,7 @@ def test_a_server_that_was_down_gets_the_answer_when_it_is_back(browsing: Browsi
         stage.router.routed(stage.router.add(app.label, port=port))
         tab.begin()
     tab.answer("alice")
-    tab.page.wait_for_url(f"{tab.home}/auth/callback*")
+    tab.arrives("/auth/callback*")
     with stage.serve(app, port):
         tab.shows("alice")
 
@@ -287,7 +287,7 @@ def test_a_page_that_signs_out_with_a_state_comes_home(tabs: Tabs) -> None:
     tab.answer("alice")
     tab.shows("alice")
     tab.page.click("#sign-out")
-    tab.page.wait_for_url(f"{tab.home}/auth/callback?state=*")
+    tab.arrives("/auth/callback?state=*")
     tab.still_shows("nobody")
 
 
@@ -335,7 +335,7 @@ def test_an_error_without_state_is_shown_as_text_and_handed_on(browsing: Browsin
 
     with tab.page.expect_request(f"{tab.home}/auth/callback*") as asked:
         tab.choose(app.label)
-    tab.page.wait_for_url(f"{tab.home}/auth/callback*")
+    tab.arrives("/auth/callback*")
     sent = asked.value.post_data if mode == "form_post" else tab.page.url
     assert "error=access_denied&error_description=%3Cb%3ENo%3C%2Fb%3E" in sent
 

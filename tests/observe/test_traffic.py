@@ -63,6 +63,21 @@ def test_a_new_connection_counts_and_the_routers_own_does_not() -> None:
     assert traffic.look([5173], now=40) == {5173: Use(5173, 20)}
 
 
+def test_a_port_was_used_when_the_last_of_its_new_connections_was() -> None:
+    ages = {1: 0.25, 2: 0.5, 3: float("inf")}
+    found = [Connection(5173, "127.0.0.1", client, 9, age) for client, age in ages.items()]
+    traffic = Traffic(lambda client, _: client == 9, connections=lambda _: found, at_once=True)
+    assert traffic.look([5173], now=7) == {5173: Use(5173, 6.75)}
+
+
+def test_a_use_that_was_seen_is_not_taken_back_by_an_older_one() -> None:
+    found = [Connection(5173, "127.0.0.1", 1, 9, 0.25)]
+    traffic = Traffic(lambda *_: False, connections=lambda _: found, at_once=True)
+    traffic.look([5173], now=7)
+    found.append(Connection(5173, "127.0.0.1", 2, 9, 5))
+    assert traffic.look([5173], now=8) == {5173: Use(5173, 6.75)}
+
+
 def test_the_pings_of_a_quiet_websocket_do_not_count_however_long_they_go_on() -> None:
     kernel = Kernel()
     kernel.open = dict.fromkeys((1, 2, 3, 4, 5), 0)
@@ -137,7 +152,8 @@ def test_the_kernel_tells_what_comes_to_a_server(family: socket.AddressFamily) -
         assert traffic.look([port], now=1) == {}
         client.sendall(b"x" * COUNTS)
         received(port, len(PING) + COUNTS)
-        assert traffic.look([port], now=2) == {port: Use(port, 2, len(PING) + COUNTS)}
+        use = traffic.look([port], now=2)[port]
+        assert (use.at <= 2, use.bytes) == (True, len(PING) + COUNTS)
 
 
 @LINUX
@@ -151,8 +167,24 @@ def test_a_request_that_is_over_before_the_next_look_is_seen(closes: bool) -> No
             if closes:
                 assert client.recv(100)
                 assert not client.recv(100)
-        assert traffic.look([port], now=5) == {port: Use(port, 5)}
-        assert traffic.look([port], now=9) == {port: Use(port, 5)}
+        use = traffic.look([port], now=5)[port]
+        assert (use.at <= 5, use.bytes) == (True, 0)
+        assert traffic.look([port], now=9) == {port: use}
+
+
+@LINUX
+@pytest.mark.parametrize("closes", [True, False], ids=["the server closes", "the client closes"])
+def test_servers_that_were_used_between_two_looks_have_their_order(closes: bool) -> None:
+    with server(closes=closes) as first, server(closes=closes) as second:
+        for port in (second, first):
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                received(port, 18)
+                while closes and client.recv(100):
+                    pass
+            wait_until(lambda port=port: min(each.silent for each in sock_diag.connections([port])) > 0.01)  # type: ignore[misc]
+        found = Traffic(lambda *_: False, at_once=True).look([first, second], now=1000)
+        assert found[second].at < found[first].at < 1000
 
 
 @LINUX
@@ -165,7 +197,7 @@ def test_the_routers_own_question_is_no_use_of_a_server() -> None:
         assert list(sock_diag.connections([port]))
         assert traffic.look([port], now=5) == {}
         assert serves("127.0.0.1", port, timeout=20).kind == "unclear"
-        assert traffic.look([port], now=6) == {port: Use(port, 6)}
+        assert list(traffic.look([port], now=6)) == [port]
 
 
 def test_a_connection_to_the_same_port_of_another_machine_is_not_to_ours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """A developer's browser, what it saw of secrets and of errors, and its tabs that sign in."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,14 +49,15 @@ class Tab:
         """Click a worktree on the chooser."""
         self.page.click(f"#choose button:text-is('{label}')")
 
+    def arrives(self, path: str) -> None:
+        """Wait until the tab is at a path of its own host; `*` stands for anything."""
+        with self._told(path):
+            self.page.wait_for_url(self.home + path)
+
     def shows(self, who: str) -> None:
         """Wait until the app shows who is signed in, on the very host of this tab."""
-        from playwright.sync_api import TimeoutError as LateError
-
-        try:
+        with self._told(who):
             self.page.wait_for_selector(f"#who:text-is('{who}'), #error:not(:empty)")
-        except LateError as error:
-            raise AssertionError(f"{who}, not at {self.page.url}: {self.page.inner_text('body')}") from error
         assert not self.page.locator("#error:not(:empty)").count(), self.page.inner_text("#error")
         assert self.page.url.startswith(f"{self.home}/")
 
@@ -67,6 +70,16 @@ class Tab:
         """Wait until the app shows the provider's refusal, on the very host of this tab."""
         self.page.wait_for_selector("#error:text('access_denied')")
         assert self.page.url.startswith(f"{self.home}/")
+
+    @contextmanager
+    def _told(self, wanted: str) -> Iterator[None]:
+        """Say what the page shows where it does not show what is waited for."""
+        from playwright.sync_api import TimeoutError as LateError
+
+        try:
+            yield
+        except LateError as error:
+            raise AssertionError(f"{wanted}, not at {self.page.url}: {self.page.inner_text('body')}") from error
 
 
 @dataclass

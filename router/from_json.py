@@ -3,8 +3,9 @@
 import functools
 import types
 from collections.abc import Mapping
-from dataclasses import is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from router.values import is_dataclass
 
 Built = TypeVar("Built")
 

@@ -1,12 +1,12 @@
 """Dataclasses out of JSON, and what is none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from router.from_json import build
+from router.values import dataclass, field
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 from router.caddy.tag import FORM, LABEL, OUT_OF, PATH_OF, TEXT, split
 from router.naming import PATH_SEGMENT, HostForm, check_callback_path, host_forms, origin, service_host
 from router.route_table import Route, RouteTable
+from router.values import dataclass
 
 BAD_REQUEST = 400
 MAX_STATE = 4096

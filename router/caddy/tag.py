@@ -8,9 +8,9 @@ It is written down here alone: the templates get it rendered in, and `relay.js` 
 """
 
 import re
-from dataclasses import dataclass
 
 from router.naming import PATH_SEGMENT
+from router.values import dataclass
 
 LABEL = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 TEXT = r"[\x20-\x7e]"  # RFC 6749 appendix A.5: what a state may consist of

@@ -5,12 +5,12 @@ Only what can be separate on a server of this machine counts; what is shared on 
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from router.env.assignments import Assignment
 from router.errors import LeakError
 from router.masked import masked
+from router.values import dataclass
 
 _LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1", "0.0.0.0", "host.docker.internal"})  # noqa: S104 - compared
 _BY_SCHEME = (

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from router.errors import UsageError
@@ -16,6 +15,7 @@ from router.routes.memory import with_assignments
 from router.routes.plan import plan
 from router.settings import Settings
 from router.store import Store
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

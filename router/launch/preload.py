@@ -2,10 +2,10 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass
 from importlib.resources import files
 
 from router.launch.servers import SERVERS
+from router.values import asdict, dataclass
 
 VARIABLES = ("PORT", *(each.variable for each in SERVERS if each.variable not in {"", "PORT"}))
 """The variables that name a port to one server or another: what Node starts may be any of them."""

@@ -5,7 +5,6 @@ import hashlib
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from time import time
 
@@ -15,6 +14,7 @@ from router.launch.preload import node_options, text
 from router.launch.sign_in import Addresses, given
 from router.launch.tree import tree
 from router.store import Store
+from router.values import dataclass
 
 _KEPT = 30 * 86400  # seconds that a file stays which no command asked for again
 

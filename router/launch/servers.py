@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from router.launch.wrappers import base_name, names
+from router.values import dataclass
 
 _JS_VALUED = names("-c --config -m --mode -l --logLevel --base --root --host -H --hostname")
 _VITE_FLAGS = ("--port", "{port}", "--strictPort")

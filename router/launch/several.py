@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from router.launch.commands import Seen
 from router.launch.launch import BY_PRELOAD, Launch, note_of_all
@@ -10,6 +9,7 @@ from router.launch.preload import Target
 from router.launch.servers import Running, named_port, program, refers_to, running
 from router.launch.single import below, is_node
 from router.launch.wrappers import names
+from router.values import dataclass
 
 _MEANT = {
     "web": names("web www client frontend front ui site website app dashboard"),

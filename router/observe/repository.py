@@ -1,7 +1,6 @@
 """One look at one repository: its worktrees with what their files declare, and its `router.toml`."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from router.observe.owners import with_owners
 from router.observe.written import own_database, written_names
 from router.repository_file import FILE
 from router.text import shown
+from router.values import dataclass, field, replace
 
 
 def repository(common: Path, *, before: Repository | None = None) -> Repository:

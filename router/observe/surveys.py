@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +16,7 @@ from router.observe.lanes import Lanes
 from router.observe.repository import repository, with_changed
 from router.observe.watched import directories, roots, watched
 from router.text import shown
+from router.values import dataclass, field, replace
 
 PATIENCE = 0.25  # seconds that a look waits for repositories that were seen before,
 FIRST = 1.0  # for one that was not, where another has answered,

@@ -6,13 +6,13 @@ import math
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from router import proc
 from router.errors import RouterError
 from router.observe import containers as engines
 from router.paths import deepest_root
 from router.text import shown
+from router.values import dataclass
 
 _SLOW = 10.0  # seconds for an engine to answer: a machine under load is slow
 _PATIENCE = 120.0  # seconds: Docker gives each container ten to end by itself

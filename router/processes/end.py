@@ -4,12 +4,12 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from router import ps
 from router.processes.ending import Ending, Left
 from router.processes.look import Process
 from router.text import shown
+from router.values import dataclass
 
 PATIENCE = 5.0
 """Seconds that a process has to end by itself, and the system to end one that was killed."""

@@ -1,6 +1,5 @@
 """What is left of worktrees that are gone, processes and Compose stacks: found, and as the status document has it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from router.model import Problem
@@ -8,6 +7,7 @@ from router.processes import orphans, stacks
 from router.processes.orphans import Orphan
 from router.processes.stacks import Stack
 from router.remembered import Memory
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

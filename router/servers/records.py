@@ -12,7 +12,6 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from router import files, from_json, ps
@@ -20,6 +19,7 @@ from router.errors import FileError, StoreError
 from router.model import WorktreeId
 from router.ps import ProcessId
 from router.store import Store
+from router.values import asdict, dataclass
 
 _DIRECTORY = "servers"
 _LARGEST = 1 << 16  # bytes

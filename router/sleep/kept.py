@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from router import files, from_json
@@ -14,6 +13,7 @@ from router.errors import FileError, StoreError
 from router.model import WorktreeId
 from router.processes.containers import Container
 from router.store import Store
+from router.values import asdict, dataclass
 
 _DIRECTORY = "sleep"
 _LARGEST = 1 << 16  # bytes

@@ -4,7 +4,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from router.errors import FileError
 from router.model import Problem
 from router.published import HEARTBEAT, LIMIT, heartbeat_age
 from router.store import RunningWatcher
+from router.values import dataclass
 
 INTERVAL = 5.0
 """Seconds from one heartbeat to the next."""

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from router.launch.several import assigned, meant
 from router.launch.wrappers import base_name
 from router.naming import label, names_nothing
 from router.observe.projects.said import Service
+from router.values import replace
 
 _ROLES = {"web": 0, "api": 0}
 _OF_SCRIPTS = frozenset({"dev", "develop", "start", "serve", "run", "server", "watch"})

@@ -24,7 +24,7 @@ def repositories(commons: Iterable[str], *, before: Iterable[Repository] = ()) -
 
     One that cannot be read stays as it was in `before`, with a problem. One that is gone from the disk is left out.
     """
-    with closing(Surveys(before=before, patience=ONCE)) as surveys:
+    with closing(Surveys(before=before, patience=ONCE, once=True)) as surveys:
         return surveys.look(commons).repositories
 
 

@@ -68,6 +68,7 @@ class Surveys:
 
     A repository that does not answer in time keeps nobody waiting: what was last seen of it stands, its look goes on,
     and `on_answer` is called when it ends. What cannot be read is that repository's problem, and so is a bug of ours.
+    Whoever looks but `once` is not told which directories to follow.
     """
 
     def __init__(
@@ -76,9 +77,11 @@ class Surveys:
         *,
         before: Iterable[Repository] = (),
         patience: float = PATIENCE,
+        once: bool = False,
         survey: Survey = repository,
     ) -> None:
         self._patience = patience
+        self._once = once
         self._survey = survey
         self._lanes: Lanes[str, _Seen | None] = Lanes(threads=THREADS, on_late=on_answer)
         self._seen = {each.common_dir: _Seen(each) for each in before}
@@ -142,7 +145,7 @@ class Surveys:
         found = self._survey_or_keep(common, before.repository if before else None)
         return _Seen(
             repository=before.repository if before and before.repository == found else found,
-            marks=after(now.marks, watched(found, now.marks.names)),
+            marks=now.marks if self._once else after(now.marks, watched(found, now.marks.names)),
             real={path: os.path.realpath(path) for path in roots(found)},
             when=started,
             took=time.monotonic() - started,

@@ -40,7 +40,11 @@ def would_route(
 
 def without_watcher(settings: Settings, store: Store, commons: Iterable[str]) -> Document:
     """Return the status document of what would be routed, with the problem that no watcher runs."""
-    planned, found = would_route(settings, store, commons)
+    return document(settings, store, *would_route(settings, store, commons))
+
+
+def document(settings: Settings, store: Store, planned: Plan, found: tuple[Repository, ...]) -> Document:
+    """Return the status document of a plan, with the problem that no watcher runs."""
     down = Problem("watcher-down", "no watcher runs; this is what would be routed", "run `router up`")
     left, now = left_over.find(store.memory(), least=settings.reap_memory), time.time()
     sleeping = sleep.states(planned.table, store, sleep.Known())

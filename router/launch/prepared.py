@@ -1,7 +1,6 @@
 """A command made ready to be run in a worktree: its files are read, and what Node has to load is written."""
 
 import contextlib
-import hashlib
 import os
 import shlex
 from collections.abc import Mapping
@@ -70,6 +69,8 @@ def _with_procfile(launch: Launch, store: Store) -> tuple[str, ...]:
 
 def _write(store: Store, content: str, *, end: str) -> Path:
     """Write a file named after its content: commands that run at once never replace each other's."""
+    import hashlib  # here: most commands need no such file
+
     folder = store.directory / "launch"
     path = folder / f"{hashlib.sha256(content.encode(errors='surrogateescape')).hexdigest()[:16]}{end}"
     store.write(path, content)

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import hashlib
 import json
 import os
 from collections.abc import Collection
@@ -113,6 +112,8 @@ def forget_everything(store: Store, worktree: WorktreeId) -> None:
 @functools.cache
 def name_of(worktree: WorktreeId) -> str:
     """Return what the files of a worktree are called, which no other has had or will have."""
+    import hashlib  # here: commands start without it
+
     key = json.dumps([worktree.common_dir, worktree.admin, worktree.created])
     return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:24]
 

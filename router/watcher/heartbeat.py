@@ -4,7 +4,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from router import files, ps
@@ -43,6 +42,8 @@ def beat(path: Path) -> None:
     Its modification time is for the dashboard; the monotonic clock in it is for commands, as no change of the time of
     day moves that. OSError where it cannot be written.
     """
+    from datetime import UTC, datetime  # here: commands start without it
+
     moment = datetime.now(UTC).isoformat(timespec="milliseconds")
     text = f"{moment} {time.monotonic():016.3f} {os.getpid():010d}\n".encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

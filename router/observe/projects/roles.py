@@ -19,6 +19,8 @@ def named(services: Sequence[Service]) -> tuple[Service, ...]:
     The only service is `web`, unless its name says another role. Of several, names and directories decide (`frontend`,
     `apps/backend`); else the first that makes pages is `web`, and the only other one `api`, if it has no name.
     """
+    if not services:
+        return ()
     names = _by_name(services)
     plain = [place for place, name in enumerate(names) if name not in _ROLES]
     if len(services) == 1 and plain:

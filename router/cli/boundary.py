@@ -86,7 +86,7 @@ def _answered(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Look for no garbage: what a short command has made is needed to its end, and each search finds all of it."""
+    """Look for no garbage: a short command needs what it has made to its end, so that each search is in vain."""
     gc.disable()
     try:
         yield

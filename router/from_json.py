@@ -40,6 +40,8 @@ def _plain(hint: Any) -> frozenset[Any]:
 
 def _value(hint: Any, value: object, name: str) -> Any:
     inner = get_args(hint)
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(filter(is_dataclass, inner), hint)
     if is_dataclass(hint) and isinstance(hint, type):
         return build(hint, value)
     if get_origin(hint) is tuple and isinstance(value, list):

@@ -45,14 +45,16 @@ def current_worktree(
     The repository of `cwd` need not be one that the router serves. `listeners` are those of whoever looks often.
     NotARepositoryError or UsageError outside of every worktree.
     """
-    served = survey.repositories(store.memory().repositories)
+    served = survey.repositories(store.memory().repositories, state=store.directory)
     common = str(git.common_dir(cwd))
-    repositories = served if _locate(served, cwd, common) else (*served, *survey.repositories([common]))
+    unserved = [] if _locate(served, cwd, common) else [common]
+    repositories = (*served, *survey.repositories(unserved, state=store.directory))
     heard = (listeners or Listeners()).scan(survey.roots(repositories))
     with store.changing() as memory:
         if not {each.id for each in memory.worktrees} <= _expected(repositories, memory):
             # a worktree was created or removed since we looked
-            repositories = survey.repositories(repository.common_dir for repository in repositories)
+            commons = [repository.common_dir for repository in repositories]
+            repositories = survey.repositories(commons, state=store.directory)
         observed = survey.observed(repositories, heard, reserved=settings.reserved)
         planned = plan(observed, survey.living(memory))
         after = with_assignments(memory, planned.memory)

@@ -33,7 +33,7 @@ def would_route(
 
     `listeners` are those of whoever looks often.
     """
-    found = survey.repositories(dict.fromkeys(commons))
+    found = survey.repositories(dict.fromkeys(commons), state=store.directory)
     heard = (listeners or Listeners()).scan(survey.roots(found))
     return plan(survey.observed(found, heard, reserved=settings.reserved), store.memory()), found
 

@@ -83,7 +83,7 @@ def test_what_a_removed_worktree_leaves_is_seen_and_ended_and_nothing_else(runni
     path, port, api = running.add(fresh("gone")), free_port(), free_port()
     vite, uvicorn = vite_by_npm(real, running, path, port), by_hand(real, path, api)
     label = running.routed(path)["name"]
-    wait_until(lambda: running.web(path).get("port") == port, what="Vite as web")
+    wait_until(lambda: (web := running.web(path)).get("port") == port and web["up"], what="Vite as web")
     found = whose(running, port)
     assert (found["worktree"], found["service"], found["known_by"]) == (label, "web", "working directory")
     assert found["commit"] == running.git("rev-parse", "--short", "HEAD", cwd=path)

@@ -93,9 +93,9 @@ def test_what_cannot_be_filled_in_is_reported_with_its_line(text: str, line: int
     ],
 )  # fmt: skip
 def test_what_could_do_more_than_fill_in_is_refused_at_once(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     wrong(text)
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2  # of the processor: what is not refused takes minutes
 
 
 @given(st.text(alphabet="{}%# ~|()'+*-/.,x1\n_ainmedf", max_size=60))

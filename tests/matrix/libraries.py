@@ -138,6 +138,7 @@ LIBRARIES: Mapping[str, Library] = {each.app.name if len(each.ways) > 1 else nex
         "OmniAuth": Way()}, Kind.RUBY, "/auth/provider/callback"),
     _browser("msal-browser-5", "MSAL.js 5", "@azure/msal-browser@5", named=IN_STATE, windows=tuple(Window)),
     _browser("msal-browser-4", "MSAL.js 4", "@azure/msal-browser@4", named=IN_STATE, windows=tuple(Window)),
+    _browser("msal-react", "MSAL React 5", "@azure/msal-react@5", "@azure/msal-browser@5", "react", "react-dom"),
     _browser("oidc-client-ts", "oidc-client-ts", "oidc-client-ts", named=IN_URL_STATE,
              windows=(Window.TAB, Window.POPUP)),
     _browser("react-oidc-context", "react-oidc-context", "react-oidc-context", "oidc-client-ts", "react", "react-dom",

@@ -35,7 +35,7 @@ function rest({ path, query, hash }) {
 }
 
 function handTo(host, answer) {
-  const address = originOf(host) + rest(answer);
+  const address = originOf(host) + rest({ ...answer, query: answer.there ?? answer.query });
   if (answer.form === undefined) location.replace(address);
   else post(answer.form, address);
 }

@@ -103,7 +103,7 @@ OF_NEXT = "/api/auth/callback/provider"
 SECRET = {"AUTH_SECRET": "not-a-secret"}
 LIBRARIES: Mapping[str, Library] = {each.app.name if len(each.ways) > 1 else next(iter(each.ways)): each for each in (
     _express("express-openid-connect", "express-openid-connect", "/callback", "express-openid-connect",
-             needs="`baseURL` of the host that was asked"),
+             needs=BY_RUN),
     _express("openid-client", "openid-client", "/login/done", "openid-client", "express-session"),
     _express("passport", "passport", "/oauth2/redirect", "passport", "passport-oauth2", "express-session"),
     _express("MSAL Node", "msal-node", "/auth/callback", "@azure/msal-node", "express-session"),

@@ -56,7 +56,7 @@ def sign_in(browsing: Browsing, apps: list[App], way: Way) -> None:
     tabs = [browsing.tab(app) for app in apps]
     asked = [begin(tab, way) for tab in tabs]
     for app, tab, page, who in reversed(list(zip(apps, tabs, asked, PEOPLE, strict=True))):
-        _answer(page, app, way, who, alone=app is apps[0])
+        _answer(page, app, way, who)
         tab.shows(who)
     for tab, who in zip(tabs, PEOPLE, strict=True):
         tab.still_shows(who)
@@ -107,11 +107,8 @@ def _clicked(page: "Page", way: Way) -> "Page":
     return page
 
 
-def _answer(tab: Tab, app: App, way: Way, who: str, *, alone: bool = True) -> None:
-    """Say at the provider who signs in, and on the chooser whose that is, where the way leads there.
-
-    It is `alone` where no other worktree waits for an answer.
-    """
+def _answer(tab: Tab, app: App, way: Way, who: str) -> None:
+    """Say at the provider who signs in, and on the chooser whose that is, where the way leads there."""
     tab.answer(who)
-    if way.home is Home.CHOOSER or (way.home is Home.ALONE and not alone):
+    if way.home is Home.CHOOSER:
         tab.choose(app.label)

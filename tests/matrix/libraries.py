@@ -20,7 +20,6 @@ class Home(StrEnum):
     NAME = "by the name in the state"
     CLAIM = "claimed by the worktree"
     CHOOSER = "one click in the chooser"
-    ALONE = "claimed by the worktree; one click in the chooser while others sign in"
 
 
 class Window(StrEnum):
@@ -118,12 +117,9 @@ LIBRARIES: Mapping[str, Library] = {each.app.name if len(each.ways) > 1 else nex
         "Auth.js 5, Next, page of its own": Way(needs=BY_RUN, start="/api/auth/signin", clicks=("button",)),
     }, callback=OF_NEXT, environ=SECRET),
     Library(APPS / "next-auth", NEXT_AUTH, "next dev", {
-        "next-auth 4, page of its own": Way(needs=BY_RUN, start="/api/auth/signin", clicks=("button",))},
-            callback=OF_NEXT, environ={"NEXTAUTH_SECRET": "not-a-secret"}),
-    Library(APPS / "next-auth", NEXT_AUTH, "next dev", {
-        "next-auth 4, `signIn()` of the client": Way(
-            Home.ALONE, "`NEXTAUTH_URL`, `callbacks.redirect`", clicks=("#client",))},
-            callback=OF_NEXT, environ={"NEXTAUTH_SECRET": "not-a-secret", "NEXTAUTH_URL": "http://localhost:PORT"}),
+        "next-auth 4, page of its own": Way(needs=BY_RUN, start="/api/auth/signin", clicks=("button",)),
+        "next-auth 4, `signIn()` of the client": Way(needs=BY_RUN, clicks=("#client",)),
+    }, callback=OF_NEXT, environ={"NEXTAUTH_SECRET": "not-a-secret"}),
     _django("django-allauth", "allauth", "django-allauth[openid,socialaccount]"),
     _django("mozilla-django-oidc", "mozilla-django-oidc", "mozilla-django-oidc"),
     _django("python-social-auth", "social-auth", "social-auth-app-django"),

@@ -1,8 +1,7 @@
 """The router's own block in a file of somebody else's, between two lines that mark it."""
 
-from dataclasses import dataclass
-
 from router.errors import BlockError
+from router.values import dataclass
 
 _BEGIN = ">>> worktree-router >>>"
 _END = "<<< worktree-router <<<"

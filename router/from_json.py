@@ -3,8 +3,9 @@
 import functools
 import types
 from collections.abc import Mapping
-from dataclasses import is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from router.values import is_dataclass
 
 Built = TypeVar("Built")
 
@@ -39,6 +40,8 @@ def _plain(hint: Any) -> frozenset[Any]:
 
 def _value(hint: Any, value: object, name: str) -> Any:
     inner = get_args(hint)
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(filter(is_dataclass, inner), hint)
     if is_dataclass(hint) and isinstance(hint, type):
         return build(hint, value)
     if get_origin(hint) is tuple and isinstance(value, list):

@@ -16,8 +16,10 @@ def plain(text: str) -> str:
 
 def read(text: str | None) -> dict[str, Any]:
     """Return the object that a text is; an empty one where it is none."""
+    if not text:
+        return {}
     try:
-        found = json.loads(plain((text or "").removeprefix("\ufeff")) or "{}")
+        found = json.loads(plain(text.removeprefix("\ufeff")) or "{}")
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

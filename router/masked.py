@@ -5,14 +5,14 @@ import re
 from router.text import shown
 
 _LONGEST = 200  # characters
-_NAMED = re.compile(
-    r"(?P<name>\b[\w-]*(?:token|secret|passw(?:or)?d|pwd|api[_-]?key|access[_-]?key|private[_-]?key|credential)[\w-]*"
-    r"[\"']?\s*[=:]\s*)(?P<value>\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)",
-    re.IGNORECASE,
+# Texts, as few commands need them: `re` compiles them when they are first used
+_NAMED = (
+    r"(?i)(?P<name>\b[\w-]*(?:token|secret|passw(?:or)?d|pwd|api[_-]?key|access[_-]?key|private[_-]?key|credential)[\w-]*"
+    r"[\"']?\s*[=:]\s*)(?P<value>\"[^\"]*\"|'[^']*'|[^\s,;&\"']+)"
 )
-_SENT = re.compile(r"\b(?P<name>(?:bearer|basic)\s+)(?P<value>[A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
+_SENT = r"(?i)\b(?P<name>(?:bearer|basic)\s+)(?P<value>[A-Za-z0-9._~+/=-]{8,})"
 # GitHub, GitLab, Slack, Stripe and others, AWS, JSON web tokens: what their makers let begin with a sign of its own
-_TOKENS = re.compile(
+_TOKENS = (
     r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|[rs]k_(?:live|test)_|sk-)[A-Za-z0-9_-]{10,}"
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
 )
@@ -28,5 +28,5 @@ def masked(value: str) -> str:
 def masked_line(line: str) -> str:
     """Return a line that a program printed, without what looks like a password or a token in it."""
     for pattern in (_NAMED, _SENT):
-        line = pattern.sub(r"\g<name>…", line)
-    return masked(_TOKENS.sub("…", line))
+        line = re.sub(pattern, r"\g<name>…", line)
+    return masked(re.sub(_TOKENS, "…", line))

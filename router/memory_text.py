@@ -4,13 +4,13 @@ import functools
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from router import from_json
 from router.naming import is_label
 from router.ports import HIGHEST
 from router.remembered import Memory, RememberedWorktree
+from router.values import asdict
 
 SCHEMA = 2
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})

@@ -1,9 +1,9 @@
 """The values that travel between the layers: what was observed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from router.shared_names import WrittenNames
+from router.values import dataclass, field
 
 ERROR_KINDS = frozenset({
     "port-conflict", "unreachable-from-container", "watcher-down", "caddy-down", "load-refused", "drift",

@@ -4,7 +4,8 @@ import functools
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from router.values import dataclass, replace
 
 MAX_LABEL = 63  # RFC 1035 section 2.3.4
 PATH_SEGMENT = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"  # of a URL's path: never empty, never `.` or `..`

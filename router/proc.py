@@ -9,11 +9,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from router import ps
 from router.errors import CommandError, RouterError, SlowProgramError
+from router.values import dataclass
 
 Child = subprocess.Popen[bytes]
 """A program that was started here."""

@@ -7,8 +7,9 @@ import signal as signals
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from router.values import dataclass
 
 _NO_PID = 1 << 31  # a pid is a C int
 CONTINUE = signals.SIGCONT

@@ -1,9 +1,9 @@
 """What is remembered between passes and restarts: names and ports that were given out, and worktrees that are gone."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 
 from router.model import WorktreeId
+from router.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)

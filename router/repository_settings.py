@@ -27,7 +27,7 @@ from router.service_settings import (
     with_bases,
     with_needs,
 )
-from router.settings_model import CallbackPath, plain_message
+from router.setting_types import CallbackPath, plain_message
 from router.sleep_settings import Sleep
 from router.toml_reader import read_toml
 

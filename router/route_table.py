@@ -1,8 +1,7 @@
 """What is routed: each worktree with its names and services, and the problems there are."""
 
-from dataclasses import dataclass
-
 from router.model import Problem, Wake, Worktree
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from router.naming import origin
 from router.places import absolute, config_file, state_directory
 from router.ports import ADMIN_PORT, HIGHEST
+from router.values import dataclass, field, fields
 
 DEFAULT_CALLBACK = "/auth/callback"
 FILE_ONLY = frozenset({"data_hosts"})

@@ -17,13 +17,12 @@ from pydantic_settings import (
 
 from router.amounts import size
 from router.errors import SettingsError
-from router.naming import check_callback_path
 from router.places import absolute, config_file, state_directory
 from router.ports import HIGHEST
+from router.setting_types import CallbackPath, plain_message
 from router.settings import DEFAULT_CALLBACK, FILE_ONLY, Mode
 from router.text import shown
 
-_LONGEST_PATH = 1024  # characters
 _MOST_PATHS = 50
 _MOST_HOSTS = 50
 _LONGEST_SHOWN = 200  # characters of a value in a message
@@ -48,7 +47,6 @@ def _editor_url(url: str) -> str:
     return url
 
 
-CallbackPath = Annotated[str, Field(max_length=_LONGEST_PATH), AfterValidator(check_callback_path)]
 Size = Annotated[int, BeforeValidator(size)]
 
 
@@ -115,8 +113,3 @@ def read(flags: dict[str, Any]) -> dict[str, Any]:
         raise SettingsError(
             f"{exc}", hint='a list is written as JSON: ROUTER_CALLBACK_PATHS=["/auth/callback"]'
         ) from exc
-
-
-def plain_message(message: str) -> str:
-    """Return a message of pydantic's as the validator wrote it."""
-    return message.removeprefix("Value error, ")

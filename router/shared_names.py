@@ -1,6 +1,6 @@
 """What a worktree is called in servers that others use too: databases, queues, caches, Compose."""
 
-from dataclasses import dataclass
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

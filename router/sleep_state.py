@@ -1,9 +1,9 @@
 """Whether a worktree sleeps, or what keeps it awake, as the status document has it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from router.model import Problem
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

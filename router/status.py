@@ -1,7 +1,6 @@
 """The one document that `status --json`, the table, the dashboard and `url` all show (schema 1 of the design)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from router import __version__
@@ -11,6 +10,7 @@ from router.naming import origin, service_host
 from router.route_table import FormerName, Route, RouteTable, Service
 from router.sleep_state import SleepState, sleep_values
 from router.text import shown, utc
+from router.values import asdict, dataclass, field
 
 SCHEMA = 1
 _SOURCES = {"hash": "default", "index": "by number", "free": "next free", "settings": "router.toml"}

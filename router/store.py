@@ -7,12 +7,12 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from router import files, from_json, memory_text, places, published
 from router.errors import FileError, StoreError
 from router.remembered import Memory, without_waits
+from router.values import asdict, dataclass, replace
 
 _LOCK_TRIES = 10
 _POLL = 0.01  # seconds

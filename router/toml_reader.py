@@ -12,6 +12,8 @@ def read_toml(text: str) -> dict[str, Any]:
 
     A line may have at most 100 dots: tomllib takes minutes for a key of some ten thousand parts.
     """
+    if not text.strip():
+        return {}
     if any(len(_DOT.findall(line)) > _DEEPEST for line in text.split("\n")):
         raise ValueError(f"a line has more than {_DEEPEST} dots")
     import tomllib  # here: most worktrees have no such file

@@ -14,6 +14,7 @@ README = ROOT / "README.md"
 MODULES = sorted(path for path in (ROOT / "router").rglob("*.py") if path.stat().st_size)
 LONGEST = 40
 ONLY_IMPORTERS = {
+    "dataclasses": {"values"},
     "subprocess": {"proc"},
     "watchdog": {"watcher.events"},
     "dotenv": {"observe.dotenv"},
@@ -22,7 +23,14 @@ ONLY_IMPORTERS = {
     "pymysql": {"data.mysql.server"},
     "redis": {"data.redis"},
     "jinja2": {"caddy.caddyfile", "env.templates"},
-    "pydantic": {"settings_model", "repository_settings", "resource_settings", "service_settings", "sleep_settings"},
+    "pydantic": {
+        "setting_types",
+        "settings_model",
+        "repository_settings",
+        "resource_settings",
+        "service_settings",
+        "sleep_settings",
+    },
     "pydantic_settings": {"settings_model"},
     "platformdirs": {"places"},
     "tomllib": {"settings_model", "toml_reader"},
@@ -40,7 +48,7 @@ CORE = {
     "masked", "memory_text", "model", "naming", "paths", "ports", "processes.asked", "processes.belonging",
     "processes.ending", "processes.roles", "processes.words", "remembered", "status", "toml_reader",
     "tools.agent_apps", "tools.brief", "tools.compose.document", "tools.edits", "tools.preview", "tools.proposal",
-    "tools.json_edit", "tools.texts", "tools.toml_edit", "trust.statements", "watcher.changes",
+    "tools.json_edit", "tools.texts", "tools.toml_edit", "trust.statements", "values", "watcher.changes",
 }  # fmt: skip
 INPUT_AND_OUTPUT = {
     "os",

@@ -1,12 +1,12 @@
 """Dataclasses out of JSON, and what is none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from router.from_json import build
+from router.values import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -57,3 +57,23 @@ def test_a_value_of_another_type_is_refused(odd: dict[str, Any]) -> None:
 def test_what_is_no_object_or_lacks_something_is_refused(values: object) -> None:
     with pytest.raises(ValueError, match=r"no object|missing"):
         build(Tree, values)
+
+
+@dataclass(frozen=True)
+class Pot:
+    """Something that may have a leaf in it."""
+
+    leaf: Leaf | None = None
+
+
+@pytest.mark.parametrize(("values", "pot"), [
+    ({}, Pot()), ({"leaf": None}, Pot()), ({"leaf": {"number": 1}}, Pot(Leaf(1))),
+])  # fmt: skip
+def test_what_may_be_missing_is_made_where_it_is_there(values: Any, pot: Pot) -> None:
+    assert build(Pot, values) == pot
+
+
+@pytest.mark.parametrize("leaf", [3, "leaf", [], {"number": "one"}])
+def test_what_may_be_missing_is_of_its_type_where_it_is_there(leaf: Any) -> None:
+    with pytest.raises(ValueError, match=r"Leaf is no object|number is not of its type"):
+        build(Pot, {"leaf": leaf})

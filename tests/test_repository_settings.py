@@ -1,6 +1,8 @@
 """What a repository may say in its router.toml, and how much of it counts."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -295,3 +297,9 @@ def test_what_is_no_router_toml_is_refused_at_once(tmp_path: Path, kind: str) ->
         path.write_text("#" * 65_537)
     with pytest.raises(FileError, match=r"router\.toml cannot be read: it is (not a regular file|larger than 64 KiB)"):
         load_repository_settings(tmp_path)
+
+
+def test_reading_it_takes_no_more_than_pydantic() -> None:
+    code = "import sys; from router import repository_settings; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"pydantic_settings", "asyncio"} & set(done.stdout.split()) == set()

@@ -5,7 +5,6 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -14,6 +13,7 @@ import httpx
 from router.caddy import frame
 from router.caddy.caddyfile import MARK_LOG, Endpoint
 from router.errors import CaddyError, ForeignCaddyError, LoadRefusedError
+from router.values import dataclass
 
 _TIMEOUT = 10.0  # seconds; a load of 5000 worktrees takes two
 _CADDYFILE = "text/caddyfile"

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
@@ -13,6 +12,7 @@ from router.naming import origin, service_host
 from router.route_table import Route, RouteTable, Service
 from router.status import source_text
 from router.text import host_port
+from router.values import dataclass
 
 MARK = "# Made by worktree-router from the route table; changes here are overwritten."
 

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 from router.caddy.tag import FORM, FRONT, LABEL, OUT_OF, PATH_OF, TEXT, split
 from router.naming import PATH_SEGMENT, HostForm, check_callback_path, host_forms, origin, service_host
 from router.route_table import Route, RouteTable
+from router.values import dataclass
 
 BAD_REQUEST = 400
 MAX_STATE = 4096
@@ -37,8 +37,9 @@ has the worktree's in it.
 _READINGS = tuple(re.compile(reading) for reading in READINGS)
 _FORM = re.compile(r"application/x-www-form-urlencoded[ \t]*(?:;|$)", re.IGNORECASE)
 _ANSWERED = re.compile(r"(?:^|&)(?:state|code|error)(?:=|&|$)")
-_TAG_OF_QUERY = re.compile(rf"(?:^|&)state={PATH_OF}[^&]")
-_TAG_OF_SIGN_OUT = re.compile(rf"(?:^|&)state={OUT_OF}")
+# A text, as few commands need it: `re` compiles it when it is first used
+_TAG_OF_QUERY = rf"(?:^|&)state={PATH_OF}[^&]"
+_TAG_OF_SIGN_OUT = rf"(?:^|&)state={OUT_OF}"
 _TAG_OF_FORM = re.compile(rf"\A(?:.*?&)?state={PATH_OF}[^&]", re.DOTALL)
 _FRONT = re.compile(FRONT)
 _ENCODED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*", re.DOTALL)
@@ -162,8 +163,8 @@ def decide(request: Request, *, paths: Iterable[str], live: Live) -> Decision | 
 
 def _waits(request: Request) -> str:
     """Return what an app waits for on this very path, as a tag says: a `sign-in`, a `sign-out`, or nothing."""
-    found, waits = _TAG_OF_QUERY.search(request.query), "sign-in"
-    if out := _TAG_OF_SIGN_OUT.search(request.query):
+    found, waits = re.search(_TAG_OF_QUERY, request.query), "sign-in"
+    if out := re.search(_TAG_OF_SIGN_OUT, request.query):
         found, waits = out, "sign-out"
     if request.method == "POST" and _FORM.match(request.content_type):
         form = _TAG_OF_FORM.search(request.body)

@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from router import proc
 from router.errors import CaddyError, RouterError
+from router.values import dataclass
 
 _TIMEOUT = 120.0  # seconds; the first time the image is pulled
 

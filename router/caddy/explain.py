@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from router.caddy.callback_rules import Decision, Request, decide, destinations
@@ -11,6 +10,7 @@ from router.naming import origin, read_host, service_host
 from router.route_table import Route, RouteTable, Service
 from router.status import source_text
 from router.text import clock, host_port, shown
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

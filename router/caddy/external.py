@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from router.caddy.caddyfile import Site
 from router.caddy.compose import Compose
 from router.errors import CaddyError
 from router.observe.listeners import Listeners
+from router.values import replace
 
 _EVERYWHERE = (":", "0.0.0.0", "[::]", "tcp/:", "tcp/0.0.0.0", "tcp/[::]")  # noqa: S104 - to warn of it
 _PAUSE = 0.3  # seconds between two questions while it does not answer

@@ -7,8 +7,9 @@ stands for each of them, and what stands there is put into the JSON as Caddy wou
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from router.values import dataclass
 
 _MARKER = "rows_{}"
 """No label has an underscore, so that nothing else in the JSON is called so."""

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from router.caddy.supervisor import Caddy, Supervisor
 from router.errors import SettingsError, UsageError
 from router.settings import Mode, Settings
 from router.store import Store
+from router.values import replace
 
 _INSIDE = Path("/srv/worktree-router")  # where docker-compose.yml mounts pages and status.json
 _START_IT = "start it with `docker compose up -d caddy`, or name another admin address with ROUTER_ADMIN"

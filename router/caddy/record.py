@@ -5,12 +5,12 @@ import json
 import os
 import signal
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from router import files, from_json, ps
 from router.errors import FileError
 from router.ps import ProcessId
+from router.values import asdict, dataclass
 
 _FILE = "caddy.json"
 _LARGEST = 1 << 16  # bytes

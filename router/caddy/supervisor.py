@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ from router.caddy.caddyfile import Site
 from router.caddy.embedded import Embedded
 from router.errors import CaddyError, PortTakenError
 from router.observe.listeners import Listeners
+from router.values import replace
 
 PAUSES = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds from one start to the next, by the number of starts within the last minute."""

@@ -9,9 +9,9 @@ It is written down here alone: the templates get it rendered in, and `relay.js` 
 """
 
 import re
-from dataclasses import dataclass
 
 from router.naming import PATH_SEGMENT
+from router.values import dataclass
 
 LABEL = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 TEXT = r"[\x20-\x7e]"  # RFC 6749 appendix A.5: what a state may consist of
@@ -57,7 +57,8 @@ ANY = rf"{MARK}[a-z0-9-]+(?:(?:{_RAW_PATH}|{_RAW_OUT}){_COMMA})?\."
 FORM = "WT1,form"
 """What stands in front of the query where a form is sent on to a path: Caddy sees a form's tag only in its body."""
 
-_TAGGED = re.compile(rf"{MARK}({NAME})(?:(?:({PATH}),)?\.({TEXT}+)|,({PATH}|,),\.({TEXT}*))")
+# A text, as few commands need it: `re` compiles it when it is first used
+_TAGGED = rf"{MARK}({NAME})(?:(?:({PATH}),)?\.({TEXT}+)|,({PATH}|,),\.({TEXT}*))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def written(name: str, path: str = "", *, ends: bool = False) -> str:
 
 def split(state: str) -> Tagged | None:
     """Return what a tagged state consists of; None where there is no tag."""
-    match = _TAGGED.fullmatch(state)
+    match = re.fullmatch(_TAGGED, state)
     if not match:
         return None
     name, path, own, back, left = match.groups()

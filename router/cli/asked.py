@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from router.cli import outcomes
@@ -10,6 +9,7 @@ from router.cli.typed import ASKED, typed
 from router.observe.listeners import Listeners
 from router.settings import Settings, load
 from router.store import Store
+from router.values import fields
 from router.watcher.asked import Question
 
 # By these a command may find other settings than the watcher, or other engines; the state directory is the same

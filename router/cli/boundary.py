@@ -1,7 +1,9 @@
 """The error boundary: the one place where an error becomes a message, a hint and an exit code."""
 
+import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from errno import EPIPE
 from itertools import takewhile
 from typing import NamedTuple, NoReturn
@@ -29,7 +31,9 @@ Tell = Callable[[Fault], None]
 def main() -> None:
     """Run the command that was typed, and end with its exit code."""
     output.open_closed_streams()
-    sys.exit(run())
+    code = run()
+    gc.freeze()  # else Python looks for garbage in everything once more as it ends
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -69,7 +73,8 @@ def _code(arguments: Sequence[str], tell: Tell) -> int:
 
 
 def _answered(arguments: Sequence[str]) -> int:
-    result = quick.answer(arguments) or _alone(arguments)
+    with _without_collection():
+        result = quick.answer(arguments) or _alone(arguments)
     if isinstance(result, Output):
         return output.show(result)
     if result is not None:
@@ -77,6 +82,16 @@ def _answered(arguments: Sequence[str]) -> int:
     from router.cli.app import app
 
     return int(app(arguments, standalone_mode=False) or 0)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Look for no garbage: a short command needs what it has made to its end, so that each search is in vain."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _alone(arguments: Sequence[str]) -> Output | Ready | None:

@@ -28,10 +28,10 @@ Named = Annotated[
 def curl(target: Target, rest: Rest = None, name: Named = None, service: Service = "web") -> NoReturn:
     """Ask a worktree with curl. It reaches it also where *.localhost is not resolved, and past every proxy."""
     import os
-    from dataclasses import replace
 
     from router.cli.become import become
     from router.document import find_service
+    from router.values import replace
 
     settings, store = opened()
     if watcher := store.running_watcher():

@@ -92,9 +92,11 @@ def url(
 
 def doubts(document: "Document") -> tuple[str, ...]:
     """Return what to say of a document whose watcher is hung: it may be out of date."""
+    hung = [problem for problem in document["problems"] if problem["kind"] == "watcher-hung"]
+    if not hung:
+        return ()
     from router.cli import table
 
-    hung = (problem for problem in document["problems"] if problem["kind"] == "watcher-hung")
     return tuple(line for problem in hung for line in table.problem_lines(problem))
 
 
@@ -168,12 +170,14 @@ def explained(
     from router.cli import sleep_text
     from router.watcher import client, preview, recent
 
-    planned, _ = preview.would_route(settings, store, preview.repositories(store, cwd), listeners=listeners)
+    planned, found = preview.would_route(settings, store, preview.repositories(store, cwd), listeners=listeners)
     explained = explanation(what, planned.table, port=settings.port, paths=settings.callback_paths,
                             target=settings.callback_target, recent=recent.written(store))  # fmt: skip
-    document = client.status(settings, store, cwd=cwd) if explained.worktree else {"worktrees": ()}
-    trees = (tree for tree in document["worktrees"] if tree["name"] == explained.worktree)
-    stays = (line for tree in trees for line in sleep_text.lines(tree, now=time.time()))
+    stays: list[str] = []
+    if explained.worktree:
+        document = client.of_watcher(store) or preview.document(settings, store, planned, found)
+        trees = (tree for tree in document["worktrees"] if tree["name"] == explained.worktree)
+        stays = [line for tree in trees for line in sleep_text.lines(tree, now=time.time())]
     code, lines = 0 if explained.routed else 1, [*explained.lines, *stays]
     if as_json:
         return output.as_json({"worktree": explained.worktree, "routed": explained.routed, "lines": lines}, code=code)

@@ -1,7 +1,6 @@
 """What is said of worktrees that sleep or do not."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,4 +38,6 @@ def lines(tree: "Document", *, now: float) -> Iterator[str]:
 
 
 def _epoch(when: str) -> float:
+    from datetime import datetime  # here: most worktrees do not sleep
+
     return datetime.fromisoformat(when).timestamp()

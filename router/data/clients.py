@@ -5,7 +5,6 @@ says of its clients, nothing can be hit by it but what is left over from that ve
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from router.data.connection import Connection
 from router.data.kind import Session
@@ -16,6 +15,7 @@ from router.processes.look import look
 from router.processes.orphans import Orphan
 from router.remembered import Memory
 from router.text import shown
+from router.values import dataclass
 
 _SHOWN = 3  # sessions that a message names
 

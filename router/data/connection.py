@@ -3,11 +3,11 @@
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from router.errors import ConnectionUrlError
+from router.values import dataclass, field
 
 KINDS = ("postgres", "mysql", "sqlite", "redis", "amqp")
 _SCHEMES = {

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
@@ -10,6 +9,7 @@ from router.data.connection import Connection
 from router.data.ledger import Record
 from router.errors import RouterError
 from router.text import host_port
+from router.values import dataclass, field
 
 _SHOWN = 3  # sessions that a message names
 

@@ -1,7 +1,6 @@
 """How each resource of the ledger is now: its server is asked as the files of its main checkout say."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -15,6 +14,7 @@ from router.data.servers.address import address
 from router.data.stock import values_of
 from router.errors import RouterError
 from router.model import Repository
+from router.values import dataclass
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 

@@ -5,12 +5,12 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from router import files, from_json
 from router.errors import FileError, StoreError
 from router.model import WorktreeId
+from router.values import asdict, dataclass, replace
 
 SCHEMA = 1
 _PATIENCE = 10.0  # seconds to wait for whoever changes the ledger

@@ -1,13 +1,13 @@
 """Decides which resources have outlived their worktree: what to drop now, what to keep, and why."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
 from router.data.kind import Session
 from router.data.ledger import OLD_TEMPLATE, Record
 from router.model import WorktreeId
+from router.values import dataclass
 
 KEEP = 3600.0
 """Seconds for which a resource stays after its worktree was first seen to be gone, unless the user says otherwise."""

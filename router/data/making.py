@@ -5,7 +5,6 @@ Whatever is killed in between, the next call with the same ledger finishes or fi
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
 
 from router.data import wanted
 from router.data.connection import Connection
@@ -13,6 +12,7 @@ from router.data.kind import Identity, Kind, Order, ResourceError
 from router.data.ledger import NEXT_TEMPLATE, OLD_TEMPLATE, TEMPLATE, Ledger, Record
 from router.data.wanted import Wanted
 from router.errors import RouterError
+from router.values import dataclass, replace
 
 Clock = Callable[[], float]
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +18,7 @@ from router.remembered import RememberedWorktree
 from router.resource_settings import Resource, by_rank
 from router.shared_names import database_name
 from router.text import shown
+from router.values import dataclass, replace
 
 _LONGEST = 50  # bytes
 _LONGEST_TEMPLATE = 46  # bytes, without what is behind it

@@ -1,7 +1,6 @@
 """Drops the resources whose worktree is gone: who is asked, what is decided, what is done."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from router.data import clients, fresh, lives, making, owners
@@ -16,6 +15,7 @@ from router.data.making import Failure
 from router.errors import RouterError
 from router.model import Repository, WorktreeId
 from router.remembered import Memory
+from router.values import dataclass
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 _BY_ITSELF = ("down", "busy")  # causes that pass: who has been connected for long is told apart

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from router import files, repository_settings
@@ -20,6 +19,7 @@ from router.model import Repository, Worktree
 from router.observe import envfiles
 from router.remembered import Memory
 from router.resource_settings import Resource
+from router.values import dataclass, replace
 
 _MOST_FILES = 5000
 _LARGEST = 1 << 20  # bytes of each

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from router.data.connection import Connection
 from router.data.ledger import OWN, TEMPLATE, Record
 from router.model import WorktreeId
 from router.text import host_port
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

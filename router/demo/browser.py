@@ -7,13 +7,13 @@ import html
 import re
 import time
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from http.cookies import SimpleCookie
 from typing import Self
 from urllib.parse import urljoin, urlsplit
 
 from router.errors import RouterError
+from router.values import dataclass
 
 _TIMEOUT = 5.0
 _REDIRECTS = (301, 302, 303, 307)

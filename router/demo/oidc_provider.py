@@ -11,9 +11,10 @@ import secrets
 import string
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlencode
+
+from router.values import dataclass
 
 USERS = {"ada": "Ada Lovelace", "grace": "Grace Hopper"}
 PAGE = string.Template("""<!doctype html>

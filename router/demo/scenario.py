@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -24,6 +23,7 @@ from router.errors import RouterError
 from router.naming import label, origin
 from router.settings import DEFAULT_CALLBACK, Mode, load
 from router.store import Store
+from router.values import asdict, dataclass
 from router.watcher import client, shutdown
 
 MAIN, CART, LOGIN = "main", "feature/cart", "fix-login"

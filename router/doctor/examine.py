@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -32,6 +31,7 @@ from router.doctor.installation import Installation
 from router.errors import NotARepositoryError, RouterError
 from router.settings import Mode, Settings
 from router.store import Store
+from router.values import dataclass, replace
 from router.watcher import client
 
 PATIENCE = 6.0  # seconds for all checks together, which usually take one

@@ -1,11 +1,11 @@
 """What `router doctor` finds: one value for each thing that was checked, as lines for people and as JSON for tools."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from router import __version__
 from router.text import shown
+from router.values import dataclass, replace
 
 SCHEMA = 1
 LOGS = "router logs | tail   # and then: router down && router up --detach"

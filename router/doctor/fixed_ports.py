@@ -6,7 +6,6 @@ Servers that take the next port by themselves (Vite without `strictPort`) are no
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +20,7 @@ from router.launch.tree import Package, Tree, inside, packages
 from router.observe.projects.roles import role
 from router.observe.projects.servers import fixed_port
 from router.ports import parse_port
+from router.values import dataclass
 
 _STEPS_ON = frozenset({"Vite", "React Router", "Remix", "Astro", "Nuxt", "VitePress", "Rsbuild", "Vue CLI", "Gatsby"})
 _STRICT = frozenset({"--strictPort", "--strict-port"})

@@ -2,8 +2,9 @@
 
 import ctypes
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from router.values import dataclass
 
 _LIMITS = Path("/proc/sys/fs/inotify")
 _IN_ATTRIB = 0x4  # linux/inotify.h

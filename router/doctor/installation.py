@@ -1,11 +1,10 @@
 """What the checks look at: the router as it is set up and runs on this machine."""
 
-from dataclasses import dataclass
-
 from router import hosts
 from router.document import Document
 from router.settings import Settings
 from router.store import RunningWatcher, Store
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

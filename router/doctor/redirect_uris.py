@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
+
+from router.values import dataclass
 
 _LONGEST = 256  # Entra: "Maximum URI length"
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})

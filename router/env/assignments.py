@@ -1,8 +1,7 @@
 """A value that the shell or a file gives to a variable, and how it is shown."""
 
-from dataclasses import dataclass
-
 from router.masked import masked
+from router.values import dataclass
 
 SHELL = "the shell"
 

@@ -5,12 +5,12 @@ Only what can be separate on a server of this machine counts; what is shared on 
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from router.env.assignments import Assignment
 from router.errors import LeakError
 from router.masked import masked
+from router.values import dataclass
 
 _LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1", "0.0.0.0", "host.docker.internal"})  # noqa: S104 - compared
 _BY_SCHEME = (
@@ -31,13 +31,14 @@ _BY_NAME = (
 )  # fmt: skip
 """What the last words of a variable's name say that it names."""
 # A port of these is where a server is found that all worktrees use, not where one of theirs listens
-_SERVERS = re.compile(
+# A text, as few commands need it: `re` compiles it when it is first used
+_SERVERS = (
     r"(?:.*_)?(?:DB|DATABASE|PG|POSTGRES(?:QL)?|MYSQL|MARIADB|MONGO(?:DB)?|SQL|REDIS|VALKEY|RABBIT(?:MQ)?|AMQP|KAFKA|NATS|MQTT"
     r"|MEMCACHED?|ELASTIC(?:SEARCH)?|OPENSEARCH|CLICKHOUSE|MEILI(?:SEARCH)?|TYPESENSE|QDRANT|S3|MINIO|SMTP|IMAP|MAIL(?:HOG|PIT)?"
     r"|LDAP|VAULT|CONSUL|OTEL|OTLP|STATSD|SENTRY|PROXY|ZOOKEEPER|KEYCLOAK|LOCALSTACK)_?(?:API_|HTTP_|TCP_)?PORT"
 )
-_STORES = re.compile(r"(?:.*_)?(?:S3|AWS|MINIO|STORAGE|R2|GCS|BUCKET|LOCALSTACK)_(?:.*_)?(?:ENDPOINT|URL|HOST)(?:_.*)?")
-_ADDRESS = re.compile(r".*(?:HOST|HOSTNAME|SERVER|ENDPOINT|ADDRESS)")
+_STORES = r"(?:.*_)?(?:S3|AWS|MINIO|STORAGE|R2|GCS|BUCKET|LOCALSTACK)_(?:.*_)?(?:ENDPOINT|URL|HOST)(?:_.*)?"
+_ADDRESS = r".*(?:HOST|HOSTNAME|SERVER|ENDPOINT|ADDRESS)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +93,14 @@ def _names(assignment: Assignment, values: Mapping[str, str]) -> str | None:
         return None
     what = next((what for pattern, what in _BY_NAME if re.fullmatch(rf"(?:.*_)?(?:{pattern})", variable)), None)
     if what == "bucket":
-        return (
-            what if any(_STORES.fullmatch(name.upper()) and _is_local(host) for name, host in values.items()) else None
-        )
+        local = (name for name, host in values.items() if _is_local(host))
+        return what if any(re.fullmatch(_STORES, name.upper()) for name in local) else None
     return what if what == "port" or all(map(_is_local, _addresses(variable, values))) else None
 
 
 def _is_own_port(variable: str, values: Mapping[str, str]) -> bool:
     """Tell whether a port is one where a server of the worktree's listens: it is no other server's, by name or host."""
-    return not _SERVERS.fullmatch(variable) and f"{variable.removesuffix('PORT')}HOST" not in values
+    return not re.fullmatch(_SERVERS, variable) and f"{variable.removesuffix('PORT')}HOST" not in values
 
 
 def _by_value(value: str) -> str | None:
@@ -144,7 +144,7 @@ def _addresses(variable: str, values: Mapping[str, str]) -> Iterator[str]:
     """Yield where the server of a name is, by the variables that begin alike: `DB_HOST` for `DB_NAME`."""
     family = "PG" if variable.startswith("PG") else f"{variable.partition('_')[0]}_"
     for name, value in values.items():
-        if name.upper().startswith(family) and _ADDRESS.fullmatch(name.upper()):
+        if name.upper().startswith(family) and re.fullmatch(_ADDRESS, name.upper()):
             yield value
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from router.errors import UsageError
@@ -16,6 +15,7 @@ from router.routes.memory import with_assignments
 from router.routes.plan import plan
 from router.settings import Settings
 from router.store import Store
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,16 @@ def current_worktree(
     The repository of `cwd` need not be one that the router serves. `listeners` are those of whoever looks often.
     NotARepositoryError or UsageError outside of every worktree.
     """
-    served = survey.repositories(store.memory().repositories)
+    served = survey.repositories(store.memory().repositories, state=store.directory)
     common = str(git.common_dir(cwd))
-    repositories = served if _locate(served, cwd, common) else (*served, *survey.repositories([common]))
+    unserved = [] if _locate(served, cwd, common) else [common]
+    repositories = (*served, *survey.repositories(unserved, state=store.directory))
     heard = (listeners or Listeners()).scan(survey.roots(repositories))
     with store.changing() as memory:
         if not {each.id for each in memory.worktrees} <= _expected(repositories, memory):
             # a worktree was created or removed since we looked
-            repositories = survey.repositories(repository.common_dir for repository in repositories)
+            commons = [repository.common_dir for repository in repositories]
+            repositories = survey.repositories(commons, state=store.directory)
         observed = survey.observed(repositories, heard, reserved=settings.reserved)
         planned = plan(observed, survey.living(memory))
         after = with_assignments(memory, planned.memory)

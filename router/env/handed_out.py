@@ -1,13 +1,13 @@
 """Remembers that a port was handed out: whoever listens there is that worktree's server, wherever it works."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from router.env.current import current_worktree
 from router.remembered import Memory, RememberedWorktree
 from router.settings import Settings
 from router.store import Store
+from router.values import replace
 
 
 def hand_out(settings: Settings, store: Store, *, path: str, service: str, port: int) -> None:

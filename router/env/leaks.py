@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
@@ -12,6 +11,7 @@ from router.errors import LeakError
 from router.masked import masked
 from router.paths import deepest_root
 from router.text import shown
+from router.values import dataclass
 
 _LISTS = frozenset({"PATH", "PYTHONPATH", "NODE_PATH"})
 _DIRECTORIES = frozenset({"VIRTUAL_ENV", "CONDA_PREFIX"})

@@ -1,7 +1,6 @@
 """The environment of one worktree: its own names, ports and URLs, none of which another live worktree has."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
 from router.errors import TemplateValueError
 from router.model import Repository, ServiceSpec, Worktree
@@ -12,6 +11,7 @@ from router.routes.routable import services_of
 from router.routes.seen import found, seen
 from router.shared_names import database_name
 from router.text import shown
+from router.values import dataclass, field, replace
 
 _OWN = (
     "FEATURE", "WORKTREE_NAME", "WORKTREE_BRANCH", "WORKTREE_URL", "WORKTREE_API_URL", "OAUTH_STATE", "DATABASE_NAME",

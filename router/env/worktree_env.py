@@ -4,7 +4,6 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from router import files, repository_file
@@ -27,6 +26,7 @@ from router.routes.routable import hidden
 from router.settings import Settings
 from router.store import Store
 from router.text import shown
+from router.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

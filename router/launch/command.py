@@ -1,7 +1,6 @@
 """How a command is changed so that each server which it starts takes its worktree's port, and what is said of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from router.errors import UsageError
 from router.launch import procfile
@@ -11,6 +10,7 @@ from router.launch.several import assigned, meant, servers, told_each
 from router.launch.single import Port, by_variable, config_notes, told
 from router.launch.tree import Tree, project_folders
 from router.naming import label
+from router.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

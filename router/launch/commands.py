@@ -1,7 +1,6 @@
 """The commands that a typed command comes to, seen through wrappers, package managers and their scripts."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from router.launch.managers import manager as manager_of
@@ -10,6 +9,7 @@ from router.launch.script_calls import ScriptCall, script_call
 from router.launch.shell_line import Simple, assignments, commands
 from router.launch.tree import Package, Tree, inside, package, packages
 from router.launch.wrappers import unwrapped
+from router.values import dataclass, field, replace
 
 _DEEPEST = 6  # scripts that run scripts
 _MOST = 200  # commands

@@ -1,9 +1,9 @@
 """Fixed ports in the configuration files of frameworks, that no flag overrides."""
 
 import re
-from dataclasses import dataclass
 
 from router.launch.tree import Tree, inside
+from router.values import dataclass
 
 _ENDS = ("js", "mjs", "cjs", "ts", "mts", "cts")
 _FILES = {

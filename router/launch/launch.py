@@ -2,9 +2,9 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from router.launch.preload import Target
+from router.values import dataclass, field
 
 PROCFILE = "\0procfile"  # no word of a command has a NUL
 BY_PRELOAD = "told by a Node preload (NODE_OPTIONS)"

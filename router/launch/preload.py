@@ -2,10 +2,9 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass
-from importlib.resources import files
 
 from router.launch.servers import SERVERS
+from router.values import asdict, dataclass
 
 VARIABLES = ("PORT", *(each.variable for each in SERVERS if each.variable not in {"", "PORT"}))
 """The variables that name a port to one server or another: what Node starts may be any of them."""
@@ -33,6 +32,8 @@ def text(targets: tuple[Target, ...]) -> str:
         }
         for each in SERVERS if each.node
     ]  # fmt: skip
+    from importlib.resources import files  # here: commands start without it
+
     data = {"targets": [asdict(each) for each in targets], "servers": servers, "variables": VARIABLES}
     code = (files("router.launch") / "preload.cjs").read_text(encoding="utf-8")
     return f"const DATA = {json.dumps(data)};\n{code}"

@@ -1,11 +1,9 @@
 """A command made ready to be run in a worktree: its files are read, and what Node has to load is written."""
 
 import contextlib
-import hashlib
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from time import time
 
@@ -15,6 +13,7 @@ from router.launch.preload import node_options, text
 from router.launch.sign_in import Addresses, given
 from router.launch.tree import tree
 from router.store import Store
+from router.values import dataclass
 
 _KEPT = 30 * 86400  # seconds that a file stays which no command asked for again
 
@@ -70,6 +69,8 @@ def _with_procfile(launch: Launch, store: Store) -> tuple[str, ...]:
 
 def _write(store: Store, content: str, *, end: str) -> Path:
     """Write a file named after its content: commands that run at once never replace each other's."""
+    import hashlib  # here: most commands need no such file
+
     folder = store.directory / "launch"
     path = folder / f"{hashlib.sha256(content.encode(errors='surrogateescape')).hexdigest()[:16]}{end}"
     store.write(path, content)

@@ -3,7 +3,6 @@
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from router.launch.commands import seen_line
 from router.launch.launch import PROCFILE, Launch, note_of_all
@@ -13,6 +12,7 @@ from router.launch.several import Member, assigned, servers
 from router.launch.single import Port, below, split, told
 from router.launch.tree import Tree, inside
 from router.launch.wrappers import base_name
+from router.values import dataclass, replace
 
 _PROCESS = re.compile(r"([A-Za-z0-9_-]+):[ \t]*(\S.*?)[ \t]*")
 _STARTS = {"honcho": ("start",), "foreman": ("start",), "overmind": ("start", "s"), "hivemind": ()}

@@ -1,9 +1,9 @@
 """Commands that start several others: which lines, or which scripts of a package.json, each of them starts."""
 
 import re
-from dataclasses import dataclass
 
 from router.launch.wrappers import base_name, names
+from router.values import dataclass
 
 _CONCURRENTLY = names(
     """-n --names --name-separator -c --prefix-colors -p --prefix -l --prefix-length -t --timestamp-format -s --success

@@ -1,8 +1,7 @@
 """The ways in which package managers are asked to run a script of a package.json."""
 
-from dataclasses import dataclass
-
 from router.launch.wrappers import base_name
+from router.values import dataclass
 
 _NPM_RUN = frozenset({"run", "run-script", "rum", "urn"})
 _NPM_SHORT = frozenset({"start", "stop", "restart", "test", "t", "tst"})

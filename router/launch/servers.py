@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from router.launch.wrappers import base_name, names
+from router.values import dataclass
 
 _JS_VALUED = names("-c --config -m --mode -l --logLevel --base --root --host -H --hostname")
 _VITE_FLAGS = ("--port", "{port}", "--strictPort")
 _PORT = frozenset({"--port"})
 _SHORT = frozenset({"--port", "-p"})
 _NEITHER = frozenset({"--help", "--version"})
-_INTERPRETER = re.compile(r"(python|pypy|ruby|php|node|bun|tsx|deno)[0-9.]*")
+# A text, as few commands need it: `re` compiles it when it is first used
+_INTERPRETER = r"(python|pypy|ruby|php|node|bun|tsx|deno)[0-9.]*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def running(words: tuple[str, ...]) -> Running | None:
 def program(words: tuple[str, ...]) -> tuple[str, int]:
     """Return the name of what a command runs, an interpreter's script or module, and where its arguments begin."""
     name = base_name(words[0]) if words else ""
-    if not (match := _INTERPRETER.fullmatch(name)):
+    if not (match := re.fullmatch(_INTERPRETER, name)):
         return _stem(name), 1
     place = 1
     while place < len(words):

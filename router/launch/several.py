@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from router.launch.commands import Seen
 from router.launch.launch import BY_PRELOAD, Launch, note_of_all
@@ -10,6 +9,7 @@ from router.launch.preload import Target
 from router.launch.servers import Running, named_port, program, refers_to, running
 from router.launch.single import below, is_node
 from router.launch.wrappers import names
+from router.values import dataclass
 
 _MEANT = {
     "web": names("web www client frontend front ui site website app dashboard"),
@@ -18,11 +18,12 @@ _MEANT = {
 _NEVER = names(
     "worker workers queue job jobs cron scheduler css js tailwind types tsc watch test tests build codegen db"
 )
-_MAY_SERVE = re.compile(
+# A text, as few commands need it: `re` compiles it when it is first used
+_MAY_SERVE = (
     r"(?:node|nodejs|nodemon|tsx|ts-node|ts-node-dev|nest|bun|deno|python|ruby|php|go|air|cargo|dotnet|java|gradle|gradlew"
     r"|mvn|mvnw|mix|swift|rackup|thin|unicorn|falcon)[0-9.]*"
 )  # fmt: skip
-_RUNS_FILES = re.compile(r"(?:node|nodejs)[0-9.]*")
+_RUNS_FILES = r"(?:node|nodejs)[0-9.]*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _target(member: Member, members: Sequence[Member], port: int, root: str) -> 
 
 def _program(at: Seen) -> str:
     """Return the name of the script that Node runs first for a command, as its process shows it."""
-    if _RUNS_FILES.fullmatch(at.words[0].rpartition("/")[2]):
+    if re.fullmatch(_RUNS_FILES, at.words[0].rpartition("/")[2]):
         file = next((word for word in at.words[1:] if not word.startswith("-")), "")
         return file.rpartition("/")[2]
     return program(at.words)[0]
@@ -173,7 +174,7 @@ def _may_serve(at: Seen) -> bool:
     called = re.split(r"[^a-z]+", f"{at.name} {at.script}".lower())
     if at.ends or _NEVER & set(called):
         return False
-    return _MAY_SERVE.fullmatch(at.words[0].rpartition("/")[2]) is not None
+    return re.fullmatch(_MAY_SERVE, at.words[0].rpartition("/")[2]) is not None
 
 
 def _best_first(members: Sequence[Member]) -> list[tuple[int, Member]]:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from router.values import dataclass
 
 _LONGEST = 8192  # characters: a longer line is not looked at
 _DOLLAR = r"\$\{[^{}]*\}|\$\((?:[^()'\"\\])*\)|\$"

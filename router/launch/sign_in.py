@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 
 from router.launch.tree import Package, Tree, above, inside, package
+from router.values import dataclass, field
 
 _AUTH_JS = frozenset({"@auth/express", "@auth/sveltekit", "@auth/solid-start", "@auth/qwik"})
 _EXPRESS = "express-openid-connect"

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from router.launch.commands import Seen
 from router.launch.config_ports import config_ports
@@ -10,6 +9,7 @@ from router.launch.launch import BY_PRELOAD, Launch, note
 from router.launch.preload import Target
 from router.launch.servers import Running, named_port, refers_to
 from router.launch.tree import Tree, inside
+from router.values import dataclass
 
 _NOT_OF_NODE = frozenset({"bun", "bunx", "deno"})
 

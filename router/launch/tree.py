@@ -3,12 +3,12 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from router import files
 from router.errors import FileError
+from router.values import dataclass, field
 
 _LARGEST = 1 << 18  # bytes of a file
 _MOST = 400  # directories with packages

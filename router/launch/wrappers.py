@@ -1,8 +1,7 @@
 """What may stand in front of the command that is really run: runners of other commands, and variables they set."""
 
-from dataclasses import dataclass
-
 from router.launch.shell_line import assignments
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

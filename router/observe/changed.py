@@ -1,10 +1,10 @@
 """What of a repository has changed since it was last looked at: all of it, some worktrees, or nothing."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
 
 from router.observe.marks import Mark, compared, mark
 from router.observe.watched import Watched
+from router.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,13 @@
 import fnmatch
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from router.model import COPY, Problem, Worktree, WorktreeId
 from router.observe.directories import inode
 from router.text import shown
+from router.values import dataclass
 
 MOST = 500
 """Copies of one repository that are looked at."""

@@ -1,12 +1,12 @@
 """What all files of a worktree say of its services: env files, those of its packages, and other tools' files."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from router.model import Declaration, Problem, ServiceSpec, Worktree
 from router.observe import envfiles
 from router.observe.projects.project import Project, project
+from router.values import replace
 
 
 def with_files(worktree: Worktree, specs: Sequence[ServiceSpec], *, before: Iterable[Declaration] = ()) -> Worktree:

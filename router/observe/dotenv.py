@@ -1,6 +1,7 @@
 """Dotenv files as text: their values, and what `${NAME:-default}` in one comes to; nothing is executed."""
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from dotenv.parser import Binding, Original
 
 _LONGEST = 4096  # characters of a value once it is filled in
+_PLAIN = re.compile(r"""(?:export )?([A-Za-z_]\w*)=(?:([!$-&(-\[\]-_a-~]*)|"([^"\\]*)"|'([^'\\]*)')|#.*|""", re.ASCII)
+"""A line that every dotenv file has: nothing is escaped in it, nothing goes on in the next one."""
 
 
 def bindings(content: str) -> list[tuple[str, str, int]]:
@@ -26,6 +29,8 @@ def bindings(content: str) -> list[tuple[str, str, int]]:
 
 def values(content: str) -> tuple[dict[str, str], str]:
     """Return what a dotenv file sets, as written, and what of it cannot be understood, empty where all can."""
+    if (plain := _plain_values(content)) is not None:
+        return plain, ""
     found: dict[str, str] = {}
     bad: list[int] = []
     for binding in _parsed(content):
@@ -35,6 +40,16 @@ def values(content: str) -> tuple[dict[str, str], str]:
             found[binding.key] = _plain(binding.value)
     more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
     return found, f"line {bad[0]}{more} is not KEY=value" if bad else ""
+
+
+def _plain_values(content: str) -> dict[str, str] | None:
+    """Return what a file of plain lines sets; None where one line is another: python-dotenv, a third of the time that
+    a command takes, knows them all.
+    """
+    lines = [_PLAIN.fullmatch(line) for line in content.split("\n")]
+    if not all(lines) or "\r" in content:
+        return None
+    return {line[1]: _plain(line[2] or line[3] or line[4] or "") for line in lines if line and line[1]}
 
 
 def expanded(value: str, earlier: Mapping[str, str]) -> str:

@@ -5,7 +5,6 @@ import functools
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from router import files
@@ -15,6 +14,7 @@ from router.model import Declaration, Problem, ServiceSpec
 from router.observe import dotenv, mise
 from router.ports import parse_port
 from router.text import shown
+from router.values import dataclass, field, replace
 
 DOTENV = (".env.development.local", ".env.local", ".env.development", ".env")
 """The order in which Next, dotenv-flow and most others read them, the strongest first."""

@@ -25,6 +25,7 @@ _HINTS = {
     "safe.directory": "run `git config --global --add safe.directory PATH` if you trust it",
     "unknown repository extension": "update git: the repository uses a format that this git does not know",
 }
+_OUTER = "--show-superproject-working-tree"  # prints nothing outside of submodules
 _ROOM = 1 << 20  # bytes; with less, that is the likely cause of a failure, and git seldom says so
 
 
@@ -40,10 +41,10 @@ def common_dir(path: Path) -> Path:
     if not there:
         raise NotARepositoryError(f"{path} is not a directory", hint="name a directory inside a git repository")
     try:
-        outer = _ask(path, "rev-parse", "--show-superproject-working-tree").removesuffix(b"\n")
-        if outer:
-            return common_dir(Path(os.fsdecode(outer)))
-        found = _ask(path, "rev-parse", "--path-format=absolute", "--git-common-dir").removesuffix(b"\n")
+        wanted = ("--is-inside-work-tree", "--path-format=absolute", "--git-common-dir")
+        first, _, found = _ask(path, "rev-parse", _OUTER, *wanted).removesuffix(b"\n").partition(b"\n")
+        if first not in {b"true", b"false"}:  # a path, which may be of several lines
+            return common_dir(Path(os.fsdecode(_ask(path, "rev-parse", _OUTER).removesuffix(b"\n"))))
     except UnknownFormatError:
         found = os.fsencode(git_files.common_dir(path))
     return Path(os.path.realpath(os.fsdecode(found)))

@@ -3,7 +3,6 @@
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from router.errors import FileError, GitError, SlowGitError, UnknownFormatError
@@ -11,6 +10,7 @@ from router.model import Problem
 from router.observe import git, git_files
 from router.observe.git_files import Admin, ListedWorktree
 from router.text import shown
+from router.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ gitrepository-layout(5) says what they are; git-worktree(1), DETAILS, those of a
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from router import files
 from router.errors import FileError, NotARepositoryError, RouterError
 from router.observe.directories import may_be_there
+from router.values import dataclass
 
 MISSING = "it has no gitdir"
 """The fault of an administrative directory that `git worktree add` has only begun, or `remove` is about to end."""

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from router.errors import FileError
@@ -14,6 +13,7 @@ from router.observe.git_answer import Answer, asked, needs_git
 from router.observe.git_files import Admin, ListedWorktree
 from router.observe.owners import with_owners
 from router.text import shown
+from router.values import dataclass, replace
 
 MOST = 2000
 """Linked worktrees of one repository that are looked at."""

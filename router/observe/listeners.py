@@ -5,7 +5,6 @@ import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from router.model import Listener
@@ -13,6 +12,7 @@ from router.observe import sock_diag
 from router.observe.sockets import DIALLED, Holder, Socket
 from router.observe.sockets_linux import Kernel
 from router.paths import deepest_root
+from router.values import replace
 
 
 class Source(Protocol):

@@ -7,10 +7,10 @@ directory that it would be in has the time that it had: an entry that comes or g
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from router.files import is_absent
 from router.observe.watched import Stamp, stamp
+from router.values import dataclass
 
 _SETTLED = 2 * 10**9
 """Nanoseconds after which a directory's time counts: within a step of its clock, one more entry would not show."""

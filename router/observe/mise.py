@@ -1,10 +1,10 @@
 """What mise's configuration files set in the environment, as far as that can be read without running anything."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from router.toml_reader import read_toml
+from router.values import dataclass
 
 _NESTED = ("mise/config", ".mise/config", ".config/mise", ".config/mise/mise", ".config/mise/config")
 DIRECTORIES = (".config", ".config/mise", ".mise", "mise")

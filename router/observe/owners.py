@@ -3,13 +3,13 @@
 import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from pathlib import Path
 
 from router.errors import FileError
 from router.model import Worktree, WorktreeId
 from router.observe import git_files
 from router.observe.directories import inode
+from router.values import replace
 
 
 def with_owners(

@@ -5,10 +5,10 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from router import __version__
 from router.routes.servers import Kind
+from router.values import dataclass, field
 
 NOWHERE = "/.router//probe"
 """A path that no app has, so that no dev server compiles a page for it: Next redirects at two slashes, and would else

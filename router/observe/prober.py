@@ -10,7 +10,6 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 
 from router.model import Listener
@@ -19,6 +18,7 @@ from router.observe.probe import NOWHERE, PAGE, Dialled, Reply, connects, serves
 from router.ports import NOT_DEV_PORTS
 from router.routes.discovered import MOST
 from router.routes.servers import AWAITED, SPEAKS_HTTP
+from router.values import dataclass, field, replace
 
 _FIRST, *_LATER = 0.5, 2.0, 10.0  # seconds: a framework that compiles answers late,
 _COMPILING = 30.0  # and later still where it is asked for a page

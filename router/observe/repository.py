@@ -1,9 +1,7 @@
 """One look at one repository: its worktrees with what their files declare, and its `router.toml`."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from router import repository_file
 from router.errors import FileError, SettingsError
@@ -11,26 +9,29 @@ from router.model import Problem, Repository, ServiceSpec, Worktree
 from router.observe import declared, git, git_files, git_worktrees
 from router.observe.copies import Copies, copies
 from router.observe.owners import with_owners
+from router.observe.said import Said, said
 from router.observe.written import own_database, written_names
 from router.repository_file import FILE
 from router.text import shown
+from router.values import replace
 
 
-def repository(common: Path, *, before: Repository | None = None) -> Repository:
+def repository(common: Path, *, before: Repository | None = None, state: Path | None = None) -> Repository:
     """Return one repository as it is now; what cannot be read of it stays as it was in `before`, with a problem.
 
+    `state` is the state directory of a command, where what a `router.toml` says stays for the next one.
     GitError, FileError, OSError or ValueError where it cannot be read as a whole.
     """
     listing = git_worktrees.worktrees(common, before=_linked(before))
     main = next((each for each in listing.worktrees if each.main), None)
     found = Repository(git.name(common), main.path if main else str(common), str(common), ())
-    said, wrong = _said(Path(found.path)) if main else (_Said(), ())
-    found = replace(found, **said.configured) if said else _configured_as(found, before)
-    extra = _copies(found, said, listing.worktrees, before)
+    told, wrong = _said(Path(found.path), state) if main else (Said(), ())
+    found = told.of(found) if told else _configured_as(found, before)
+    extra = _copies(found, told, listing.worktrees, before)
     everyone = (*listing.worktrees, *extra.worktrees)
     return replace(
         found,
-        worktrees=_with_files(everyone, found.services, before, first=said.variables if said else ()),
+        worktrees=_with_files(everyone, found.services, before, first=told.variables if told else ()),
         problems=(*listing.problems, *_of_none(everyone), *wrong, *extra.problems),
     )
 
@@ -63,56 +64,19 @@ def _linked(before: Repository | None) -> tuple[Worktree, ...]:
     return tuple(each for each in before.worktrees if not each.copy) if before else ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What `router.toml` says, by default nothing: fields of a repository, what its copies are called, its variables.
-
-    `variables` are those that `[resources]` names, that of the database whose name is `DATABASE_NAME` first.
-    """
-
-    configured: Mapping[str, Any] = field(default_factory=dict)
-    copies: str | None = None
-    variables: tuple[str, ...] = ()
-
-
-def _said(main: Path) -> tuple[_Said | None, tuple[Problem, ...]]:
-    """Return what `router.toml` says, None where the system fails to read it, and the problem there is with it."""
+def _said(main: Path, state: Path | None) -> tuple[Said | None, tuple[Problem, ...]]:
+    """Return what `router.toml` says, None where the system fails to read it, and the problems there are with it."""
     path = main / FILE
     try:
-        text = repository_file.text(main)
-        return _read(path, text) if text.strip() else (_Said(), ())
+        found = said(repository_file.text(main), state=state)
     except FileError as exc:
         if isinstance(exc.__cause__, OSError):
             return None, (_unreadable(path, exc.reason, rest="what it said before counts"),)
-        return _Said(), (_unreadable(path, exc.reason, rest="nothing in it counts"),)
+        return Said(), (_unreadable(path, exc.reason, rest="nothing in it counts"),)
     except SettingsError as exc:
-        return _Said(), (_unreadable(path, exc.message, rest="nothing in it counts"),)
-
-
-def _read(path: Path, text: str) -> tuple[_Said, tuple[Problem, ...]]:
-    from router.repository_settings import read_repository_settings  # here: pydantic takes longer than most looks
-    from router.resource_settings import by_rank
-
-    settings = read_repository_settings(text)
-    resources = by_rank(settings.resources)
-    configured = {
-        "services": settings.specs(),
-        "callback_paths": settings.callback_paths,
-        "mask": settings.signin.mask,
-        "overrides": settings.overrides(),
-        "copies": settings.copies is not None,
-        "strip": settings.names.strip,
-        "env": settings.env,
-        "env_template": settings.env_template,
-        "shared": settings.shared,
-        "resources": tuple(name for name, _ in resources),
-        "served": tuple(name for name, each in resources if not each.variable),
-        "sleep": settings.sleep.rules(),
-    }
+        return Said(), (_unreadable(path, exc.message, rest="nothing in it counts"),)
     hint = "remove what you do not need; the rest of the file counts"
-    problems = tuple(Problem("too-many", f"{shown(str(path))}: {each}", hint) for each in settings.too_many)
-    variables = tuple(each.variable for _, each in resources if each.variable)
-    return _Said(configured, settings.copies.glob if settings.copies else None, variables), problems
+    return found, tuple(Problem("too-many", f"{shown(str(path))}: {each}", hint) for each in found.too_many)
 
 
 def _configured_as(found: Repository, before: Repository | None) -> Repository:
@@ -121,13 +85,13 @@ def _configured_as(found: Repository, before: Repository | None) -> Repository:
     return replace(before, name=found.name, path=found.path, common_dir=found.common_dir, answered=True)
 
 
-def _copies(found: Repository, said: _Said | None, worktrees: Iterable[Worktree], before: Repository | None) -> Copies:
+def _copies(found: Repository, told: Said | None, worktrees: Iterable[Worktree], before: Repository | None) -> Copies:
     earlier = tuple(each for each in before.worktrees if each.copy) if before else ()
-    if said is None:
+    if told is None:
         return Copies(earlier)
-    if said.copies is None or found.path == found.common_dir:
+    if told.copies is None or found.path == found.common_dir:
         return Copies(())
-    return copies(Path(found.path), said.copies, common=Path(found.common_dir), worktrees=worktrees, before=earlier)
+    return copies(Path(found.path), told.copies, common=Path(found.common_dir), worktrees=worktrees, before=earlier)
 
 
 def _with_files(

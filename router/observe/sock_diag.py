@@ -1,6 +1,5 @@
 """Linux's own tables of TCP sockets, and word of each that is closed: netlink's sock_diag(7)."""
 
-import ctypes
 import socket
 import struct
 from collections.abc import Collection, Iterator
@@ -119,6 +118,8 @@ class Closings:
     @classmethod
     def open(cls) -> Self:
         """Begin to listen."""
+        import ctypes  # here: commands start without it
+
         kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, _SOCK_DIAG)
         try:
             code = ctypes.create_string_buffer(_WITHOUT_PEER, len(_WITHOUT_PEER))

@@ -1,6 +1,6 @@
 """A listening socket with the processes that hold it, wherever that comes from."""
 
-from dataclasses import dataclass
+from router.values import dataclass
 
 # What a socket is bound to → the address that reaches it, and how far that is from what it is bound to: where two
 # sockets could take a connection, the kernel gives it to the one bound more closely.

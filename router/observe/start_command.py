@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from router import jsonc
@@ -13,6 +12,7 @@ from router.launch.tree import Tree, inside, package, tree
 from router.observe.projects.apps import SCRIPTS, django, python_servers
 from router.text import shown
 from router.toml_reader import read_toml
+from router.values import dataclass
 
 _RUNNERS = ("overmind start -f", "hivemind", "honcho start -f", "foreman start -f")
 """What starts a Procfile, the first that is installed."""

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 from router.model import COPY, Container, Listener, Observed, Repository, WorktreeId
 from router.observe import watched
 from router.observe.directories import may_be_there
 from router.observe.lanes import Lanes
+from router.observe.repository import repository
 from router.observe.surveys import SLOW, THREADS, Surveys
 from router.remembered import Memory
 from router.routes.memory import without
@@ -19,12 +21,16 @@ from router.routes.memory import without
 ONCE = 5.0  # seconds that a command waits for a repository: it looks but once
 
 
-def repositories(commons: Iterable[str], *, before: Iterable[Repository] = ()) -> tuple[Repository, ...]:
+def repositories(
+    commons: Iterable[str], *, before: Iterable[Repository] = (), state: Path | None = None
+) -> tuple[Repository, ...]:
     """Return each repository as it is now, for a command that looks once.
 
+    `state` is the state directory, where what a `router.toml` says stays for the next command.
     One that cannot be read stays as it was in `before`, with a problem. One that is gone from the disk is left out.
     """
-    with closing(Surveys(before=before, patience=ONCE)) as surveys:
+    look = partial(repository, state=state)
+    with closing(Surveys(before=before, patience=ONCE, once=True, survey=look)) as surveys:
         return surveys.look(commons).repositories
 
 

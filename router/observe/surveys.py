@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +16,7 @@ from router.observe.lanes import Lanes
 from router.observe.repository import repository, with_changed
 from router.observe.watched import directories, roots, watched
 from router.text import shown
+from router.values import dataclass, field, replace
 
 PATIENCE = 0.25  # seconds that a look waits for repositories that were seen before,
 FIRST = 1.0  # for one that was not, where another has answered,
@@ -68,6 +68,7 @@ class Surveys:
 
     A repository that does not answer in time keeps nobody waiting: what was last seen of it stands, its look goes on,
     and `on_answer` is called when it ends. What cannot be read is that repository's problem, and so is a bug of ours.
+    Whoever looks but `once` is not told which directories to follow.
     """
 
     def __init__(
@@ -76,9 +77,11 @@ class Surveys:
         *,
         before: Iterable[Repository] = (),
         patience: float = PATIENCE,
+        once: bool = False,
         survey: Survey = repository,
     ) -> None:
         self._patience = patience
+        self._once = once
         self._survey = survey
         self._lanes: Lanes[str, _Seen | None] = Lanes(threads=THREADS, on_late=on_answer)
         self._seen = {each.common_dir: _Seen(each) for each in before}
@@ -142,7 +145,7 @@ class Surveys:
         found = self._survey_or_keep(common, before.repository if before else None)
         return _Seen(
             repository=before.repository if before and before.repository == found else found,
-            marks=after(now.marks, watched(found, now.marks.names)),
+            marks=now.marks if self._once else after(now.marks, watched(found, now.marks.names)),
             real={path: os.path.realpath(path) for path in roots(found)},
             when=started,
             took=time.monotonic() - started,

@@ -7,11 +7,11 @@ count, and neither do the router's own connections.
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from router.observe import sock_diag
 from router.observe.sock_diag import Connection
+from router.values import dataclass
 
 COUNTS = 2048
 """Bytes towards a server within a minute that are more than pings."""

@@ -3,7 +3,6 @@
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from router.observe import envfiles
 from router.observe.projects import project
 from router.observe.projects.checkout import GROUPS
 from router.repository_file import FILE
+from router.values import dataclass, field
 
 _HEADS = ("HEAD", "gitdir", "locked", "rebase-merge", "rebase-apply", "BISECT_START", "reftable/tables.list")
 

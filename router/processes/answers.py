@@ -4,7 +4,6 @@ import os
 import pwd
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from router.processes.look import Process
 from router.processes.words import duration
 from router.remembered import GoneWorktree
 from router.text import shown
+from router.values import dataclass
 
 _KNOWN_BY = {
     "working directory": "its working directory",

@@ -1,11 +1,11 @@
 """What `router whose` is asked about, read from one word: a port, a pid, a host, a path, a container's name."""
 
 import re
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from router.errors import UsageError
 from router.ports import HIGHEST
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """Which worktree each process belongs to, one that is there or one that is gone."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from router.paths import deepest_root
 from router.processes.look import Process
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

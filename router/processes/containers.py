@@ -1,22 +1,20 @@
 """Containers of Compose projects: which there are and which run, what memory they have, and how they are stopped."""
 
 import json
-import logging
 import math
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from router import proc
 from router.errors import RouterError
 from router.observe import containers as engines
 from router.paths import deepest_root
 from router.text import shown
+from router.values import dataclass
 
 _SLOW = 10.0  # seconds for an engine to answer: a machine under load is slow
 _PATIENCE = 120.0  # seconds: Docker gives each container ten to end by itself
-log = logging.getLogger(__name__)
 
 PREFIX = "com.docker.compose"
 """What the labels begin with that Compose gives to all it makes (docs.docker.com/reference/compose-file)."""
@@ -93,13 +91,20 @@ def stop(containers: Sequence[Container]) -> None:
     The project is told by its name alone: no file of the worktree is read.
     """
     _compose("stop", containers)
-    log.info("stopped %s in %s", ", ".join(each.name for each in containers), shown(containers[0].directory))
+    _log("stopped", containers)
 
 
 def start(containers: Sequence[Container]) -> None:
     """Start the services of these containers, of one project, again, as `stop` stops them. RouterError says why not."""
     _compose("start", containers)
-    log.info("started %s in %s", ", ".join(each.name for each in containers), shown(containers[0].directory))
+    _log("started", containers)
+
+
+def _log(did: str, containers: Sequence[Container]) -> None:
+    import logging  # here: commands start without it
+
+    names = ", ".join(each.name for each in containers)
+    logging.getLogger(__name__).info("%s %s in %s", did, names, shown(containers[0].directory))
 
 
 def by_project(containers: Iterable[Container]) -> tuple[tuple[Container, ...], ...]:

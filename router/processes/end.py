@@ -1,22 +1,19 @@
 """Ends processes: SIGTERM, five seconds, SIGKILL; each is the very one that was looked at, or gets no signal."""
 
-import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from router import ps
 from router.processes.ending import Ending, Left
 from router.processes.look import Process
 from router.text import shown
+from router.values import dataclass
 
 PATIENCE = 5.0
 """Seconds that a process has to end by itself, and the system to end one that was killed."""
 
 NOT_ENDING = "it does not end"
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,10 @@ def _send(process: Process, number: signal.Signals) -> None:
     except OSError as exc:
         sent, refused = True, f": {exc.strerror}"
     if sent:
+        import logging  # here: commands start without it
+
         called = process.program or "a process"
+        log = logging.getLogger(__name__)
         log.info("%s to %s (pid %d) in %s%s", number.name, called, process.pid, shown(process.cwd), refused)
 
 

@@ -5,10 +5,10 @@ Otherwise only the server and what descends from it: an agent's tool often share
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
 from router.processes.belonging import ProcessMap, WorktreeRoot, ancestors, descendants
 from router.processes.look import Process
+from router.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)

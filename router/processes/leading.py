@@ -6,12 +6,12 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from router.observe.programs import program
 from router.processes.look import Raw, from_proc, from_psutil
 from router.processes.roles import SHELLS, role
+from router.values import dataclass
 
 _LONGEST = 4096  # characters of a command
 _TITLED = re.compile(r"(?:npm|pnpm|yarn|npx|bun|bunx)(?: [A-Za-z0-9_./:=@%+,-]+)+")

@@ -9,13 +9,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from router import ps
 from router.observe.lanes import Lanes
 from router.observe.programs import program
 from router.processes.roles import Role, role
 from router.ps import ProcessId
+from router.values import dataclass
 
 _PATIENCE = 1.0  # seconds for the disks that scripts are on
 _DELETED = " (deleted)"  # proc(5), /proc/pid/cwd

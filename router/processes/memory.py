@@ -3,8 +3,9 @@
 import os
 import re
 import sys
-from dataclasses import dataclass
 from enum import StrEnum
+
+from router.values import dataclass
 
 _PSS = re.compile(rb"^Pss:\s+(\d+) kB$", re.MULTILINE)
 

@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from router.model import Problem
@@ -15,6 +14,7 @@ from router.processes.look import Process, look
 from router.processes.words import duration, size
 from router.remembered import GoneWorktree, Memory
 from router.text import shown
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

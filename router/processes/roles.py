@@ -86,8 +86,9 @@ _ROLES = (
 _LANGUAGE_SERVER = re.compile(r".*(?:language-?server|langserver|[-_]lsp)\b.*")
 _TOOL = re.compile(r"(?:.*[-_@/.])?mcp(?:[-_/.].*)?")  # playwright-mcp, mcp-server-git, @acme/mcp
 _INTERPRETER = re.compile(r"(?:node|nodejs|bun|deno|python|pypy|ruby|java)[0-9.]*")
-# Where editors keep their own programs and those that their extensions start.
-_OF_EDITORS = re.compile(
+# Where editors keep their own programs and those that their extensions start. A text, as few commands need it: `re`
+# compiles it when it is first used
+_OF_EDITORS = (
     r"/\.(?:vscode|vscode-insiders|vscode-oss|cursor|windsurf|antigravity|kiro|trae)(?:-server[^/]*|/extensions)/"
     r"|/resources/app/(?:extensions|out)/|/nvim/mason/|/share/zed/|/Application Support/(?:Zed|Code|Cursor)/"
     r"|/JetBrains/|/jbr/bin/java$|^com\.intellij\."
@@ -121,7 +122,7 @@ def _by_file(argv: Sequence[str], names: set[str]) -> Role | None:
     package = _package(script)
     if package in AGENT_PACKAGES:
         return Role.AGENT
-    if any(map(_OF_EDITORS.search, (argv[0], script))) or any(map(_LANGUAGE_SERVER.fullmatch, names)):
+    if any(re.search(_OF_EDITORS, each) for each in (argv[0], script)) or any(map(_LANGUAGE_SERVER.fullmatch, names)):
         return Role.EDITOR
     return Role.TOOL if any(map(_TOOL.fullmatch, {*names, package})) else None
 

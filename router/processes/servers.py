@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
 
 from router.observe.listeners import Listeners
 from router.processes import sockets
@@ -10,6 +9,7 @@ from router.processes.belonging import ProcessMap, WorktreeRoot, process_map
 from router.processes.ending import Bounds, spared
 from router.processes.look import Process, look
 from router.processes.sockets import Ports
+from router.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ import os
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from router.model import Problem
@@ -14,6 +13,7 @@ from router.processes.containers import Container
 from router.processes.words import duration, size
 from router.remembered import GoneWorktree, Memory
 from router.text import shown
+from router.values import dataclass, replace
 
 _ON_DISK = "git does not say that its worktree is gone"
 _UNKNOWN_NAME = "its project is not the worktree's own"

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
 
 from router.errors import RouterError
 from router.processes import containers
@@ -12,6 +11,7 @@ from router.processes.end import PATIENCE, Ended, end
 from router.processes.ending import Ending, Left, plan_of_ending, stragglers
 from router.processes.servers import Servers, place_of, servers
 from router.processes.sockets import Ports
+from router.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

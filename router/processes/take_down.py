@@ -8,7 +8,6 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from router.errors import RouterError
@@ -17,6 +16,7 @@ from router.processes.containers import PREFIX, Container
 from router.processes.end import PATIENCE
 from router.processes.stacks import Stack
 from router.text import shown
+from router.values import dataclass
 
 _SLOW = 120.0  # seconds for an engine under load to do as it is told, beyond those that a container has to end
 _DONE = (200, 204, 304, 404)  # 304: it is stopped; 404: it is gone

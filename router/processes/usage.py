@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from router.document import Document
@@ -15,6 +14,7 @@ from router.processes.ending import Ending, plan_of_ending
 from router.processes.look import Process
 from router.processes.memory import Kind, Memory
 from router.processes.servers import Servers, place_of, servers
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from router import ps
@@ -20,6 +19,7 @@ from router.processes.look import Process, look
 from router.processes.roles import Role
 from router.remembered import GoneWorktree, Memory
 from router.text import shown
+from router.values import dataclass, replace
 
 _STARTERS = frozenset({Role.AGENT, Role.EDITOR, Role.MULTIPLEXER, Role.TERMINAL})
 _SEE_STATUS = "`router status` lists the worktrees and their ports"

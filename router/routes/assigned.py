@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from itertools import chain
 
 from router.model import Container, ServiceSpec, Worktree
@@ -12,6 +11,7 @@ from router.remembered import RememberedService
 from router.routes.claims import Candidate, published
 from router.routes.declared import Key
 from router.routes.sockets import Sockets
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 
 from router.model import Listener, Worktree
 from router.naming import suffixed
 from router.routes.servers import SPEAKS_HTTP, as_api, as_web, called, is_tool, may_be_api, rank
+from router.values import dataclass, field
 
 Servers = Mapping[int, Listener]
 """The servers of a worktree that no file gives to a service, by port."""

@@ -8,13 +8,13 @@ asking.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
 from itertools import chain
 
 from router.model import Problem, ServiceSpec, Worktree
 from router.ports import HIGHEST, LOWEST, STRATEGIES
 from router.remembered import RememberedService
 from router.routes.sockets import Sockets
+from router.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

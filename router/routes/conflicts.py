@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from router.model import Listener, Problem, Worktree
 from router.ports import STRATEGIES
@@ -10,6 +9,7 @@ from router.routes.claims import Claim, Grant
 from router.routes.declared import is_fixed
 from router.routes.sockets import Sockets
 from router.text import shown
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

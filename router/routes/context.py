@@ -1,7 +1,6 @@
 """What every decision of one pass looks at: what was observed and is remembered, names, numbers, assigned ports."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from router.model import Container, Observed, Repository, ServiceSpec, Worktree, WorktreeId
 from router.ports import service_port
@@ -18,6 +17,7 @@ from router.routes.reserved import reserved_names
 from router.routes.routable import Routable, routable, services_of
 from router.routes.sockets import Sockets, sockets
 from router.routes.wishes import Wish, wishes
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

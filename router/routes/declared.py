@@ -2,13 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from router.model import Declaration, Problem, Repository, ServiceSpec, Worktree, WorktreeId
 from router.routes.claims import Candidate
 from router.routes.routable import Routable, override
 from router.routes.sockets import Sockets
 from router.text import shown
+from router.values import dataclass
 
 Key = tuple[WorktreeId, str]
 """What tells a service of a worktree from every other."""

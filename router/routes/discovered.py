@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 
 from router.model import Container, Listener, Problem, ServiceSpec, Worktree
 from router.routes.choice import Choice, Last, choose
 from router.routes.claims import Candidate
 from router.routes.servers import AWAITED, may_serve
 from router.text import shown
+from router.values import dataclass, field
 
 MOST = 20
 """How many ports of one worktree's servers are looked at; a monorepo has ten."""

@@ -1,10 +1,10 @@
 """Which remembered worktrees are gone, and for how long their names are kept from others."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
 
 from router.model import Observed, Worktree, WorktreeId
 from router.remembered import GoneWorktree, Memory, RememberedWorktree
+from router.values import replace
 
 RESERVED = 15 * 60.0
 """Seconds for which a name goes to nobody else once its worktree is gone: a sign-in may be under way."""

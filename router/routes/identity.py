@@ -1,7 +1,6 @@
 """What is one worktree's alone besides its ports: its number, its project's name, its scope in shared servers."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import count
 
 from router.model import Worktree, WorktreeId
@@ -13,6 +12,7 @@ from router.routes.routable import Routable
 from router.routes.wishes import directory_label, wanted
 from router.shared_names import database_name
 from router.text import shown
+from router.values import dataclass, field
 
 _LONGEST = 49  # bytes: a database's name has one more where it begins with a digit, and frameworks add to it
 _HASH = 6  # characters

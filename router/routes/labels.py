@@ -1,7 +1,6 @@
 """Which worktree has which names: its label and its aliases; whoever has a name keeps it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import PurePath
@@ -15,6 +14,7 @@ from router.routes.returning import returning, waiting_since
 from router.routes.routable import Routable
 from router.routes.wishes import Wish
 from router.text import shown
+from router.values import dataclass, replace
 
 Kept = Mapping[WorktreeId, RememberedWorktree]
 Wishes = Mapping[WorktreeId, Wish]

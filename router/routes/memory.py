@@ -1,7 +1,6 @@
 """What is remembered from one pass to the next, and how two who remember at once come to agree."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import chain
 
 from router.model import WorktreeId
@@ -13,6 +12,7 @@ from router.routes.declared import Key
 from router.routes.env_ports import env_ports
 from router.routes.former import known_names
 from router.routes.gone import departed, names_of, newest, without_names
+from router.values import replace
 
 Granted = Mapping[WorktreeId, tuple[Grant, ...]]
 

@@ -1,7 +1,6 @@
 """What was observed, and what is remembered, as a route table and as what to remember next."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from itertools import chain
 
 from router.model import Observed, Problem, Repository, WorktreeId
@@ -16,6 +15,7 @@ from router.routes.memory import next_memory
 from router.routes.routable import not_routed
 from router.routes.seen import found_in, seen
 from router.routes.services import WorktreeClaims, service, stands, worktree_claims
+from router.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """Which servers a Caddy in a container cannot reach, and what to do about it."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 
 from router.model import Listener, Problem
 from router.route_table import Route, RouteTable, Service
 from router.text import host_port
+from router.values import replace
 
 _HINT = (
     "start the server with `--host 0.0.0.0`, or run Caddy in this machine's network with ROUTER_UPSTREAM_HOST=127.0.0.1"

@@ -1,7 +1,6 @@
 """Which names no route has and yet nobody else may have: of worktrees that are there unrouted, or gone a moment ago."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 
 from router.model import Repository, Worktree, WorktreeId
 from router.remembered import GoneWorktree, RememberedWorktree
@@ -10,6 +9,7 @@ from router.routes.gone import inherits, unavailable
 from router.routes.repositories import row
 from router.routes.routable import Routable
 from router.routes.wishes import named_label
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,8 @@ _TOOLS = {
 }  # fmt: skip
 _BACKENDS = {**_BOTH, **_APIS}
 _FRAMEWORKS = {p: name for table in (_PAGES, _BACKENDS, _TOOLS) for name, each in table.items() for p in each}
-_NO_SERVERS = re.compile(
+# A text, as few commands need it: `re` compiles it when it is first used
+_NO_SERVERS = (
     r".*(?:language-?server|langserver|-lsp|_ls)(?:[-.].*)?|debugpy|dlv|lldb-.*|gdbserver|jdtls|gopls|rust-analyzer|pylsp"
     r"|postgres|postmaster|mysqld|mariadbd|redis-server|valkey-server|memcached|mongod|beam_pg|epmd"
 )
@@ -53,7 +54,7 @@ def may_serve(listener: Listener, reserved: frozenset[int]) -> bool:
     """Tell whether a listener may be a service at all: no debugger, database, socket of a tool, or port for these."""
     if listener.port in NOT_DEV_PORTS or listener.port in reserved:
         return False
-    return listener.serves in (*_RANKS, AWAITED) and not _NO_SERVERS.fullmatch(listener.program or "")
+    return listener.serves in (*_RANKS, AWAITED) and not re.fullmatch(_NO_SERVERS, listener.program or "")
 
 
 def framework(program: str | None) -> str | None:

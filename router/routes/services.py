@@ -1,7 +1,5 @@
 """A worktree's services: what each claims, and, once that is settled, where requests for it go."""
 
-from dataclasses import dataclass
-
 from router.model import Problem, Repository, ServiceSpec, Worktree
 from router.remembered import RememberedService
 from router.route_table import Service
@@ -11,6 +9,7 @@ from router.routes.context import PlanContext
 from router.routes.discovered import Discovery, Hints, discover
 from router.routes.routable import services_of
 from router.routes.servers import framework, is_tool, may_serve
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

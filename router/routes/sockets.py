@@ -7,10 +7,10 @@ address that the sockets of two owners share, as either may answer.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from router.model import Container, Listener, Observed
+from router.values import dataclass, replace
 
 FORWARDERS = frozenset(
     {

@@ -2,12 +2,12 @@
 
 import functools
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 
 from router.model import Repository, Worktree, WorktreeId
 from router.naming import label, names_nothing
 from router.routes.routable import Routable, override
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """A command that starts a server."""
 
 import shlex
-from dataclasses import dataclass
+
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

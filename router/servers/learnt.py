@@ -7,7 +7,6 @@ import json
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from router import files, from_json
@@ -17,6 +16,7 @@ from router.processes.leading import everything, leading
 from router.servers import records
 from router.servers.command import StartCommand
 from router.store import Store
+from router.values import asdict, dataclass
 
 SOURCE = "learnt"
 _FILE = "learnt.json"

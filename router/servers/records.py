@@ -6,13 +6,10 @@ there for as long as the server runs: so whoever looks, watcher or command, sees
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from router import files, from_json, ps
@@ -20,6 +17,7 @@ from router.errors import FileError, StoreError
 from router.model import WorktreeId
 from router.ps import ProcessId
 from router.store import Store
+from router.values import asdict, dataclass
 
 _DIRECTORY = "servers"
 _LARGEST = 1 << 16  # bytes
@@ -62,6 +60,8 @@ class Server:
 
 def directory_of(store: Store, worktree: WorktreeId, service: str) -> Path:
     """Return where everything of a service's started server is."""
+    import hashlib  # here: commands start without it
+
     key = json.dumps([worktree.common_dir, worktree.admin, worktree.created, service])
     name = hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:24]
     return store.directory / _DIRECTORY / name
@@ -154,6 +154,8 @@ def remove_old(store: Store) -> None:
         with contextlib.suppress(OSError):
             last = max(each.stat().st_mtime for each in (directory, *directory.iterdir()))
             if time.time() - last > _KEPT and not is_locked(directory) and not _has_worktree(directory):
+                import shutil  # here: commands start without it
+
                 shutil.rmtree(directory, ignore_errors=True)
 
 

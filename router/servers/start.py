@@ -1,7 +1,6 @@
 """Starts the server of a worktree's service: once, in its own environment, on its own port."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from router.env.hooks import without_hooks
@@ -16,6 +15,7 @@ from router.servers.spawn import spawn
 from router.servers.states import failures_by
 from router.store import Store
 from router.text import shown
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 
 from router.errors import StoreError
 from router.processes import containers
@@ -11,6 +10,7 @@ from router.processes.stop import Stopped, stop
 from router.servers import records
 from router.servers.records import Server
 from router.store import Store
+from router.values import replace
 
 
 def stop_all(

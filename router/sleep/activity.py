@@ -1,7 +1,8 @@
 """What keeps a worktree awake, and since when."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from router.values import dataclass
 
 
 class Sign(StrEnum):

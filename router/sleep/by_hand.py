@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 
 from router.document import Document
 from router.processes.end import NOT_ENDING
@@ -11,6 +10,7 @@ from router.processes.usage import with_memory
 from router.sleep import kept
 from router.sleep.kept import Note
 from router.store import Store
+from router.values import replace
 
 _WHY = "somebody put it to sleep"
 

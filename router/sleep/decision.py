@@ -1,11 +1,11 @@
 """Which worktrees may sleep now. Nothing is asked or stopped here."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import inf
 
 from router.model import SleepRules, WorktreeId
 from router.sleep.activity import Activity
+from router.values import dataclass
 
 QUIET = 60.0
 """Seconds that a worktree is idle at least before it is stopped for want of memory, or half of what its rules say."""

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 
 from router import ps
 from router.model import SleepRules, WorktreeId
@@ -14,6 +13,7 @@ from router.sleep.running import Running
 from router.sleep.saved import Saved
 from router.store import Store
 from router.text import shown
+from router.values import replace
 
 _STARTING = 600.0  # seconds: one that does not listen by then is hung
 _SAME = 1.0  # seconds: two readings of one moment by two clocks

@@ -2,11 +2,9 @@
 
 import contextlib
 import functools
-import hashlib
 import json
 import os
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from router import files, from_json
@@ -14,6 +12,7 @@ from router.errors import FileError, StoreError
 from router.model import WorktreeId
 from router.processes.containers import Container
 from router.store import Store
+from router.values import asdict, dataclass
 
 _DIRECTORY = "sleep"
 _LARGEST = 1 << 16  # bytes
@@ -113,6 +112,8 @@ def forget_everything(store: Store, worktree: WorktreeId) -> None:
 @functools.cache
 def name_of(worktree: WorktreeId) -> str:
     """Return what the files of a worktree are called, which no other has had or will have."""
+    import hashlib  # here: commands start without it
+
     key = json.dumps([worktree.common_dir, worktree.admin, worktree.created])
     return hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()[:24]
 

@@ -2,10 +2,10 @@
 
 from collections import deque
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from router.ps import ProcessId
+from router.values import dataclass, field
 
 SHARE = 0.05
 """Of one processor: less than that is a server that waits, and looks now and then whether a file has changed."""

@@ -1,7 +1,6 @@
 """What runs of the worktrees that may sleep: their servers, and what else works there."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from router.model import SleepRules, WorktreeId
 from router.observe.listeners import Listeners
@@ -15,6 +14,7 @@ from router.route_table import Route
 from router.servers import records
 from router.servers.records import Server
 from router.store import Store
+from router.values import dataclass
 
 # Editors and the router itself ask git all the time; what git changes shows in the reflog and in the files' times
 _ONLY_LOOKS = frozenset({"router", "git"})

@@ -2,13 +2,13 @@
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from router.errors import RouterError
 from router.model import Worktree
 from router.observe import git
 from router.text import shown
+from router.values import dataclass
 
 _PATIENCE = 20.0  # seconds for the times of all files
 

@@ -1,7 +1,6 @@
 """What is shown of sleep: which worktrees sleep or are pinned, and by what the others were last used."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from router.model import Problem, SleepRules, WorktreeId
 from router.route_table import Route, RouteTable
@@ -12,6 +11,7 @@ from router.sleep_state import Asleep, LastUse, SleepState
 from router.status import ServerState
 from router.store import Store
 from router.text import utc
+from router.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
 
 from router.errors import RouterError
 from router.model import SleepRules
@@ -19,6 +18,7 @@ from router.sleep.kept import Note
 from router.sleep.running import Running
 from router.store import Store
 from router.text import shown
+from router.values import dataclass, replace
 
 log = logging.getLogger(__name__)
 

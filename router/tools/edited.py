@@ -1,12 +1,12 @@
 """The texts of a checkout's files on their way from what they are to what a tool needs."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
 from router.blocks import HASH, parts, with_block
 from router.errors import BlockError, FileError
 from router.tools.resources.proposal import Candidate
+from router.values import dataclass, replace
 
 CREATE, REMOVE, POST_CREATE = (f"router hook {name}" for name in ("worktree-create", "worktree-remove", "post-create"))
 

@@ -1,7 +1,6 @@
 """How the files of each tool change so that every worktree gets its own values: texts in, texts out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from difflib import unified_diff
 
 from router.blocks import with_block
@@ -12,6 +11,7 @@ from router.tools import agent_apps, claude, skill, toml_edit
 from router.tools.edited import POST_CREATE, Change, Edited, Facts, changed, ignoring
 from router.tools.resources.proposal import with_resources
 from router.tools.texts import DIRENV, MISE, WORKTRUNK
+from router.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

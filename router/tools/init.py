@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from router import files
@@ -22,6 +21,7 @@ from router.tools.proposal import proposed
 from router.tools.resources import look
 from router.tools.resources.proposal import Candidate
 from router.tools.resources.uses import PATTERNS
+from router.values import dataclass
 from router.worktrees import checkout_files, git_commands
 from router.worktrees.git_commands import Checkout
 from router.worktrees.provision import setup

@@ -2,10 +2,10 @@
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from router.errors import FileError
+from router.values import dataclass
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _UNIT = "  "

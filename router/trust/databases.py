@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from router.data import fresh, stock
 from router.data.kinds import kind
@@ -14,6 +13,7 @@ from router.errors import RouterError, UsageError
 from router.model import Repository, Worktree
 from router.remembered import Memory
 from router.trust.resources import Provider
+from router.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 
 from router import files, from_json
 from router.store import Store
 from router.trust.statements import Record, Statement, digest, recorded
+from router.values import asdict, replace
 
 _DIRECTORY = "allowed"
 _SCHEMA = 1

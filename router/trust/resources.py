@@ -1,7 +1,6 @@
 """What a worktree has of its own, made only as it was allowed."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from router.data import stock
@@ -21,6 +20,7 @@ from router.text import shown
 from router.trust import records
 from router.trust.statements import Record, allowed, expect_allowed
 from router.trust.wanted import wanted
+from router.values import dataclass
 
 NOT_ALLOWED = "not-allowed"
 """The cause of what waits for `router allow`."""

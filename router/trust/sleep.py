@@ -1,7 +1,6 @@
 """By which rules the worktrees of a repository sleep, only as they were allowed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from router.errors import RouterError
@@ -15,6 +14,7 @@ from router.text import shown
 from router.trust import records
 from router.trust.statements import allowed, expect_allowed
 from router.trust.wanted import wanted
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from router.errors import NotAllowedError
+from router.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from router.data.connection import Connection
@@ -17,6 +16,7 @@ from router.repository_settings import RepositorySettings, load_repository_setti
 from router.resource_settings import Resource
 from router.text import host_port, shown
 from router.trust.statements import Statement
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ import json
 import logging
 import socketserver
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from router import __version__
 from router.errors import RouterError
+from router.values import dataclass
 from router.watcher.live import Served
 
 _LARGEST = 8 << 20  # bytes of a question: the words and variables of a command are at most 2 MiB on Linux

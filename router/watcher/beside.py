@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,6 +13,7 @@ from router.settings import Settings
 from router.sleep.shown import asleep
 from router.store import Store
 from router.trust.resources import Provider
+from router.values import dataclass
 from router.watcher.orphans import Orphans
 from router.watcher.recent import Recent
 from router.watcher.resources import Resources

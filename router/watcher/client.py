@@ -51,11 +51,18 @@ def status(settings: Settings, store: Store, *, cwd: Path) -> Document:
 
     A watcher that is hung is a problem in it: what it published last may be out of date.
     """
-    if (watcher := store.running_watcher()) and (document := _settled(store, watcher)):
-        return _with_problem(document, heartbeat.problem(store.heartbeat, watcher))
+    if document := of_watcher(store):
+        return document
     from router.watcher import preview
 
     return preview.without_watcher(settings, store, preview.repositories(store, cwd))
+
+
+def of_watcher(store: Store) -> Document | None:
+    """Return the status document of the watcher that runs, None where none does."""
+    if (watcher := store.running_watcher()) and (document := _settled(store, watcher)):
+        return _with_problem(document, heartbeat.problem(store.heartbeat, watcher))
+    return None
 
 
 def here(settings: Settings, store: Store, *, cwd: Path) -> tuple[Document, str | None]:

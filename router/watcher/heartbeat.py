@@ -4,8 +4,6 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from router import files, ps
@@ -13,6 +11,7 @@ from router.errors import FileError
 from router.model import Problem
 from router.published import HEARTBEAT, LIMIT, heartbeat_age
 from router.store import RunningWatcher
+from router.values import dataclass
 
 INTERVAL = 5.0
 """Seconds from one heartbeat to the next."""
@@ -43,6 +42,8 @@ def beat(path: Path) -> None:
     Its modification time is for the dashboard; the monotonic clock in it is for commands, as no change of the time of
     day moves that. OSError where it cannot be written.
     """
+    from datetime import UTC, datetime  # here: commands start without it
+
     moment = datetime.now(UTC).isoformat(timespec="milliseconds")
     text = f"{moment} {time.monotonic():016.3f} {os.getpid():010d}\n".encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -8,7 +8,6 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from router.observe.listeners import Listeners
 from router.processes import guard
 from router.processes.usage import with_memory
 from router.store import Store
+from router.values import dataclass, field, replace
 
 _LARGEST = 1 << 13  # bytes of a line of a request
 _FRESH = 5.0  # seconds for which an answer serves everybody who asks

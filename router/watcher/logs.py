@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from router.store import Store
+from router.values import dataclass
 
 _LARGEST, _KEPT = 1_000_000, 2  # bytes of the watcher's log, and how many older ones are kept
 _POLL = 0.3  # seconds

@@ -1,7 +1,6 @@
 """What the watcher looks at, and what it sees there: files, sockets, containers."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 
 from router.model import Container, Listener, Observed, Repository
 from router.observe import survey
@@ -11,6 +10,7 @@ from router.observe.listeners import Listeners, waiting
 from router.observe.own_connections import OwnConnections
 from router.observe.prober import Prober
 from router.observe.surveys import Surveys
+from router.values import dataclass, replace
 from router.watcher.events import Watch
 
 

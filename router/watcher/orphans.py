@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
 
 from router import ps
 from router.model import Repository, WorktreeId
@@ -12,6 +11,7 @@ from router.processes import left_over, orphans
 from router.processes.left_over import LeftOver
 from router.processes.orphans import Orphan
 from router.remembered import Memory
+from router.values import replace
 
 INTERVAL = 30.0  # seconds between two looks, while there is reason for one
 CHECK = 2.0  # seconds between two glances whether what was found still runs

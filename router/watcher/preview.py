@@ -33,14 +33,18 @@ def would_route(
 
     `listeners` are those of whoever looks often.
     """
-    found = survey.repositories(dict.fromkeys(commons))
+    found = survey.repositories(dict.fromkeys(commons), state=store.directory)
     heard = (listeners or Listeners()).scan(survey.roots(found))
     return plan(survey.observed(found, heard, reserved=settings.reserved), store.memory()), found
 
 
 def without_watcher(settings: Settings, store: Store, commons: Iterable[str]) -> Document:
     """Return the status document of what would be routed, with the problem that no watcher runs."""
-    planned, found = would_route(settings, store, commons)
+    return document(settings, store, *would_route(settings, store, commons))
+
+
+def document(settings: Settings, store: Store, planned: Plan, found: tuple[Repository, ...]) -> Document:
+    """Return the status document of a plan, with the problem that no watcher runs."""
     down = Problem("watcher-down", "no watcher runs; this is what would be routed", "run `router up`")
     left, now = left_over.find(store.memory(), least=settings.reap_memory), time.time()
     sleeping = sleep.states(planned.table, store, sleep.Known())

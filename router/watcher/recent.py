@@ -1,7 +1,6 @@
 """Which worktrees somebody used last: the order in which the owner of a sign-in is searched, as a file for Caddy."""
 
 import json
-import logging
 import sys
 import threading
 import time
@@ -14,8 +13,6 @@ from router.naming import host_forms
 from router.observe.traffic import Traffic
 from router.route_table import Route, RouteTable, Service
 from router.store import Store
-
-log = logging.getLogger(__name__)
 
 WITHIN = 900.0
 """Seconds: who was used longer ago has hardly begun a sign-in that ends now."""
@@ -59,7 +56,9 @@ class Recent:
             try:
                 self._look(time.monotonic())
             except (OSError, StoreError) as exc:
-                log.debug("who was used last cannot be told: %s", exc)
+                import logging  # here: commands start without it
+
+                logging.getLogger(__name__).debug("who was used last cannot be told: %s", exc)
 
     def _look(self, now: float) -> None:
         table = self._table

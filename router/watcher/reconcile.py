@@ -1,7 +1,6 @@
 """One pass: plan what was observed, load it if it is new, remember it only if Caddy took it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from router.caddy import assets, caddyfile
@@ -14,6 +13,7 @@ from router.remembered import Memory
 from router.route_table import RouteTable
 from router.routes.plan import plan
 from router.routes.reachability import from_container
+from router.values import dataclass, field, replace
 
 Load = Callable[[str], Accepted]
 

@@ -6,7 +6,6 @@ All of it runs beside the loop: making a database takes longer than a look.
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from router.repository_file import FILE
 from router.status import ResourceState
 from router.text import shown
 from router.trust.resources import NOT_ALLOWED, Provider
+from router.values import dataclass, replace
 from router.watcher.pace import Timer
 
 log = logging.getLogger(__name__)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 
 from router.caddy.admin import Admin
 from router.caddy.caddyfile import MARK
@@ -12,6 +11,7 @@ from router.model import Problem
 from router.remembered import Memory
 from router.routes.memory import merged
 from router.store import Store
+from router.values import replace
 from router.watcher.observer import Look, Observer
 from router.watcher.pace import Allowance, Timer
 from router.watcher.reconcile import State, Sync, check, reconcile, restarted, unreachable

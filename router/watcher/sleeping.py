@@ -5,7 +5,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 
 from router.errors import RouterError
@@ -31,6 +30,7 @@ from router.sleep_state import SleepState
 from router.store import Store
 from router.text import shown as readable
 from router.trust.sleep import AllowedSleeps
+from router.values import dataclass, replace
 
 log = logging.getLogger(__name__)
 

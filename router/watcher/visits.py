@@ -4,13 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
 
 from router.errors import RouterError
 from router.model import Wake, WorktreeId
 from router.route_table import Route, RouteTable, Service
+from router.values import dataclass, field
 from router.watcher.live import Answer, Answers, json_answer
 
 _REST = 3.0  # seconds after a start that failed, for which the next visits get the same answer

@@ -8,10 +8,10 @@ import stat
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from router import files
+from router.values import dataclass, field
 
 _REMOVED = (FileNotFoundError, NotADirectoryError)  # by another program, since it was listed
 _STEP = 1000  # files from one sign of progress to the next

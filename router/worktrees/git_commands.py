@@ -6,13 +6,13 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from router.errors import GitError
 from router.model import Worktree
 from router.observe import git, git_worktrees
 from router.paths import deepest_root
+from router.values import dataclass
 
 _TRIES = 12
 # What git prints where another git is at work on the same repository: its lock is there, or its worktree half created

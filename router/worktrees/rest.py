@@ -6,13 +6,13 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from router import files
 from router.errors import FileError, GitError
 from router.text import shown
+from router.values import asdict, dataclass
 from router.worktrees import checkout_files
 from router.worktrees.git_commands import Checkout
 

@@ -259,7 +259,24 @@ def test_without_a_watcher_a_command_imports_no_more_than_it_needs(workplace: Wo
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     heavy = {"typer", "pydantic", "pydantic_settings", "httpx", "jinja2", "rich", "asyncio", "dotenv",
-             "importlib.metadata", "tomlkit", "yaml", "watchdog"}  # fmt: skip
+             "importlib.metadata", "importlib.resources", "tomlkit", "yaml", "watchdog", "dataclasses", "inspect",
+             "logging", "ctypes", "tomllib", "tempfile"}  # fmt: skip
     if sys.platform == "linux":
         heavy |= {"psutil", "platformdirs"}
     assert heavy & set(done.stderr.split()) == set()
+
+
+@pytest.mark.parametrize("arguments", [
+    ["url", "main"], ["status", "--json"], ["env"], ["run", "true"], ["whose", "."], ["explain", "http://main.localhost"],
+], ids=" ".join)  # fmt: skip
+def test_what_router_toml_says_is_checked_by_the_first_command_alone(
+    workplace: Workplace, arguments: list[str]
+) -> None:
+    (workplace.repository / "router.toml").write_text("[services.docs]\n")
+    assert workplace.shell("router env").returncode == 0
+    code = (
+        "import sys; from router.cli import boundary, become; become.become = lambda *_: 0;"
+        "boundary.run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert {"pydantic", "tomllib"} & set(done.stderr.split()) == set()

@@ -1,5 +1,6 @@
 """The error boundary: every error becomes a message, a hint and an exit code of the contract."""
 
+import gc
 import json
 import os
 import signal
@@ -21,6 +22,12 @@ Command = Callable[..., Said]
 
 def test_the_version_is_printed(command: Command) -> None:
     assert command("--version") == Said(0, f"{__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [("url",), ("url", "nobody"), ("--version",)])
+def test_garbage_is_collected_again_after_a_command(command: Command, arguments: tuple[str, ...]) -> None:
+    command(*arguments)
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("arguments", [(), ("hook",)])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from router.store import Store
 from tests.cli.conftest import FakeWatcher, Workplace
 from tests.e2e import statuses
 from tests.e2e.routers import Said
+from tests.observe.shops import fake_git
 
 Command = Callable[..., Said]
 HUNG = {"kind": "watcher-hung", "service": None, "severity": "error", "message": "no sign of life", "hint": "router up"}
@@ -165,6 +167,15 @@ def test_where_something_leads_is_explained(command: Command, what: str, code: i
     said = command("explain", what)
     assert (said.code, said.err) == (code, "")
     assert part in said.out
+
+
+def test_where_something_leads_takes_one_look(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_git(tmp_path, f'echo "$@" >>{tmp_path}/asked; exec {shutil.which("git")} "$@"')
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin", prepend=os.pathsep)
+    assert command("explain", "http://main.localhost:8080/").code == 0
+    assert (tmp_path / "asked").read_text().count("worktree list") == 1
 
 
 def test_a_caddyfile_is_rendered_from_what_would_be_routed(command: Command) -> None:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from router.data.kind import Order
 from router.data.ledger import Ledger, Record
 from router.data.making import Failure, Made, Work, drop, make
 from router.data.postgres.kind import Postgres
+from router.values import dataclass, replace
 from tests.data import killed
 from tests.data.servers import PostgresServer, account, directory, postgres, programs
 from tests.data.shops import Shop, failed, shop

@@ -1,6 +1,7 @@
 """Git as it is on this machine: what it prints, where it finds a repository, how it refuses."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,13 @@ def test_inside_submodules_the_outermost_repository_counts(shop: Path, tmp_path:
     run(shop, "submodule", "--quiet", "add", str(tmp_path / "middle"), "sub")
     run(shop, "submodule", "--quiet", "update", "--init", "--recursive")
     assert git.common_dir(shop / "sub" / "sub") == shop / ".git"
+
+
+def test_where_a_repository_is_takes_one_question(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_git(tmp_path, f'echo "$@" >>{tmp_path}/asked; exec {shutil.which("git")} "$@"')
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin", prepend=os.pathsep)
+    assert git.common_dir(shop) == shop / ".git"
+    assert len((tmp_path / "asked").read_text().splitlines()) == 1
 
 
 def test_a_directory_outside_of_git_is_no_repository(tmp_path: Path) -> None:

@@ -92,6 +92,13 @@ def test_where_nothing_has_changed_git_is_not_asked(shop: Path, surveys: Surveys
         assert again.count == before.count
 
 
+def test_whoever_looks_once_is_not_told_what_to_follow(shop: Path, surveys: Surveys) -> None:
+    with closing(Surveys(patience=LONG, once=True)) as once:
+        found = once.look(commons(shop))
+    assert found.repositories == surveys.look(commons(shop)).repositories
+    assert found.directories == ()
+
+
 def test_asked_for_the_whole_it_surveys_what_seems_not_to_have_changed(shop: Path, surveys: Surveys) -> None:
     before = settle(surveys, shop)
     assert surveys.look(commons(shop), whole=True).count == before.count + 1

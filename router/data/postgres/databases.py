@@ -1,10 +1,10 @@
 """The databases of a PostgreSQL server: looked at, created, marked, renamed and dropped, one statement each."""
 
 import contextlib
-from dataclasses import dataclass
 
 from router.data.kind import ResourceError
 from router.data.postgres.server import Server, literal, quoted
+from router.values import dataclass
 
 _SMALL = 32 << 20  # bytes: below, writing a copy through the log is quicker than the two checkpoints of a file copy
 _STRATEGIES = 15  # the first version that has them; on a full disk its `wal_log` leaves a server that cannot start

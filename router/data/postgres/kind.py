@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 from router.data.connection import Connection
@@ -21,6 +20,7 @@ from router.data.ledger import Record
 from router.data.postgres import databases, dump
 from router.data.postgres.databases import Database
 from router.data.postgres.server import Server, opened, place, quoted
+from router.values import dataclass, replace
 
 _PATIENCE = 30.0  # seconds to wait for a maker of what is to be dropped
 

@@ -6,13 +6,13 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
 from router import files, from_json
 from router.errors import FileError, StoreError
 from router.naming import hash6
+from router.values import asdict, dataclass, field, replace
 
 _DIRECTORY = "data-servers"
 _FILE = "address.json"

@@ -5,7 +5,6 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from router.data.servers.program import Program, data
 from router.data.servers.valkey import Valkey
 from router.errors import FileError
 from router.ps import ProcessId
+from router.values import asdict, dataclass
 
 _FILE = "running.json"
 _LOCK = "server.lock"

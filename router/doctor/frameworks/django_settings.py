@@ -3,11 +3,11 @@
 import ast
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from router.doctor.frameworks.django_values import Names, Unknown, total, truth, unknown, value
 from router.doctor.frameworks.framework import Files
+from router.values import dataclass
 
 HOSTS, DEBUG = "ALLOWED_HOSTS", "DEBUG"
 _READ = frozenset({HOSTS, DEBUG})

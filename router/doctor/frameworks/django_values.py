@@ -2,8 +2,9 @@
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from router.values import dataclass
 
 Files = Mapping[str, str]
 """The texts of a directory's files by name, which may hold anything."""

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from router.values import dataclass
 
 MOST_TOKENS = 30_000
 _MOST_PLACES = 20  # of one name in a file

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from router.doctor.frameworks.framework import Files, Version, as_json, number
+from router.values import dataclass
 
 MARKER = "package.json"
 SCRIPTS = ("js", "mjs", "cjs", "ts", "mts", "cts")

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from router.values import dataclass
 
 _HOSTS = re.compile(r"(?:\b(?:Rails\.)?(?:application|app)\.)?\bconfig\.hosts\b\s*")
 _MIDDLEWARE = re.compile(r"config\.middleware\.(?:delete|remove)\W+ActionDispatch::HostAuthorization")

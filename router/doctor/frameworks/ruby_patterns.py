@@ -5,8 +5,9 @@ the text, and parts are put together by joining these sets.
 """
 
 import re
-from dataclasses import dataclass
 from functools import reduce
+
+from router.values import dataclass
 
 _MOST = 200  # characters of an expression
 _CLASSES = {"d": r"[0-9]", "w": r"[A-Za-z0-9_]", "s": r"[ \t\r\n\f\v]", "h": r"[0-9A-Fa-f]"}

@@ -1,7 +1,6 @@
 """What a checkout's files say of its services, of all files together: names, folders, ports, and who says so."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from router.launch.tree import Tree
@@ -10,6 +9,7 @@ from router.observe.projects import agents, apps, claude, editors, mise_tasks, p
 from router.observe.projects.checkout import checkout
 from router.observe.projects.roles import named
 from router.observe.projects.said import Said, Service, Shared, Step
+from router.values import dataclass
 
 FILES = (
     claude.FILE, *procfile.FILES, "package.json", "pnpm-workspace.yaml", editors.LAUNCH, editors.TASKS,

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from router.launch.several import assigned, meant
 from router.launch.wrappers import base_name
 from router.naming import label, names_nothing
 from router.observe.projects.said import Service
+from router.values import replace
 
 _ROLES = {"web": 0, "api": 0}
 _OF_SCRIPTS = frozenset({"dev", "develop", "start", "serve", "run", "server", "watch"})
@@ -19,6 +19,8 @@ def named(services: Sequence[Service]) -> tuple[Service, ...]:
     The only service is `web`, unless its name says another role. Of several, names and directories decide (`frontend`,
     `apps/backend`); else the first that makes pages is `web`, and the only other one `api`, if it has no name.
     """
+    if not services:
+        return ()
     names = _by_name(services)
     plain = [place for place, name in enumerate(names) if name not in _ROLES]
     if len(services) == 1 and plain:

@@ -1,9 +1,9 @@
 """What files of other tools say of a project: its services, what a new worktree needs, and where it is written."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from router.launch.several import Member
+from router.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

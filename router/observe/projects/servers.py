@@ -3,7 +3,6 @@
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from router.launch.commands import Seen, seen, seen_line
@@ -11,6 +10,7 @@ from router.launch.servers import named_port
 from router.launch.several import Member, servers
 from router.launch.tree import Tree
 from router.ports import parse_port
+from router.values import replace
 
 _NUMBER = re.compile(r"(?:\S*:)?(\d{1,5})")
 _NO_SERVER = frozenset({"preview", "build"})

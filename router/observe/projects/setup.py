@@ -9,7 +9,8 @@ from router.observe.projects.said import Shared, Step
 from router.observe.projects.values import line_of
 from router.paths import path_inside
 
-_MAIN = re.compile(
+# A text, as few commands need it: `re` compiles it when it is first used
+_MAIN = (
     r"\$(?:\{(?:CONDUCTOR_ROOT_PATH|ROOT_WORKTREE_PATH|CODEX_SOURCE_TREE_PATH|SUPERSET_ROOT_PATH|EMDASH_ROOT_PATH)\}"
     r"|(?:CONDUCTOR_ROOT_PATH|ROOT_WORKTREE_PATH|CODEX_SOURCE_TREE_PATH|SUPERSET_ROOT_PATH|EMDASH_ROOT_PATH)(?!\w))/(.+)"
 )
@@ -48,7 +49,7 @@ def _shared(command: Simple, file: str, line: int) -> Iterator[Shared]:
         return
     sources, target = (words[:-1], words[-1]) if len(words) > 1 else (words, ".")
     for source in sources:
-        if (match := _MAIN.fullmatch(source)) and _is_at_its_place(match[1], target):
+        if (match := re.fullmatch(_MAIN, source)) and _is_at_its_place(match[1], target):
             yield from path(match[1], file=file, line=line, how="link" if program == "ln" else "copy")
 
 

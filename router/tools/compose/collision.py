@@ -1,11 +1,11 @@
 """What two stacks cannot both have, and what every rule that finds it looks at."""
 
 import posixpath
-from dataclasses import dataclass
 
 from router.repository_settings import variable_name
 from router.tools.compose.document import Node, place, text_of
 from router.tools.compose.interpolation import Value, Variables
+from router.values import dataclass
 
 PROJECT = "${COMPOSE_PROJECT_NAME}"
 

@@ -1,9 +1,9 @@
 """What Compose makes of `$NAME` and `${NAME:-default}` in a value, and whether it is the same in every worktree."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from router.references import is_reference, read, split
+from router.values import dataclass
 
 _DEEPEST = 20  # defaults inside defaults
 _MACHINE = {"HOME": "~", "USER": "$USER", "LOGNAME": "$LOGNAME", "TMPDIR": "/tmp"}  # noqa: S108 - what it usually is

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from router.tools.compose.collision import Collision, Context, can_be_set, renamed, unset
 from router.tools.compose.document import Node, is_mapping, items, members, place, text_of
 from router.tools.compose.interpolation import Value, split_at
+from router.values import dataclass, field
 
 ROLES: Mapping[str, str] = {"web": "FRONTEND_PORT", "frontend": "FRONTEND_PORT", "app": "FRONTEND_PORT",
                             "api": "BACKEND_PORT", "backend": "BACKEND_PORT", "server": "BACKEND_PORT"}  # fmt: skip

@@ -2,10 +2,10 @@
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 from router.errors import FileError
 from router.tools.compose.document import Node, items, mapping, members, merged, parsed, place, text_of
+from router.values import dataclass, field
 
 Read = Callable[[str], str | None]
 """Gives the text of a file by its path in the checkout, None where there is none. FileError where it cannot be read."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from router.references import is_reference, read, split
@@ -10,6 +9,7 @@ from router.tools.compose.document import Node, items, members, pairs, place, te
 from router.tools.compose.interpolation import Variables, split_at
 from router.tools.compose.stack import Stack
 from router.tools.resources.uses import Use, reached
+from router.values import dataclass
 
 _IMAGES = (
     (re.compile(r"postgres|postgis|pgvector|timescaledb"), "postgres"),

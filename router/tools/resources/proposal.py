@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from router.text import host_port, shown
 from router.tools import toml_edit
 from router.tools.resources.compose_servers import Server
 from router.tools.resources.uses import Use, is_named_like_a_database, reached
+from router.values import dataclass
 
 _SQL = ("postgres", "mysql", "sqlite")
 _USUAL = {"postgres": "DATABASE_URL", "mysql": "DATABASE_URL", "sqlite": "DATABASE_URL", "redis": "REDIS_URL",

@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from router.data import connection
 from router.data.connection import Connection
 from router.errors import ConnectionUrlError
+from router.values import dataclass
 
 _MOST = 50  # of one file
 _LONGEST_LINE = 2000  # characters

@@ -41,7 +41,6 @@ _ANSWERED = re.compile(r"(?:^|&)(?:state|code|error)(?:=|&|$)")
 _TAG_OF_QUERY = rf"(?:^|&)state={PATH_OF}[^&]"
 _TAG_OF_SIGN_OUT = rf"(?:^|&)state={OUT_OF}"
 _TAG_OF_FORM = re.compile(rf"\A(?:.*?&)?state={PATH_OF}[^&]", re.DOTALL)
-_FRONT = re.compile(FRONT)
 _ENCODED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*", re.DOTALL)
 
 
@@ -188,7 +187,7 @@ def _refused(request: Request, *, relayed: bool) -> tuple[int, str] | None:
 
 def _routed(state: str, live: Live, *, status: int, rest: str, waits: bool) -> Decision:
     tagged = split(state)
-    front = _FRONT.fullmatch(state)
+    front = re.fullmatch(FRONT, state)
     if len(tagged.state if tagged else front[2] if front else state) > MAX_STATE:
         return Decision(404, "chooser", f"the state is longer than {MAX_STATE} characters")
     if tagged:

@@ -3,12 +3,12 @@
 import base64
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from router.caddy import callback_rules, tag
 from router.naming import HostForm, host_forms, origin
 from router.route_table import Route, RouteTable
+from router.values import dataclass
 
 HTTP = 80
 

@@ -8,7 +8,7 @@ const relay = "/.router/relay";
 function address(origin) {
   // The query of a relayed address holds only a copy of the state; the answer itself is the fragment
   if (location.pathname.startsWith(`${relay}/`)) return origin + location.pathname.slice(relay.length) + location.hash;
-  return origin + location.pathname + location.search + location.hash;
+  return origin + location.pathname + (choose.dataset.query ?? location.search) + location.hash;
 }
 
 function post(form, action) {

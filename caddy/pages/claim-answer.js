@@ -35,7 +35,7 @@ function rest({ path, query, hash }) {
 }
 
 function handTo(host, answer) {
-  const address = originOf(host) + rest(answer);
+  const address = originOf(host) + rest({ ...answer, query: answer.there ?? answer.query });
   if (answer.form === undefined) location.replace(address);
   else post(answer.form, address);
 }
@@ -65,14 +65,20 @@ async function sites(answer) {
   return everybody(answer);
 }
 
-// Visit those that were not asked yet; false where there is none
-function visit(answer, found, most = HOPS) {
+// A sign-out comes back with no more than a state
+function ends({ query, hash, form }) {
+  return form === undefined && !hash && !/[?&](?:code|error|response|[a-z]+_token)=/.test(query);
+}
+
+// Visit those that were not asked yet; false where there is none. `maybe` are the hosts that may have begun the sign-in
+function visit(answer, found, { most = HOPS, maybe = [] } = {}) {
   const known = new Set(answer.asked.map(([host]) => host));
   const next = found.filter(([host]) => !known.has(host) && known.add(host)).slice(0, most - answer.asked.length);
   if (!next.length) return false;
   keep({ ...answer, asked: [...answer.asked, ...next] });
   const [site, ...others] = next.map((hosts) => hosts.join("~"));
-  const query = new URLSearchParams({ state: answer.state, site, next: others.join(",") });
+  const then = { site, next: others.join(","), maybe: maybe.join(",") };
+  const query = new URLSearchParams({ state: answer.state, ...(ends(answer) && { ends: "" }), ...then });
   location.replace(`${originOf(next[0][0])}/.router/claim/?${query}`);
   return true;
 }

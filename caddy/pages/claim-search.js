@@ -4,10 +4,10 @@ const LATE = 5000; // milliseconds after which the chooser shows, however slow t
 const chooser = document.getElementById("choose");
 
 function answered() {
-  const { form } = chooser.dataset;
-  const state = new URLSearchParams(form ?? location.search).get("state") ?? "";
+  const { form, query: there } = chooser.dataset;
+  const state = chooser.dataset.state ?? new URLSearchParams(form ?? location.search).get("state") ?? "";
   const live = [...chooser.querySelectorAll("button")].map((button) => button.textContent);
-  return { path: location.pathname, query: location.search, hash: location.hash, form, state, live, asked: [] };
+  return { path: location.pathname, query: location.search, hash: location.hash, there, form, state, live, asked: [] };
 }
 
 // Whoever has this page in a frame, if that is a host of a worktree
@@ -35,7 +35,8 @@ async function searches() {
   const framed = window.top !== window.self; // there the browser may refuse all storage
   if (chooser.dataset.search === undefined || (!framed && take(SEARCHED))) return false;
   const answer = answered();
-  const found = await sites(answer);
+  const { first } = chooser.dataset;
+  const found = [...(first ? [[first]] : []), ...(await sites(answer))];
   const host = framed ? framing(found, answer.live) : window.opener && (await opening([...found, ...everybody(answer)]));
   if (host) handTo(host, answer);
   return host ? true : !framed && visit(answer, found);

@@ -5,6 +5,7 @@ const LEAST = 8;
 const NEAR = 16; // names in front of a label: more are not asked
 const query = new URLSearchParams(location.search);
 const state = query.get("state") ?? "";
+const asked = { state, ...(query.has("ends") && { ends: "" }) };
 const here = location.hostname.replace(/\.localhost$/, "");
 const router = originOf("");
 
@@ -62,6 +63,8 @@ function said() {
   const { cookies } = document.documentElement.dataset;
   if (cookies === "yes" || !state) return cookies;
   const texts = kept();
+  // MSAL.js keeps no state of a sign-out, only that this tab has begun one
+  if (query.has("ends") && texts.some((text) => text.includes('"type":"signout"'))) return "yes";
   const found = parts(state).filter((part) => has(texts, part));
   if (found.some((part) => part.length >= SURE)) return "yes";
   return found.length ? "maybe" : cookies;
@@ -74,7 +77,7 @@ async function found(others) {
   const own = { host: here, said: said() };
   if (own.said === "yes") return [own];
   const near = others.filter((other) => other.endsWith(`.${here}`));
-  return [own, ...(await askAll([...new Set([...near, ...visited()])], new URLSearchParams({ state, frame: "" })))];
+  return [own, ...(await askAll([...new Set([...near, ...visited()])], new URLSearchParams({ ...asked, frame: "" })))];
 }
 
 async function goOn() {
@@ -86,7 +89,7 @@ async function goOn() {
   const maybes = maybe.filter(Boolean).join(",");
   const [next, ...rest] = (query.get("next") ?? "").split(",");
   if (!/^[a-z0-9-]+(?:~[a-z0-9.-]+)*$/.test(next)) return location.replace(`${router}/.router/claimed#maybe=${maybes}`);
-  const then = new URLSearchParams({ state, site: next, next: rest.join(","), maybe: maybes });
+  const then = new URLSearchParams({ ...asked, site: next, next: rest.join(","), maybe: maybes });
   return location.replace(`${originOf(next.split("~")[0])}/.router/claim/?${then}`);
 }
 

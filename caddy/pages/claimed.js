@@ -7,12 +7,14 @@ async function end() {
   }
   const heard = new URLSearchParams(location.hash.slice(1));
   const maybe = (heard.get("maybe") ?? "").split(",").filter(Boolean);
-  const by = heard.get("by") ?? (maybe.length === 1 ? maybe[0] : undefined);
   // Only a host that was asked, or one below it
-  const asked = by && answer.asked.some(([host]) => by === host || by.endsWith(`.${host}`));
-  if (asked && /^[a-z0-9.-]+$/.test(by)) return handTo(by, answer);
+  const asked = (by) => /^[a-z0-9.-]+$/.test(by) && answer.asked.some(([host]) => by === host || by.endsWith(`.${host}`));
+  const sure = heard.get("by") ?? "";
+  if (asked(sure)) return handTo(sure, answer);
   // Somebody may have come to a worktree only a moment before, which the watcher has not seen yet
-  if (maybe.length || !visit(answer, [...(await sites(answer)), ...everybody(answer)], ALL)) giveUp(answer);
+  if (visit(answer, [...(await sites(answer)), ...everybody(answer)], { most: ALL, maybe })) return;
+  if (maybe.length === 1 && asked(maybe[0])) handTo(maybe[0], answer);
+  else giveUp(answer);
 }
 
 end();

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote_to_bytes
 
-from router.caddy.tag import FORM, LABEL, OUT_OF, PATH_OF, TEXT, split
+from router.caddy.tag import FORM, FRONT, LABEL, OUT_OF, PATH_OF, TEXT, split
 from router.naming import PATH_SEGMENT, HostForm, check_callback_path, host_forms, origin, service_host
 from router.route_table import Route, RouteTable
 from router.values import dataclass
@@ -77,7 +77,7 @@ class Decision:
     """What the router answers: a `status`, the `page` (redirect, relay, chooser, error) and why, in words.
 
     A redirect has `label` and `origin`, both of the route table, and `rest`: the path and query that follow the origin.
-    A chooser that is `searched` looks for the worktree that began before it asks.
+    A chooser that is `searched` looks for the worktree that began before it asks, first of all at the host `first`.
     """
 
     status: int
@@ -87,6 +87,7 @@ class Decision:
     origin: str | None = None
     rest: str = ""
     searched: bool = False
+    first: str = ""
 
 
 def path_pattern(paths: Iterable[str]) -> str:
@@ -155,7 +156,8 @@ def decide(request: Request, *, paths: Iterable[str], live: Live) -> Decision | 
     uri = f"{request.path}?{request.query}" if request.query else request.path
     if waits == "sign-in" and request.method == "POST":  # its tag is in the body: the address says where to look for it
         uri = f"{request.path}?{FORM}&{request.query}"
-    return _routed(states[0], live, status=307 if request.method == "POST" else 302, rest=path if relayed else uri)
+    status = 307 if request.method == "POST" else 302
+    return _routed(states[0], live, status=status, rest=path if relayed else uri, waits=waits == "sign-in")
 
 
 def _waits(request: Request) -> str:
@@ -183,9 +185,10 @@ def _refused(request: Request, *, relayed: bool) -> tuple[int, str] | None:
     return next(((status, why) for failed, status, why in checks if failed), None)
 
 
-def _routed(state: str, live: Live, *, status: int, rest: str) -> Decision:
+def _routed(state: str, live: Live, *, status: int, rest: str, waits: bool) -> Decision:
     tagged = split(state)
-    if len(tagged.state if tagged else state) > MAX_STATE:
+    front = re.fullmatch(FRONT, state)
+    if len(tagged.state if tagged else front[2] if front else state) > MAX_STATE:
         return Decision(404, "chooser", f"the state is longer than {MAX_STATE} characters")
     if tagged:
         # The name that the sign-in began on, service and alias included: its cookies are there
@@ -195,13 +198,19 @@ def _routed(state: str, live: Live, *, status: int, rest: str) -> Decision:
         if destination is None:
             return Decision(404, "chooser", f"the tag names {name}, which is not live")
         return Decision(status, "redirect", rule, destination.label, destination.origin, rest)
+    if front and waits:
+        return _searched(
+            f"the tag names a host in front of {front[1]}", first=front[1] if front[1] in live.hosts else ""
+        )
     found = [(destination, rule) for name, rule in _candidates(state) if (destination := live.hosts.get(name))]
-    if not found:
-        return Decision(404, "chooser", "the state names no live worktree", searched=True)
-    if len({destination.label for destination, _ in found}) > 1:
-        return Decision(404, "chooser", "the state names two live worktrees", searched=True)
+    if len({destination.label for destination, _ in found}) != 1:
+        return _searched(f"the state names {'two live worktrees' if found else 'no live worktree'}")
     destination, rule = found[0]
     return Decision(status, "redirect", rule, destination.label, destination.origin, rest)
+
+
+def _searched(rule: str, *, first: str = "") -> Decision:
+    return Decision(404, "chooser", rule, searched=True, first=first)
 
 
 def _candidates(state: str) -> Iterator[tuple[str, str]]:

@@ -91,10 +91,10 @@ def _on_the_page(decision: Decision, table: RouteTable, recent: Sites | None) ->
         return (f"without a fragment it {last}",)
     if not decision.searched:
         return ()
-    used = recent or ()
+    used = (((decision.first,),) if decision.first else ()) + (recent or ())
     hosts = {host for host, *_ in used}
     others = ((route.name,) for route in table.routes if route.name not in hosts)
-    asked = ", ".join(" with ".join(site) for site in (*used, *others)[:HOPS])
+    asked = ", ".join(dict.fromkeys(" with ".join(site) for site in (*used, *others)[:HOPS]))
     order_is = "what was used last first" if recent else "as nobody was seen to be used"
     stateless = decision.rule == "no state"
     began = "where alone a login is pending" if stateless else "who has begun a sign-in with that state"

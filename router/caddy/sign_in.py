@@ -7,9 +7,18 @@ from typing import Any
 
 from router.caddy import callback_rules, tag
 from router.naming import HostForm, host_forms, origin
-from router.route_table import RouteTable
+from router.route_table import Route, RouteTable
+from router.values import dataclass
 
 HTTP = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A worktree that has another name than its server may know, and the names before."""
+
+    name: str
+    names_before: tuple[str, ...]
 
 
 def values(
@@ -28,12 +37,18 @@ def values(
         "readings": callback_rules.READINGS,
         "relay": source(relay),
         "state_name": callback_rules.STATE,
+        "moved": [Moved(route.name, names) for route in table.routes if (names := _before(route))],
         "unmasked": sorted(route.name for route in table.routes if not route.mask),
         "colon": callback_rules.COLON,
         "slash": callback_rules.SLASH,
         "own_port": "" if port == HTTP else f"{callback_rules.COLON}{port}",
         "redirect_uri_pattern": callback_rules.redirect_uri_pattern(origin("localhost", port), callback_paths),
     }
+
+
+def _before(route: Route) -> tuple[str, ...]:
+    """Return the names that a worktree had and that lead to it or to nobody; a server may know it by one of them."""
+    return tuple(sorted({*(each.name for each in route.former), *route.left} - {route.name}))
 
 
 def source(script: str) -> str:

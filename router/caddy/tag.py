@@ -3,6 +3,7 @@
 `WT1.<name>.` names a host. `WT1.<name>,<path>,.` also says on which path the app behind it waits for the answer, where
 it took its redirect URI from its host; slashes are commas, as Okta documents only letters, digits, `,._-` for a state.
 `WT1.<name>,,<path>,.` says where a sign-out leads back to; no state of the app needs to follow it.
+`WT1.<name>-,<path>,.` names the host that a tenant's is in front of: which one, no tag says, as no table has it.
 
 It is written down here alone: the templates get it rendered in, and `relay.js` from the page that runs it.
 """
@@ -27,11 +28,17 @@ PATH = rf"(?:,{PATH_SEGMENT})+,?"
 OUT = rf",(?:{PATH}|,)"
 """A path in a tag that a sign-out leads back to, the root included."""
 
-TAG = rf"{MARK}{NAME}(?:(?:{PATH}|{OUT}),)?\."
+BEHIND = rf"{LABEL}(?:--{LABEL})?"
+"""What a tag calls the host that another one is in front of; a `-` follows it."""
+
+TAG = rf"{MARK}{NAME}-?(?:(?:{PATH}|{OUT}),)?\."
 """A tag in front of a decoded state."""
 
 REST = rf"(?:(?:{PATH},)?\.{TEXT}+|{OUT},\.{TEXT}*)"
 """What follows the name in a tagged state."""
+
+FRONT = rf"{MARK}({BEHIND})-{PATH},\.({TEXT}+)"
+"""A decoded state with the tag of a host in front of another one; its groups are that one and the app's own state."""
 
 _COMMA = "(?:,|%2[Cc])"
 SEGMENT = "(?:[A-Za-z0-9_~-]|%7[Ee])(?:[A-Za-z0-9._~-]|%7[Ee])*"

@@ -8,6 +8,7 @@ from router.launch.tree import Package, Tree, above, inside, package
 from router.values import dataclass, field
 
 _AUTH_JS = frozenset({"@auth/express", "@auth/sveltekit", "@auth/solid-start", "@auth/qwik"})
+_EXPRESS = "express-openid-connect"
 _NEXT_AUTH = "next-auth"  # version 4 reads AUTH_TRUST_HOST alone of what is given here
 _INSTEAD = {"AUTH_URL": ("NEXTAUTH_URL",)}
 """What the libraries read where a variable is not set: it stays in force."""
@@ -16,6 +17,7 @@ _FILES = (
     ".mise.toml", "mise.toml",
 )  # fmt: skip
 _OF_AUTH_JS = re.compile(r"(https?://[^/]+(/[^*]+))/callback/[^/]+")
+_OF_EXPRESS = re.compile(r"(https?://[^/]+)/callback")
 _MOST = 20  # env files that commands name
 
 
@@ -32,6 +34,8 @@ def own_variables(dependencies: Iterable[str], *, url: str, redirect_uris: Itera
 
     `AUTH_REDIRECT_PROXY_URL` is a registered redirect URI without the `/callback/…` at its end: that of the path where
     the library is by default, else the only one. https://authjs.dev/getting-started/deployment#environment-variables
+    `BASE_URL` is the origin of the redirect URI on the path where express-openid-connect is by default.
+    https://auth0.github.io/express-openid-connect/interfaces/ConfigParams.html#baseurl
     """
     names = frozenset(dependencies)
     of_next = _NEXT_AUTH in names
@@ -41,6 +45,8 @@ def own_variables(dependencies: Iterable[str], *, url: str, redirect_uris: Itera
         found["AUTH_REDIRECT_PROXY_URL"] = _proxy_url(redirect_uris, "/api/auth" if of_next else "/auth")
     if of_next:
         found["AUTH_URL"] = url
+    if _EXPRESS in names:
+        found["BASE_URL"] = next((match[1] for each in redirect_uris if (match := _OF_EXPRESS.fullmatch(each))), "")
     return {name: value for name, value in found.items() if value}
 
 

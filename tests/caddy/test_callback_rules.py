@@ -146,6 +146,15 @@ def test_a_tag_of_no_live_host_leads_nowhere_whatever_the_rest_names(name: str) 
     assert name in decision.rule
 
 
+@pytest.mark.parametrize(("state", "first"), [
+    ("WT1.main-,done,.a", "main"), ("WT1.main--api-,done,.a.feature-x", "main--api"), ("WT1.gone-,done,.main", ""),
+])  # fmt: skip
+def test_a_tag_of_a_host_in_front_of_another_has_that_one_asked(state: str, first: str) -> None:
+    decision = decided(f"code=c&state={state}", path="/done")
+    assert (decision.status, decision.page, decision.searched, decision.first) == (404, "chooser", True, first)
+    assert decided(f"code=c&state={state}", path="/auth/callback").first == ""
+
+
 def test_a_tag_may_call_the_web_by_its_name() -> None:
     assert target("WT1.main--web.x") == "http://main.localhost:8080"
 

@@ -54,9 +54,9 @@ def _add(stage: Stage, app: App, library: Library, installed: Installed) -> Path
 def sign_in(browsing: Browsing, apps: list[App], way: Way) -> None:
     """Begin in three worktrees at once and finish in the other order: each has its own person then, and keeps it."""
     tabs = [browsing.tab(app) for app in apps]
-    asked = [_begin(tab, way) for tab in tabs]
+    asked = [begin(tab, way) for tab in tabs]
     for app, tab, page, who in reversed(list(zip(apps, tabs, asked, PEOPLE, strict=True))):
-        _answer(page, app, way, who, alone=app is apps[0])
+        _answer(page, app, way, who)
         tab.shows(who)
     for tab, who in zip(tabs, PEOPLE, strict=True):
         tab.still_shows(who)
@@ -65,7 +65,7 @@ def sign_in(browsing: Browsing, apps: list[App], way: Way) -> None:
 def sign_in_silently(browsing: Browsing, apps: list[App], way: Way) -> None:
     """Sign in to one worktree; in a hidden frame the others have the same person without being asked."""
     first, *others = [browsing.tab(app) for app in apps]
-    _answer(_begin(first, Way(way.home, start=way.start)), apps[0], way, PEOPLE[0])
+    _answer(begin(first, Way(way.home, start=way.start)), apps[0], way, PEOPLE[0])
     first.shows(PEOPLE[0])
     for tab in others:
         tab.page.goto(tab.home + way.start)
@@ -79,14 +79,14 @@ def refuse(browsing: Browsing, app: App, way: Way) -> None:
     """Refuse at the provider, with nobody signed in: the answer comes to the worktree that began."""
     browsing.context.clear_cookies()
     tab = browsing.tab(app)
-    _answer(_begin(tab, way), app, way, "")
+    _answer(begin(tab, way), app, way, "")
     if way.window is Window.POPUP:
         tab.refused()
     else:
         tab.page.wait_for_url(f"{tab.home}/**")
 
 
-def _begin(tab: Tab, way: Way) -> Tab:
+def begin(tab: Tab, way: Way) -> Tab:
     """Open the app and click until the provider asks who signs in; return the tab where it does."""
     tab.page.goto(tab.home + way.start, timeout=SLOW * 1000)
     for element in way.clicks[:-1]:
@@ -107,11 +107,8 @@ def _clicked(page: "Page", way: Way) -> "Page":
     return page
 
 
-def _answer(tab: Tab, app: App, way: Way, who: str, *, alone: bool = True) -> None:
-    """Say at the provider who signs in, and on the chooser whose that is, where the way leads there.
-
-    It is `alone` where no other worktree waits for an answer.
-    """
+def _answer(tab: Tab, app: App, way: Way, who: str) -> None:
+    """Say at the provider who signs in, and on the chooser whose that is, where the way leads there."""
     tab.answer(who)
-    if way.home is Home.CHOOSER or (way.home is Home.ALONE and not alone):
+    if way.home is Home.CHOOSER:
         tab.choose(app.label)

@@ -1,5 +1,6 @@
 """A sign-in whose state names nobody finds the worktree that began it: real libraries, a real provider."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from tests.e2e.signin.tabs import Browsing, Tab
 from tests.e2e.test_signin import Tabs, authorization, finish_crosswise, lenient_window, sign_in_on_each_host, watched
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.node]
 
@@ -119,6 +120,44 @@ def test_a_sign_in_that_the_app_tells_its_script_comes_home_crosswise(tabs: Tabs
     for tab in tabs:
         tab.begin(click="#json")
     finish_crosswise(*tabs)
+
+
+@pytest.mark.parametrize("kind", ["msal"])
+def test_a_sign_out_of_msal_comes_home_to_the_tab_that_began_it(tabs: Tabs, stage: Stage) -> None:
+    first, second = tabs
+    for tab, who in ((first, "alice"), (second, "bob")):
+        tab.begin("/?stateless")
+        tab.answer(who)
+        tab.shows(who)
+    label = stage.apps("msal")[1].label
+    wait_until(lambda: stage.used()[:1] == [label], what=f"{label}, which does not sign out, to be the last one")
+    first.page.click("#sign-out")
+    first.arrives("/*")
+    first.shows("nobody")
+    second.still_shows("bob")
+
+
+# What the watcher has not seen yet
+
+
+@pytest.mark.parametrize("kind", ["msal"])
+def test_whoever_came_a_moment_ago_is_asked_before_one_that_may_have_begun(
+    browsing: Browsing, stage: Stage, tabs: Tabs
+) -> None:
+    tab, other = tabs
+    orders = iter([json.dumps({"recent": [[stage.apps("msal")[1].label]]})])
+
+    def order(asked: "Route") -> None:
+        found = next(orders, None)
+        asked.continue_() if found is None else asked.fulfill(body=found)
+
+    browsing.context.route("**/.router/recent.json", order)
+    tab.begin("/?stateless")
+    cookie = {"name": "authjs.state", "value": "eyJhbGciOiJkaXIifQ..a.b.c", "url": other.home}
+    browsing.context.add_cookies([{**cookie, "httpOnly": True, "sameSite": "Lax"}])
+    tab.answer("alice")
+    tab.shows("alice")
+    assert next(orders, None) is None
 
 
 # Answers without a state

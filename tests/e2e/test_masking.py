@@ -128,6 +128,17 @@ def test_the_answer_is_given_under_the_name_of_the_registered_uri(
     assert location(answer) == f"http://feature-x.localhost:{setup.port}/home?a=b#c"
 
 
+@pytest.mark.parametrize("query", ["code=c&state=WT1.feature-x.abc", "code=c&state=abc", "error=x"])
+@pytest.mark.parametrize("rest", ["", "/", "/home?a=b#c"])
+def test_an_app_that_takes_the_registered_origin_for_its_own_is_left_for_its_own_host(
+    setup: Setup, query: str, rest: str
+) -> None:
+    sent = {"Answer_Status": "302", "Answer_Location": f"http://localhost:{setup.port}{rest}"}
+    host = f"feature-x.localhost:{setup.port}"
+    assert location(setup.call(query, host=host, **sent)) == f"http://{host}{rest}"
+    assert location(setup.call(query, path="/elsewhere", host=host, **sent)) == f"http://localhost:{setup.port}{rest}"
+
+
 @pytest.mark.parametrize("path", ["/signin-oidc", "/auth/callback"])
 @pytest.mark.parametrize("query", ["", "a=b&c"])
 def test_a_form_is_sent_on_and_arrives_as_the_app_expects_it(setup: Setup, path: str, query: str) -> None:

@@ -124,6 +124,23 @@ def test_apps_that_take_their_redirect_uri_from_the_host_sign_in_with_the_regist
     finish_crosswise(*tabs)
 
 
+@pytest.mark.parametrize("kind", ["allauth", "openid-client-host"])
+def test_they_sign_in_at_names_in_front_of_a_label_and_come_back_to_the_very_host(
+    browsing: Browsing, stage: Stage, kind: str
+) -> None:
+    first, second = stage.apps(kind)
+    places = {"alice": (first, "acme.{}"), "bob": (first, "a.b.shop-{}"), "carol": (first, "{}")}
+    tabs = {who: browsing.tab(*place) for who, place in {**places, "nobody": (second, "acme.{}")}.items()}
+    for tab in tabs.values():
+        tab.begin()
+    tabs.pop("nobody")
+    for who, tab in reversed(tabs.items()):
+        tab.answer(who)
+        tab.shows(who)
+    for who, tab in tabs.items():
+        tab.still_shows(who)
+
+
 @LIBRARIES
 def test_a_refusal_comes_back_to_the_worktree_that_asked(tabs: Tabs, start: str) -> None:
     first, second = tabs

@@ -1,6 +1,7 @@
 """Sign-ins at names in front of a label, which no table has: cookies of the router's own path lead back to them."""
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -61,3 +62,45 @@ def test_a_redirect_of_the_worktrees_own_host_leaves_no_cookie(setup: Setup) -> 
     answer = setup.sign_in(setup.authorize("redirect_uri=OURS&state=Zk3x"))
     assert "WT1.feature-x.Zk3x" in (location(answer) or "")
     assert not [cookie for cookie in answer.headers.get_list("set-cookie") if cookie.startswith("wt-")]
+
+
+# Apps that take their redirect URI from the host that was asked
+
+
+@pytest.mark.parametrize(("host", "name"), [
+    ("acme.feature-x", "feature-x"), ("a.b.fx", "fx"), ("acme.feature-x--api", "feature-x--api"),
+    ("web.feature-x", "feature-x"),
+])  # fmt: skip
+def test_the_tag_says_the_path_and_the_host_behind_which_alone_knows_who_began(
+    setup: Setup, host: str, name: str
+) -> None:
+    uri = quote(f"http://{host}.localhost:{setup.port}/done/oidc/", safe="")
+    registered = quote(f"http://localhost:{setup.port}/done/oidc/", safe="")
+    begun = setup.sign_in(f"https://login.example/authorize?redirect_uri={uri}&client_id=a&state=Zk3x", host=host)
+    state = f"WT1.{name}-,done,oidc,,.Zk3x"
+    assert location(begun) == f"https://login.example/authorize?redirect_uri={registered}&client_id=a&state={state}"
+    [cookie] = [each for each in begun.headers.get_list("set-cookie") if each.startswith("wt-")]
+    assert cookie.startswith(f"wt-login-Zk3x={host}.localhost/Zk3x; Domain={name}.localhost; Path=/.router/claim/;")
+
+    back = setup.call(f"code=c&state={state}", path="/done/oidc/")
+    assert (back.status_code, location(back)) == (404, None)
+    assert f' data-search data-state="Zk3x" data-first="{name}"' in back.text
+    form = setup.call("a=b", path="/done/oidc/", method="POST", body=f"code=c&state={state}")
+    assert ' data-query="?WT1,form&amp;a=b"' in form.text.replace("&#34;", '"')
+
+    server = setup.api if "api" in host else setup.web
+    server.seen.clear()
+    setup.call(f"code=c&state={state}", path="/done/oidc/", host=f"{host}.localhost:{setup.port}")
+    assert server.seen == [("GET", "/done/oidc/?code=c&state=Zk3x", f"localhost:{setup.port}", b"")]
+
+
+@pytest.mark.parametrize("state", ["WT1.gone-,done,.Zk3x.main", "WT1.gone--api-,done,.feature-x"])
+def test_a_host_behind_that_is_not_live_is_not_asked(setup: Setup, state: str) -> None:
+    back = setup.call(f"code=c&state={state}", path="/done")
+    assert (back.status_code, location(back)) == (404, None)
+    assert ' data-first=""' in back.text
+
+
+@pytest.mark.parametrize("state", ["WT1.feature-x-.Zk3x", "WT1.feature-x-,,done,.Zk3x", "WT1.feature-x--,done,.Zk3x"])
+def test_no_other_tag_names_a_host_behind(setup: Setup, state: str) -> None:
+    assert "data-first" not in setup.call(f"code=c&state={state}").text

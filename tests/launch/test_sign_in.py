@@ -30,6 +30,14 @@ def test_each_library_is_told_its_own(dependencies: set[str], variables: dict[st
     assert own_variables(dependencies, url=HOME, redirect_uris=URIS) == variables
 
 
+@pytest.mark.parametrize(("path", "base"), [
+    ("/callback", "http://localhost:8080"), ("/callback/*", None), ("/auth/callback", None),
+])  # fmt: skip
+def test_express_openid_connect_is_told_the_origin_of_its_callback_path(path: str, base: str | None) -> None:
+    uris = (URIS[0], f"http://localhost:8080{path}")
+    assert own_variables({"express-openid-connect"}, url=HOME, redirect_uris=uris).get("BASE_URL") == base
+
+
 @pytest.mark.parametrize(
     ("paths", "proxy"),
     [

@@ -20,7 +20,6 @@ class Home(StrEnum):
     NAME = "by the name in the state"
     CLAIM = "claimed by the worktree"
     CHOOSER = "one click in the chooser"
-    ALONE = "claimed by the worktree; one click in the chooser while others sign in"
 
 
 class Window(StrEnum):
@@ -103,7 +102,7 @@ OF_NEXT = "/api/auth/callback/provider"
 SECRET = {"AUTH_SECRET": "not-a-secret"}
 LIBRARIES: Mapping[str, Library] = {each.app.name if len(each.ways) > 1 else next(iter(each.ways)): each for each in (
     _express("express-openid-connect", "express-openid-connect", "/callback", "express-openid-connect",
-             needs="`baseURL` of the host that was asked"),
+             needs=BY_RUN),
     _express("openid-client", "openid-client", "/login/done", "openid-client", "express-session"),
     _express("passport", "passport", "/oauth2/redirect", "passport", "passport-oauth2", "express-session"),
     _express("MSAL Node", "msal-node", "/auth/callback", "@azure/msal-node", "express-session"),
@@ -118,12 +117,9 @@ LIBRARIES: Mapping[str, Library] = {each.app.name if len(each.ways) > 1 else nex
         "Auth.js 5, Next, page of its own": Way(needs=BY_RUN, start="/api/auth/signin", clicks=("button",)),
     }, callback=OF_NEXT, environ=SECRET),
     Library(APPS / "next-auth", NEXT_AUTH, "next dev", {
-        "next-auth 4, page of its own": Way(needs=BY_RUN, start="/api/auth/signin", clicks=("button",))},
-            callback=OF_NEXT, environ={"NEXTAUTH_SECRET": "not-a-secret"}),
-    Library(APPS / "next-auth", NEXT_AUTH, "next dev", {
-        "next-auth 4, `signIn()` of the client": Way(
-            Home.ALONE, "`NEXTAUTH_URL`, `callbacks.redirect`", clicks=("#client",))},
-            callback=OF_NEXT, environ={"NEXTAUTH_SECRET": "not-a-secret", "NEXTAUTH_URL": "http://localhost:PORT"}),
+        "next-auth 4, page of its own": Way(needs=BY_RUN, start="/api/auth/signin", clicks=("button",)),
+        "next-auth 4, `signIn()` of the client": Way(needs=BY_RUN, clicks=("#client",)),
+    }, callback=OF_NEXT, environ={"NEXTAUTH_SECRET": "not-a-secret"}),
     _django("django-allauth", "allauth", "django-allauth[openid,socialaccount]"),
     _django("mozilla-django-oidc", "mozilla-django-oidc", "mozilla-django-oidc"),
     _django("python-social-auth", "social-auth", "social-auth-app-django"),
@@ -138,6 +134,7 @@ LIBRARIES: Mapping[str, Library] = {each.app.name if len(each.ways) > 1 else nex
         "OmniAuth": Way()}, Kind.RUBY, "/auth/provider/callback"),
     _browser("msal-browser-5", "MSAL.js 5", "@azure/msal-browser@5", named=IN_STATE, windows=tuple(Window)),
     _browser("msal-browser-4", "MSAL.js 4", "@azure/msal-browser@4", named=IN_STATE, windows=tuple(Window)),
+    _browser("msal-react", "MSAL React 5", "@azure/msal-react@5", "@azure/msal-browser@5", "react", "react-dom"),
     _browser("oidc-client-ts", "oidc-client-ts", "oidc-client-ts", named=IN_URL_STATE,
              windows=(Window.TAB, Window.POPUP)),
     _browser("react-oidc-context", "react-oidc-context", "react-oidc-context", "oidc-client-ts", "react", "react-dom",

@@ -53,7 +53,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A router with the callback paths that need to be configured, and a provider that knows every redirect URI."""
     paths = sorted({library.callback for library in LIBRARIES.values()})
     with Router(tmp_path_factory.mktemp("router")) as router:
-        router.env["ROUTER_CALLBACK_PATHS"] = json.dumps(["/auth/callback", "/auth/callback/*", "/api/auth/callback/*"])
+        router.env["ROUTER_CALLBACK_PATHS"] = json.dumps(
+            ["/auth/callback", "/auth/callback/*", "/api/auth/callback/*", "/callback"]
+        )
         router.up()
         with staged(router, tmp_path_factory.mktemp("stage"), paths) as stage:
             yield stage

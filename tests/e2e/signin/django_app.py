@@ -29,6 +29,7 @@ LIBRARIES: dict[str, dict[str, Any]] = {
         "backend": "allauth.account.auth_backends.AuthenticationBackend",
         "urls": ("accounts/", "allauth.urls"),
         "login": "/accounts/oidc/provider/login/",
+        "logout": "/accounts/logout/",
         "SOCIALACCOUNT_LOGIN_ON_GET": True,
         "SOCIALACCOUNT_PROVIDERS": {
             "openid_connect": {
@@ -103,6 +104,8 @@ def home(request: HttpRequest) -> HttpResponse:
     """Show who is signed in."""
     method = "post" if LIBRARY == "social-auth" else "get"
     button = f'<form method="{method}" action="{CHOSEN["login"]}"><button id="sign-in">Sign in</button></form>'
+    if "logout" in CHOSEN:
+        button += f'<form method="post" action="{CHOSEN["logout"]}"><button id="sign-out">Sign out</button></form>'
     return HttpResponse(f'<!doctype html><link rel="icon" href="data:,">{button}<p id="who">{escape(who(request))}</p>')
 
 

@@ -1,7 +1,7 @@
 // Auth.js, as its documentation has it.
 import NextAuth from "next-auth";
 
-export const { auth, handlers, signIn } = NextAuth({
+export const { auth, handlers, signIn, signOut } = NextAuth({
   providers: [{ id: "provider", name: "Provider", type: "oidc", issuer: process.env.ISSUER, clientId: "server", clientSecret: "not-a-secret" }],
   callbacks: {
     jwt: ({ token, profile }) => ({ ...token, sub: profile?.sub ?? token.sub }),

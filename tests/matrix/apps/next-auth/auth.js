@@ -1,5 +1,4 @@
-// next-auth 4 with a provider of its own. With the registered address as NEXTAUTH_URL it has to stay on its own host
-// afterwards.
+// next-auth 4 with a provider of its own.
 export const options = {
   providers: [{
     id: "provider",
@@ -15,6 +14,5 @@ export const options = {
   }],
   callbacks: {
     session: ({ session, token }) => ({ ...session, sub: token.sub }),
-    ...(process.env.NEXTAUTH_URL && { redirect: () => "/" }),
   },
 };

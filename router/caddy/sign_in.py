@@ -8,17 +8,8 @@ from typing import Any
 from router.caddy import callback_rules, tag
 from router.naming import HostForm, host_forms, origin
 from router.route_table import Route, RouteTable
-from router.values import dataclass
 
 HTTP = 80
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """A worktree that has another name than its server may know, and the names before."""
-
-    name: str
-    names_before: tuple[str, ...]
 
 
 def values(
@@ -37,7 +28,7 @@ def values(
         "readings": callback_rules.READINGS,
         "relay": source(relay),
         "state_name": callback_rules.STATE,
-        "moved": [Moved(route.name, names) for route in table.routes if (names := _before(route))],
+        "moved": sorted((route.name, before) for route in table.routes for before in _before(route)),
         "unmasked": sorted(route.name for route in table.routes if not route.mask),
         "colon": callback_rules.COLON,
         "slash": callback_rules.SLASH,
@@ -46,9 +37,9 @@ def values(
     }
 
 
-def _before(route: Route) -> tuple[str, ...]:
+def _before(route: Route) -> set[str]:
     """Return the names that a worktree had and that lead to it or to nobody; a server may know it by one of them."""
-    return tuple(sorted({*(each.name for each in route.former), *route.left} - {route.name}))
+    return {*(each.name for each in route.former), *route.left} - {route.name}
 
 
 def source(script: str) -> str:

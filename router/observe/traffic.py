@@ -29,14 +29,15 @@ class _Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """That somebody used a port, last `at` so many seconds of the looks' clock.
+    """That somebody used a port, as was last seen `at` so many seconds of the looks' clock.
 
-    It was by a new connection, or by `bytes` within a minute.
+    It was by a new connection, or by `bytes` within a minute. `came` is when, by the kernel's word: between two looks.
     """
 
     port: int
     at: float
     bytes: int = 0
+    came: float = 0.0
 
 
 class Traffic:
@@ -81,13 +82,10 @@ class Traffic:
             lately.popleft()
         sent = sum(size for _, size in lately)
         if new := theirs.keys() - before.keys():
-            self._used(Use(port, now - _silent(theirs[key] for key in new)))
+            self._last[port] = Use(port, now, came=now - _silent(theirs[key] for key in new))
         elif any(grown.values()) and sent > COUNTS:
-            self._used(Use(port, now - _silent(theirs[key] for key, size in grown.items() if size), sent))
-
-    def _used(self, use: Use) -> None:
-        before = self._last.get(use.port)
-        self._last[use.port] = use if before is None or use.at >= before.at else before
+            came = now - _silent(theirs[key] for key, size in grown.items() if size)
+            self._last[port] = Use(port, now, sent, came)
 
 
 _NOTHING = _Seen(0, float("inf"))

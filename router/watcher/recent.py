@@ -63,7 +63,7 @@ class Recent:
     def _look(self, now: float) -> None:
         table = self._table
         ports = {each.port for route in table.routes for each in route.services if _answers(each)}
-        used = {port: use.at for port, use in self._traffic.look(ports, now=now).items() if now - use.at < WITHIN}
+        used = {port: use.came for port, use in self._traffic.look(ports, now=now).items() if now - use.came < WITHIN}
         found = order(table, used)
         if found != self._written or not self._file.exists():
             self._store.write(self._file, json.dumps({"recent": found}))

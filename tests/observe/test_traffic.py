@@ -46,8 +46,8 @@ def test_what_is_there_at_the_first_look_counts_at_once_where_that_is_asked_for(
     kernel = Kernel()
     kernel.open = {1: 90_000}
     traffic = Traffic(lambda *_: False, connections=kernel, at_once=True)
-    assert traffic.look([5173], now=7) == {5173: Use(5173, 7)}
-    assert traffic.look([5173], now=9) == {5173: Use(5173, 7)}
+    assert traffic.look([5173], now=7) == {5173: Use(5173, 7, came=7)}
+    assert traffic.look([5173], now=9) == {5173: Use(5173, 7, came=7)}
 
 
 def test_a_new_connection_counts_and_the_routers_own_does_not() -> None:
@@ -57,25 +57,17 @@ def test_a_new_connection_counts_and_the_routers_own_does_not() -> None:
     kernel.open = {9: 5000}
     assert traffic.look([5173], now=10) == {}
     kernel.open = {9: 9000, 1: 0}
-    assert traffic.look([5173], now=20) == {5173: Use(5173, 20)}
-    assert traffic.look([5173], now=30) == {5173: Use(5173, 20)}
+    assert traffic.look([5173], now=20) == {5173: Use(5173, 20, came=20)}
+    assert traffic.look([5173], now=30) == {5173: Use(5173, 20, came=20)}
     kernel.open = {}  # that it ends is no use
-    assert traffic.look([5173], now=40) == {5173: Use(5173, 20)}
+    assert traffic.look([5173], now=40) == {5173: Use(5173, 20, came=20)}
 
 
 def test_a_port_was_used_when_the_last_of_its_new_connections_was() -> None:
     ages = {1: 0.25, 2: 0.5, 3: float("inf")}
     found = [Connection(5173, "127.0.0.1", client, 9, age) for client, age in ages.items()]
     traffic = Traffic(lambda client, _: client == 9, connections=lambda _: found, at_once=True)
-    assert traffic.look([5173], now=7) == {5173: Use(5173, 6.75)}
-
-
-def test_a_use_that_was_seen_is_not_taken_back_by_an_older_one() -> None:
-    found = [Connection(5173, "127.0.0.1", 1, 9, 0.25)]
-    traffic = Traffic(lambda *_: False, connections=lambda _: found, at_once=True)
-    traffic.look([5173], now=7)
-    found.append(Connection(5173, "127.0.0.1", 2, 9, 5))
-    assert traffic.look([5173], now=8) == {5173: Use(5173, 6.75)}
+    assert traffic.look([5173], now=7) == {5173: Use(5173, 7, came=6.75)}
 
 
 def test_the_pings_of_a_quiet_websocket_do_not_count_however_long_they_go_on() -> None:
@@ -94,10 +86,10 @@ def test_many_bytes_within_a_minute_count_until_no_more_come() -> None:
     for second in range(0, 70, 10):
         traffic.look([5173], now=second)
         kernel.open[1] += 500
-    assert traffic.look([5173], now=70) == {5173: Use(5173, 70, 3000)}
-    assert traffic.look([5173], now=80) == {5173: Use(5173, 70, 3000)}
+    assert traffic.look([5173], now=70) == {5173: Use(5173, 70, 3000, 70)}
+    assert traffic.look([5173], now=80) == {5173: Use(5173, 70, 3000, 70)}
     kernel.open[1] += 100
-    assert traffic.look([5173], now=200) == {5173: Use(5173, 70, 3000)}
+    assert traffic.look([5173], now=200) == {5173: Use(5173, 70, 3000, 70)}
 
 
 def test_a_port_that_nobody_asks_for_any_more_is_forgotten() -> None:
@@ -153,7 +145,8 @@ def test_the_kernel_tells_what_comes_to_a_server(family: socket.AddressFamily) -
         client.sendall(b"x" * COUNTS)
         received(port, len(PING) + COUNTS)
         use = traffic.look([port], now=2)[port]
-        assert (use.at <= 2, use.bytes) == (True, len(PING) + COUNTS)
+        assert (use.at, use.bytes) == (2, len(PING) + COUNTS)
+        assert use.came <= 2
 
 
 @LINUX
@@ -168,7 +161,8 @@ def test_a_request_that_is_over_before_the_next_look_is_seen(closes: bool) -> No
                 assert client.recv(100)
                 assert not client.recv(100)
         use = traffic.look([port], now=5)[port]
-        assert (use.at <= 5, use.bytes) == (True, 0)
+        assert (use.at, use.bytes) == (5, 0)
+        assert use.came <= 5
         assert traffic.look([port], now=9) == {port: use}
 
 
@@ -184,7 +178,7 @@ def test_servers_that_were_used_between_two_looks_have_their_order(closes: bool)
                     pass
             wait_until(lambda port=port: min(each.silent for each in sock_diag.connections([port])) > 0.01)  # type: ignore[misc]
         found = Traffic(lambda *_: False, at_once=True).look([first, second], now=1000)
-        assert found[second].at < found[first].at < 1000
+        assert found[second].came < found[first].came < 1000
 
 
 @LINUX

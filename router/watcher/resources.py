@@ -103,7 +103,8 @@ class Resources:
             self._provided[path] = _ended(self._provided[path], outcomes, now, self._retry)
             if any(isinstance(each.result, Made) and each.result.refresh_due for each in outcomes):
                 self._refresh(*trees[path], memory)
-        self.shown = {path: tuple(_states(each, _names(*trees[path]))) for path, each in self._provided.items()}
+        missing = self._provider.missing()
+        self.shown = {path: tuple(_states(each, *trees[path], missing)) for path, each in self._provided.items()}
         self._end(repositories, memory, now)
 
     def look_soon(self) -> None:
@@ -215,11 +216,13 @@ def _ended(each: _Provided, outcomes: tuple[Outcome, ...], now: float, retry: Se
     return replace(each, outcomes=outcomes, failures=failures, retry_at=due)
 
 
-def _states(each: _Provided, names: Iterable[str]) -> Iterator[ResourceState]:
+def _states(
+    each: _Provided, repository: Repository, tree: Worktree, missing: frozenset[str]
+) -> Iterator[ResourceState]:
+    """Yield what status says of a worktree's resources; of `missing` kinds the router's own server does not answer."""
     if each.outcomes is None:
-        for name in names:
-            problem = Problem("resource-pending", f"{name} is being made", "wait, or see `router provision`")
-            yield ResourceState(name, "making", since=each.begun, problem=problem)
+        for name in _names(repository, tree):
+            yield _pending(f"{name} is being made", ResourceState(name, "making", since=each.begun))
     for outcome in each.outcomes or ():
         if isinstance(outcome.result, Failure):
             failure = outcome.result
@@ -227,5 +230,12 @@ def _states(each: _Provided, names: Iterable[str]) -> Iterator[ResourceState]:
             kind = "not-allowed" if failure.cause == NOT_ALLOWED else "resource-failed"
             problem = Problem(kind, message, failure.hint)
             yield ResourceState(outcome.resource, "failed", outcome.kind, outcome.name, problem=problem)
+        elif outcome.kind in missing and outcome.resource in repository.served:
+            making = ResourceState(outcome.resource, "making", outcome.kind, outcome.name, since=each.begun)
+            yield _pending(f"the server of {outcome.resource} is being started", making)
         else:
             yield ResourceState(outcome.resource, "ready", outcome.kind, outcome.name)
+
+
+def _pending(message: str, state: ResourceState) -> ResourceState:
+    return replace(state, problem=Problem("resource-pending", message, "wait, or see `router provision`"))

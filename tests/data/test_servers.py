@@ -233,6 +233,23 @@ def test_a_server_whose_address_was_lost_is_reached_at_another_with_its_data(
         kind_of(kind).identify(replace(after, password=before.password))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_is_missing_until_it_answers_even_where_its_starter_was_killed(state: Path, kind: str) -> None:
+    running.ensure(state, kind)
+    assert not running.missing(state)
+    before = pid(state, kind)
+    file = address.home(state, kind) / "running.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "answers": False}))
+    assert running.missing(state) == {kind}
+    running.ensure(state, kind)
+    assert not running.missing(state)
+    assert pid(state, kind) != before
+    kill(state, kind)
+    assert running.missing(state) == {kind}
+    end(state)
+    assert not running.missing(state), "what was ended on purpose is not missed"
+
+
 def test_a_server_that_ends_again_and_again_is_started_less_and_less_often(state: Path) -> None:
     start_and_kill(state, 2)
     with pytest.raises(ResourceError, match=r"Valkey ended \d times within a minute; it is started again after"):

@@ -52,8 +52,8 @@ def cli(shop: Router, worktree: Path, *words: str) -> str:
 
 
 def servers(shop: Router) -> dict[str, int]:
-    """Return the process of each server that runs."""
-    return {each.kind: each.process.pid for each in running.all_running(shop.state)}
+    """Return the process of each server that runs and answers."""
+    return {each.kind: each.process.pid for each in running.all_running(shop.state) if each.answers}
 
 
 def working(shop: Router) -> list[psutil.Process]:

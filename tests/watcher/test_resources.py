@@ -41,6 +41,9 @@ class Provider:
     def servers(self) -> tuple[Running, ...]:
         return self.running
 
+    def missing(self) -> frozenset[str]:
+        return frozenset(each.kind for each in self.running if not each.answers)
+
     def provide(self, _repository: Repository, tree: Any, _memory: Memory) -> tuple[Outcome, ...]:
         self.asked.append(tree.path)
         return (Outcome("db", "postgres", "shop_x", self.give()),)
@@ -105,6 +108,23 @@ def test_main_has_what_is_on_servers_of_the_routers_own(tmp_path: Path) -> None:
     main = stage.repositories[0].worktrees[0]
     stage.repositories = (repository(main, resources=("mine", "db"), served=("db",)),)
     assert stage.look() == [("making", "resource-pending")]
+    stage.looks(("ready", ""))
+    stage.resources.close()
+
+
+def test_nothing_is_ready_while_its_server_does_not_answer(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.provider.give = lambda: None
+    stage.repositories = tuple(replace(each, served=("db",)) for each in stage.repositories)
+    answers = Running("postgres", ProcessId(7, 1, "boot"), 31001)
+    both = [("ready", "")] * 2
+    for running, wanted in (
+        (answers, both), (replace(answers, answers=False), [("making", "resource-pending")] * 2), (answers, both),
+    ):  # fmt: skip
+        stage.provider.running = (running,)
+        stage.looks(*wanted)
+    stage.repositories = tuple(replace(each, served=()) for each in stage.repositories)
+    stage.provider.running = (replace(answers, answers=False),)
     stage.looks(("ready", ""))
     stage.resources.close()
 

@@ -20,7 +20,7 @@ from router.data.servers.program import Program, data
 from router.data.servers.valkey import Valkey
 from router.errors import FileError
 from router.ps import ProcessId
-from router.values import asdict, dataclass
+from router.values import asdict, dataclass, replace
 
 _FILE = "running.json"
 _LOCK = "server.lock"
@@ -40,13 +40,15 @@ _PROGRAMS: Mapping[str, Program] = {"postgres": Postgresql(), "redis": Valkey()}
 class Running:
     """A server that was started: its kind, process and port, and when it was last started.
 
-    `starts` are those of a minute, in seconds since the epoch.
+    `starts` are those of a minute, in seconds since the epoch. `answers` is False until it has answered for the first
+    time: PostgreSQL refuses everybody while it recovers.
     """
 
     kind: str
     process: ProcessId
     port: int
     starts: tuple[float, ...] = ()
+    answers: bool = True
 
     def __str__(self) -> str:
         """Return it as messages name it."""
@@ -80,6 +82,11 @@ def all_running(state: Path) -> tuple[Running, ...]:
     return tuple(each for each in started(state) if ps.alive(each.process))
 
 
+def missing(state: Path) -> frozenset[str]:
+    """Return the kinds whose server should run and has ended, or does not answer yet."""
+    return frozenset(each.kind for each in started(state) if not (each.answers and ps.alive(each.process)))
+
+
 def ensure(state: Path, kind: str) -> Address:
     """Have a server run, and return where it is reached. What runs stays; what was stopped is continued.
 
@@ -96,9 +103,9 @@ def ensure(state: Path, kind: str) -> Address:
 
 
 def _served(state: Path, kind: str) -> Running | None:
-    """Return the server that runs where its address says; that may have been lost, and another one given out."""
+    """Return the server that answers where its address says; that may have been lost, and another one given out."""
     found = running(state, kind)
-    return found if found and found.port == addresses.address(state, kind).port else None
+    return found if found and found.answers and found.port == addresses.address(state, kind).port else None
 
 
 def end_all(state: Path) -> tuple[str, ...]:
@@ -136,8 +143,10 @@ def _run(what: Program, place: Path, at: Address, starts: tuple[float, ...]) -> 
     _bound(log)
     log.touch(0o600)
     process = proc.start_to_stay(what.command(place, at), env=_environment(place), cwd=data(place), log=log)
-    _write(place, Running(at.kind, process, at.port, starts))
+    begun = Running(at.kind, process, at.port, starts, answers=False)
+    _write(place, begun)
     _wait(what, process, at, log)
+    _write(place, replace(begun, answers=True))
 
 
 def _recent(starts: tuple[float, ...], what: Program, *, now: float) -> tuple[float, ...]:

@@ -72,6 +72,15 @@ def wrk(port: int, host: str, path: str = "/", *, connections: int = 8, seconds:
     One thread, as the load is not to take more than its share of a small machine. `script` is wrk's Lua; with
     `plain` an answer above 399 is an error. MissingError without wrk; RuntimeError where an answer was an error.
     """
+    return _read(_said_by_wrk(port, host, path, connections=connections, seconds=seconds, script=script), plain=plain)
+
+
+def warm_up(port: int, host: str) -> None:
+    """Put load on a port, whatever comes of it: a load of Caddy's cuts connections that reach the server before it."""
+    _said_by_wrk(port, host, "/", connections=8, seconds=1, script="")
+
+
+def _said_by_wrk(port: int, host: str, path: str, *, connections: int, seconds: int, script: str) -> str:
     if not shutil.which("wrk"):
         raise MissingError("wrk is missing: apt-get install wrk")
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as lua:
@@ -79,10 +88,9 @@ def wrk(port: int, host: str, path: str = "/", *, connections: int = 8, seconds:
         lua.flush()
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-H", f"Host: {host}"]
         command += ["-s", lua.name] if script else []
-        said = subprocess.run(
+        return subprocess.run(
             [*command, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True, timeout=60
         ).stdout
-    return _read(said, plain=plain)
 
 
 def _read(said: str, *, plain: bool) -> Load:

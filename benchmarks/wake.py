@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measure import Goal, MissingError, Result, Row, interleaved, progress, ratio, spread, wrk
+from benchmarks.measure import Goal, MissingError, Result, Row, interleaved, progress, ratio, spread, warm_up, wrk
 from benchmarks.proxies import server
 from benchmarks.worktrees import routed
 from router import ps
@@ -162,7 +162,7 @@ def _cost(caddy: Running, found: RouteTable) -> float:
     """Return the microseconds of Caddy's processor time that a request takes: other than time, no busy machine adds."""
     assert caddy.load(found).status_code == 200
     seconds, host = 1, f"there-0.localhost:{caddy.site.port}"
-    wrk(caddy.site.port, host, seconds=seconds)  # after a load, all connections are new
+    warm_up(caddy.site.port, host)  # after a load, all connections are new
     before = ps.cpu_time(caddy.process.pid)
     load = wrk(caddy.site.port, host, seconds=seconds)
     return (ps.cpu_time(caddy.process.pid) - before) / (load.rps * seconds) * 1_000_000

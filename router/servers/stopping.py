@@ -1,8 +1,10 @@
 """Ends servers of a worktree, those included that the router started and that do not listen yet."""
 
 import contextlib
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from router import ps
 from router.errors import StoreError
 from router.processes import containers
 from router.processes.containers import Container
@@ -11,6 +13,9 @@ from router.servers import records
 from router.servers.records import Server
 from router.store import Store
 from router.values import replace
+
+_NOTED = 5.0  # seconds for the process beside a server to note its end
+_PAUSE = 0.01
 
 
 def stop_all(
@@ -33,7 +38,9 @@ def stop_all(
         if ports is None or each.record.service in services or each.record.port in ports
     ]
     sessions = _marked(store, begun)
-    return stop(path, roots=roots, routers=routers, ports=ports, sessions=sessions, composed=composed)
+    done = stop(path, roots=roots, routers=routers, ports=ports, sessions=sessions, composed=composed)
+    _wait_until_noted(begun)
+    return done
 
 
 def stop_started(
@@ -47,6 +54,7 @@ def stop_started(
     for path, begun in by_path.items():
         sessions = _marked(store, begun)
         ended = stop(path, roots=[*roots, path], routers=routers, ports=(), sessions=sessions, composed=tuple)
+        _wait_until_noted(begun)
         name = begun[0].record.name
         done[name if name not in done else path] = replace(ended, bystanders=())
     return done
@@ -61,3 +69,16 @@ def _marked(store: Store, servers: Iterable[Server]) -> frozenset[int]:
         if each.runs:
             sessions.add(each.record.server.pid)
     return frozenset(sessions)
+
+
+def _wait_until_noted(begun: Iterable[Server]) -> None:
+    """Wait until the end of servers is noted: until then they seem to run, and are not started again."""
+    deadline = time.monotonic() + _NOTED
+    for each in begun:
+        while records.is_locked(each.directory) and not _lives(each) and time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+
+
+def _lives(server: Server) -> bool:
+    """Tell whether anything of a server's session still runs."""
+    return any(map(ps.identify, ps.session(server.record.server.pid)))

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,9 @@ print(json.dumps({
 """
 
 
-def told(shop: Shop) -> dict[str, object]:
-    server = shop.up(TELL + LISTEN + WAIT)
-    return dict(json.loads(log.path(server.directory).read_text().splitlines()[0]))
+def told(directory: Path) -> dict[str, object]:
+    """Return what a server was given; the process beside it may write that down after the server listens."""
+    return dict(json.loads(wait_until(lambda: log.last_lines(log.path(directory), count=2)[:-1])[0]))
 
 
 def state(shop: Shop) -> tuple[str, str]:
@@ -45,7 +46,7 @@ def state(shop: Shop) -> tuple[str, str]:
 
 def test_a_server_has_its_worktrees_environment_port_and_directory_and_no_terminal(shop: Shop) -> None:
     own = shop.environment()
-    found = told(shop)
+    found = told(shop.up(TELL + LISTEN + WAIT).directory)
     assert found["port"] == str(own.ports["web"])
     assert found["name"] == own.values["WORKTREE_NAME"]
     assert found["cwd"] == str(shop.tree)
@@ -58,7 +59,7 @@ def test_what_git_sets_for_a_hook_is_not_passed_on(shop: Shop) -> None:
     shop.runs(TELL + LISTEN + WAIT)
     begun = shop.begin(environ={**os.environ, "GIT_DIR": "/elsewhere"})
     wait(begun.directory)
-    assert json.loads(log.path(begun.directory).read_text().splitlines()[0])["git"] is None
+    assert told(begun.directory)["git"] is None
 
 
 def test_a_command_may_name_a_folder_and_an_api_a_port_of_its_own(shop: Shop) -> None:
@@ -69,7 +70,7 @@ def test_a_command_may_name_a_folder_and_an_api_a_port_of_its_own(shop: Shop) ->
     assert outcome is Outcome.UP
     assert server
     assert server.record.port == shop.environment().ports["api"]
-    assert log.path(server.directory).read_text().startswith(f"{shop.tree}/back\n")
+    wait_until(lambda: log.last_lines(log.path(server.directory)) == (f"{shop.tree}/back", "up"))
 
 
 def test_nothing_is_started_before_it_is_allowed_nor_after_it_has_changed(shop: Shop) -> None:
@@ -153,7 +154,7 @@ def test_stop_ends_a_server_that_does_not_listen_yet_and_kills_one_that_ignores_
     assert server
     done = stop_all(shop.store, str(shop.tree), roots=[str(shop.tree)], routers=(), composed=tuple)
     assert [each.pid for each in done.ended.killed] == [server.record.server.pid]
-    wait_until(lambda: state(shop) == ("down", ""))
+    assert state(shop) == ("down", "")
     wait_until(lambda: not keepers(begun.directory))
 
 
@@ -166,7 +167,17 @@ def test_a_leader_that_ends_leaves_its_children_running_until_they_are_stopped(s
     assert not shop.begin().new
     stop_started(shop.store, [server], roots=[], routers=())
     assert gone(child)
-    wait_until(lambda: state(shop) == ("down", ""))
+    assert state(shop) == ("down", "")
+
+
+def test_who_has_stopped_a_server_sees_that_and_may_start_it_again_at_once(shop: Shop) -> None:
+    server = shop.up(LISTEN + WAIT)
+    [beside] = keepers(server.directory)
+    os.kill(beside, signal.SIGSTOP)  # it is slow to see the end
+    threading.Timer(1.0, os.kill, (beside, signal.SIGCONT)).start()
+    stop_started(shop.store, [server], roots=[], routers=())
+    assert state(shop) == ("down", "")
+    assert shop.begin().new
 
 
 def test_a_whole_group_is_ended(shop: Shop) -> None:
@@ -184,9 +195,9 @@ def test_a_server_that_prints_much_has_a_log_within_bounds_and_never_waits(shop:
     line = "x" * 99
     server = shop.up(f"for n in range(40000): print(f'{line}{{n}}')\nprint('last', flush=True)\n{LISTEN}{WAIT}")
     kept = [log.path(server.directory), server.directory / "log.1"]
+    wait_until(lambda: log.last_lines(kept[0], count=2) == ("last", "up"))
     assert all(path.stat().st_size <= keeper.LARGEST for path in kept)
     assert sum(path.stat().st_size for path in kept) > keeper.LARGEST
-    assert log.last_lines(kept[0], count=2) == ("last", "up")
 
 
 def test_everything_that_is_kept_of_a_server_is_its_owners_alone(shop: Shop) -> None:

@@ -193,7 +193,7 @@ def test_logs_of_a_worktree_are_those_of_its_servers(
     label = settle(command, workplace, linked, web=f"print('hello')\n{LISTEN}{WAIT}", api="print('bye')\n")
     assert command("logs", label).err.startswith(f"error: the router has started no server of {label}\n")
     command("start", label)
-    assert command("logs", label).out == "api: bye\nweb: hello\nweb: up\n"
+    wait_until(lambda: command("logs", label).out == "api: bye\nweb: hello\nweb: up\n")
     assert command("logs", label, "--service", "api").out == "api: bye\n"
     as_json = {"schema": 1, "lines": [{"log": "api", "line": "bye"}]}
     assert json.loads(command("logs", label, "--service", "api", "--json").out) == as_json

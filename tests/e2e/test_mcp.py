@@ -13,7 +13,7 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 
 from router.tools.brief import LONGEST
-from tests.e2e.routers import Router, fresh, wait_until
+from tests.e2e.routers import LIMIT, Router, fresh, wait_until
 from tests.servers.shops import ANSWER, LISTEN
 
 pytestmark = pytest.mark.e2e
@@ -84,8 +84,10 @@ def test_an_agent_starts_finds_and_stops_what_is_its_own(router: Router, trees: 
         assert "API_KEY (set)" in env.splitlines()
         own = json.loads(router.run("env", "--format=json", cwd=mine).out)
         assert f"DATABASE_NAME={own['DATABASE_NAME']}" in env
-        _, log = await call("logs")
-        assert "up" in log
+        log = ""
+        with anyio.fail_after(LIMIT):
+            while "up" not in log:  # which is printed once it listens
+                _, log = await call("logs")
         assert "hunter2" not in log
         assert (await call("stop"))[0]
 

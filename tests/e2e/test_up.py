@@ -82,7 +82,7 @@ def test_repositories_can_be_named(router: Router) -> None:
     branch = fresh("second")
     other = router.make_repository(router.directory / "second", branch)
     router.up(router.repository, other)
-    assert router.worktrees().keys() == {router.trunk, "second"}
+    wait_until(lambda: router.worktrees().keys() == {router.trunk, "second"}, what="both")  # one may need longer
 
 
 def test_two_repositories_that_both_have_one_branch_checked_out_are_no_problem(running: Router) -> None:

@@ -121,8 +121,9 @@ class Live(Served):
 class Usage:
     """The memory of the worktrees of the latest status; measured at most once in five seconds, however many ask."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
+        self._clock = clock
         self._listeners = Listeners()
         self._lock = threading.Lock()
         self._measured: dict[str, Any] = {}
@@ -131,9 +132,9 @@ class Usage:
     def __call__(self) -> dict[str, Any]:
         """Return the memory of each worktree, by path, and of all together; nothing before there is a status."""
         with self._lock:
-            if time.monotonic() > self._until:
+            if self._clock() > self._until:
                 self._measured = self._measure(json.loads(self._store.read(self._store.status_file) or "null"))
-                self._until = time.monotonic() + _FRESH
+                self._until = self._clock() + _FRESH
             return self._measured
 
     def _measure(self, status: Document | None) -> dict[str, Any]:

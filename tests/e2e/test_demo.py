@@ -17,7 +17,7 @@ import pytest
 
 from router.demo.check import STEPS
 from tests.e2e.caddies import exchange
-from tests.e2e.routers import free_port, listens, wait_until
+from tests.e2e.routers import LIMIT, free_port, listens, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -77,7 +77,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
     for process in folder.started:
         process.terminate()
         process.communicate(timeout=180)
-    left = folder.processes()
+    _, left = psutil.wait_procs(folder.processes(), timeout=LIMIT)  # a git that the watcher had asked ends by itself
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()

@@ -67,7 +67,10 @@ def test_it_answers_what_it_is_asked_and_nothing_else(live: Live, tmp_path: Path
     assert asked(path, "/nothing") == (204, None)
 
 
-def test_so_many_may_ask_at_a_time_and_one_more_is_not_answered(live: Live, tmp_path: Path) -> None:
+def test_so_many_may_ask_at_a_time_and_one_more_is_not_answered(
+    live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.watcher.live._Request.timeout", 600.0)  # nobody is hung up on before all are there
     with contextlib.ExitStack() as stack:
         for _ in range(300):
             stack.enter_context(socket.socket(socket.AF_UNIX)).connect(str(tmp_path / "live.sock"))
@@ -128,7 +131,7 @@ def test_memory_is_that_of_the_latest_status_and_measured_once_for_all_who_ask(t
     with started() as real:
         server, agent = real.server(place)[0], real.idle(place, name="claude")
         statuses.write(store.site, statuses.status(statuses.worktree("main", path=str(place))))
-        usage = Usage(store)
+        usage = Usage(store, clock=lambda: 0.0)
         found = usage()
         assert server
         assert agent

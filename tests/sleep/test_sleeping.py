@@ -14,6 +14,7 @@ from router import ps
 from router.servers import records
 from router.sleep import kept
 from router.sleep.kept import Note
+from router.sleep_state import LastUse
 from router.watcher import preview
 from tests.processes.scenes import STUBBORN, wait_until
 from tests.servers.shops import end_started
@@ -24,10 +25,12 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: x.localhost:8080\r\n" + b"Cookie: " + b"x" *
 
 
 def test_a_worktree_that_nobody_uses_sleeps_and_says_since_when_and_what_memory_it_had(night: Night) -> None:
-    night.settle('after = "3s"', "data = bytearray(b'x') * 60_000_000\n" + SERVE)
+    code = "data = bytearray(b'x') * 60_000_000\n" + SERVE
+    night.settle('after = "1h"', code)
     server = night.up()
     night.begin()
     assert night.stays_awake_by("seen").asleep is None
+    night.settle('after = "3s"', code)
     found = night.sleeps().asleep
     assert found
     assert found.services == ("web",)
@@ -43,9 +46,11 @@ def test_started_again_it_is_awake_and_sleeps_again(night: Night) -> None:
     night.settle('after = "3s"')
     first = night.up().record.port
     night.begin()
-    night.sleeps()
+    before = night.sleeps().asleep
+    assert before
     assert night.up().record.port == first
-    wait_until(lambda: night.state().asleep is None, limit=LONG)
+    # awake, or asleep again already
+    wait_until(lambda: (asleep := night.state().asleep) is None or asleep.since != before.since, limit=LONG)
     night.sleeps()
 
 
@@ -76,12 +81,12 @@ def test_a_quiet_websocket_and_its_pings_keep_nothing_awake(night: Night) -> Non
 
 
 def test_a_tab_that_polls_keeps_it_awake_and_the_status_says_by_what(night: Night) -> None:
-    night.settle('after = "4s"')
+    night.settle('after = "8s"')
     port = night.up().record.port
     night.begin()
     with sending(port, REQUEST, every=0.3):
         begun = time.monotonic()
-        while time.monotonic() - begun < 10:  # more than twice the time after which it would sleep
+        while time.monotonic() - begun < 12:  # more than the time after which it would sleep
             last = night.state().last_use
             assert night.runs()
         assert last
@@ -103,14 +108,17 @@ def test_a_new_connection_is_a_visit(night: Night) -> None:
 
 @pytest.mark.parametrize("name", ["web.py", "new.txt"])
 def test_a_saved_file_keeps_it_awake_and_is_looked_up_only_when_sleep_is_due(name: str, night: Night) -> None:
-    night.settle('after = "5s"')
+    night.settle('after = "8s"')
     night.up()
     night.begin()
     night.stays_awake_by("seen")
-    for _ in range(4):
+
+    def save() -> LastUse | None:
         (night.shop.tree / name).write_text(SERVE)
-        time.sleep(1)
-    last = night.stays_awake_by("saved").last_use
+        last = night.state().last_use
+        return last if last and last.sign == "saved" else None
+
+    last = wait_until(save, limit=LONG, what="awake by a file")
     assert last
     assert last.text == f"{name} was saved"
     night.sleeps()

@@ -203,8 +203,11 @@ def _stat(pid: int | str) -> list[str] | None:
 
 
 def _ticks_on_linux(pid: int) -> int | None:
+    """Return when a process started, None once its last thread has ended: that one closes its sockets and locks."""
     stat = _stat(pid)
-    return None if stat is None or stat[0] in {"Z", "X"} else int(stat[19])
+    if stat is None or stat[0] == "X" or (stat[0] == "Z" and int(stat[17]) <= 1):
+        return None
+    return int(stat[19])
 
 
 def _ticks_elsewhere(pid: int) -> int | None:

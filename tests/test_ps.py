@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from router import ps
@@ -14,6 +15,13 @@ from router.ps import ProcessId
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
 )
+# Its first thread ends, and the system calls it a zombie; another one goes on.
+HEADLESS = """
+import ctypes, platform, threading, time
+threading.Thread(target=time.sleep, args=(600,)).start()
+print('ready', flush=True)
+ctypes.CDLL(None).syscall({'x86_64': 60, 'aarch64': 93}[platform.machine()], 0)
+"""
 
 
 @pytest.fixture
@@ -42,6 +50,22 @@ def test_a_process_that_ended_is_dead_though_nobody_has_waited_for_it(sleeper: s
         time.sleep(0.01)
     assert not ps.alive(known)
     assert ps.identify(sleeper.pid) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process ends with its first thread")
+def test_a_process_is_there_until_its_last_thread_has_ended() -> None:
+    with subprocess.Popen([sys.executable, "-c", HEADLESS], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        try:
+            deadline = time.monotonic() + 60
+            while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
+            assert ps.end(identity(process.pid), [(signal.SIGKILL, 60.0)])
+            assert ps.identify(process.pid) is None
+        finally:
+            process.kill()
 
 
 def test_a_pid_that_was_given_out_again_gets_no_signal(sleeper: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,5 @@
 """What dies, is changed or is taken away around the router, and what goes on all the same."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -10,9 +9,10 @@ from contextlib import ExitStack
 import psutil
 import pytest
 
+from router import ps
 from router.memory_text import SCHEMA
 from router.store import Store
-from tests.e2e.routers import Client, Router, Stream, free_port, fresh, listens, remove, wait_until
+from tests.e2e.routers import LIMIT, Client, Router, Stream, free_port, fresh, listens, remove, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -20,16 +20,9 @@ EMPTY = b'{\n\tadmin "unix/%s|0600"\n}\n'
 
 
 def kill(pid: int) -> None:
-    """End a process without a word, and wait until all of it is gone; it may have been ended already."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        process.kill()
-        wait_until(lambda: _is_gone(process), what=f"end of {pid}")
-
-
-def _is_gone(process: psutil.Process) -> bool:
-    """Tell whether no thread of a process is left: the last one closes its files, and gives up its locks."""
-    return not process.is_running() or (process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1)
+    """End a process without a word, and wait until it is gone; it may have been ended already."""
+    process = ps.identify(pid)
+    assert process is None or ps.end(process, [(signal.SIGKILL, LIMIT)]), f"{pid} goes on"
 
 
 def caddy_is_back(router: Router, before: int) -> int:

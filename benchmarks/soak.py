@@ -43,14 +43,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from benchmarks import soak_servers
 from benchmarks.soak_changes import World
 from benchmarks.soak_eyes import Eyes
 from benchmarks.soak_faults import Faults, private, settled
 from benchmarks.soak_model import Change, Hosts, Process
 from benchmarks.soak_traffic import BLINK, spread
+from router import ps
 from router.store import Store
 from tests.e2e.routers import Router
 
@@ -196,7 +195,8 @@ class Soak:
         return f"{wrong}, {extra} more, {problems}, Caddy {caddies}" if wrong or extra or problems or strays else ""
 
     def exact(self) -> bool:
-        """Tell whether all is well at the end."""
+        """Tell whether all is well at the end, once the last change shows."""
+        settled(lambda: not self.wrong(), RECOVERY)
         if wrong := self.wrong():
             self._tell(f"at the end {wrong}")
         return not wrong
@@ -252,10 +252,8 @@ def _tell(traffic: Process, server: str) -> None:
 
 
 def _end(pid: int) -> None:
-    process = psutil.Process(pid)
-    process.kill()
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        time.sleep(0.001)
+    if process := ps.identify(pid):
+        ps.end(process, [(signal.SIGKILL, RECOVERY)])
 
 
 def main() -> None:

@@ -103,6 +103,7 @@ class Resources:
             self._provided[path] = _ended(self._provided[path], outcomes, now, self._retry)
             if any(isinstance(each.result, Made) and each.result.refresh_due for each in outcomes):
                 self._refresh(*trees[path], memory)
+        self.servers = self._provider.servers()  # what has just become ready may be on one that has just been started
         missing = self._provider.missing()
         self.shown = {path: tuple(_states(each, *trees[path], missing)) for path, each in self._provided.items()}
         self._end(repositories, memory, now)
@@ -121,10 +122,10 @@ class Resources:
         """Have what is new, or depends on something that has changed, be due at once."""
         names = {each.id: (each.project, each.scope) for each in memory.worktrees}
         self._look_at_files({each.common_dir: each for each, _ in trees.values()})
-        self.servers = self._provider.servers()
+        running = tuple(each.process for each in self._provider.servers())
         before, self._provided = self._provided, {}
         for path, (repository, tree) in trees.items():
-            servers = tuple(each.process for each in self.servers) if repository.served else ()
+            servers = running if repository.served else ()
             wanted = (tree.id, names.get(tree.id), self._files[repository.common_dir], servers)
             known = before.get(path) or _Provided(wanted, None, time.time(), now)
             same = known.signature == wanted

@@ -129,6 +129,29 @@ def test_nothing_is_ready_while_its_server_does_not_answer(tmp_path: Path) -> No
     stage.resources.close()
 
 
+def test_a_server_is_listed_as_soon_as_something_on_it_is_ready(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    server, go = Running("postgres", ProcessId(7, 1, "boot"), 31001), threading.Event()
+
+    def made() -> None:
+        go.wait(60)
+        stage.provider.running = (server,)
+
+    def servers() -> tuple[Running, ...]:
+        found: tuple[Running, ...] = stage.provider.running
+        if stage.provider.asked:  # it is made while this look is at the servers
+            go.set()
+            stage.woken.wait(60)
+        return found
+
+    stage.provider.give, stage.provider.servers = made, servers
+    main = stage.repositories[0].worktrees[0]
+    stage.repositories = (repository(main, resources=("db",), served=("db",)),)
+    stage.looks(("ready", ""))
+    assert stage.resources.servers == (server,)
+    stage.resources.close()
+
+
 def test_all_is_made_again_when_a_server_of_the_routers_own_has_ended(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     stage.provider.give = lambda: None

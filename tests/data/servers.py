@@ -178,7 +178,10 @@ class PostgresServer:
 
     @contextlib.contextmanager
     def session(self, database: str) -> Iterator[subprocess.Popen[str]]:
-        """Be connected to a database for as long as the block takes, as a dev server is; it has to live through it."""
+        """Be connected to a database for as long as the block takes, as a dev server is; it has to live through it.
+
+        Afterwards the server knows that its client has left, too.
+        """
         command = [f"{self.programs}/psql", f"host={self.place} port={self.port} user=ann dbname={database}"
                    " application_name=devserver", "-qAtX"]  # fmt: skip
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
@@ -192,6 +195,8 @@ class PostgresServer:
             client.stdin.flush()
             assert client.stdout.readline() == "still here\n"
             client.stdin.close()
+        there = f"SELECT pid FROM pg_stat_activity WHERE datname = '{database}' AND application_name = 'devserver'"
+        wait_until(lambda: not self.psql("postgres", there), what="the server still has its client")
 
     def _ready(self) -> bool:
         assert self._process is not None

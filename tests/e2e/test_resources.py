@@ -175,8 +175,10 @@ def test_what_cannot_be_dropped_is_shown_with_what_to_do(shop: Router, server: P
     path = shop.add(fresh("x"))
     wait_until(lambda: states(shop, path) == {"db": "ready"}, limit=SLOW, what="its database is not made")
     name = database(shop, path)
-    server.psql("postgres", f"DROP DATABASE {name}")
-    server.psql("postgres", f"CREATE DATABASE {name}")
+    server.psql("postgres", f"CREATE DATABASE {name}_other")
+    swap = f"ALTER DATABASE {name} RENAME TO {name}_first; ALTER DATABASE {name}_other RENAME TO {name}"
+    server.psql("postgres", swap)  # at once: a watcher that looks in between would make it again
+    server.psql("postgres", f"DROP DATABASE {name}_first")
     shop.git("worktree", "remove", "--force", path)
     [problem] = wait_until(lambda: _failed(shop), limit=SLOW, what="no problem is shown")
     assert problem["message"].startswith(f"foreign: db of {path}, which is gone: the database {name} is not the one")
@@ -201,12 +203,13 @@ def test_a_server_that_is_down_keeps_what_it_has_and_says_so_where_it_is_asked(r
     with postgres("15") as own:
         with_database(router, own)
         router.up()
-        path = router.add(fresh("x"))
+        branch = fresh("x")
+        path = router.add(branch)
         wait_until(lambda: states(router, path) == {"db": "ready"}, limit=SLOW, what="its database is not made")
         name = database(router, path)
         own.stop()
         router.git("worktree", "remove", "--force", path)
-        router.gone(path.name)
+        router.gone(branch)
         row = next(line for line in router.run("prune").out.splitlines() if name in line)
         assert row.startswith("keep  postgres")
         assert "down: PostgreSQL at " in row
@@ -307,8 +310,8 @@ def test_with_test_there_is_a_database_for_tests_from_the_start(shop: Router, se
 
 def test_another_server_at_the_same_address_is_not_touched(shop: Router, server: PostgresServer) -> None:
     path = shop.add(fresh("x"))
-    assert shop.run("provision", cwd=path).code == 0
-    name = database(shop, path)
+    wait_until(lambda: states(shop, path) == {"db": "ready"}, limit=SLOW, what="its database is not made")
+    name = database(shop, path)  # whoever made it has written into the record which server that was
     (record,) = (shop.state / "allowed").iterdir()
     document = json.loads(record.read_text())
     record.write_text(json.dumps({**document, "servers": {"resources.db": "7000000000000000000"}}))

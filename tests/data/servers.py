@@ -196,7 +196,7 @@ class PostgresServer:
             assert client.stdout.readline() == "still here\n"
             client.stdin.close()
         there = f"SELECT pid FROM pg_stat_activity WHERE datname = '{database}' AND application_name = 'devserver'"
-        wait_until(lambda: not self.psql("postgres", there), what="the server still has its client")
+        wait_until(lambda: not self.psql("template1", there), what="the server still has its client")
 
     def _ready(self) -> bool:
         assert self._process is not None

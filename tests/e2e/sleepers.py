@@ -5,7 +5,7 @@ import http.server
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import httpx
 from router.errors import RouterError
 from router.model import Wake
 from router.route_table import Route, RouteTable, Service
-from router.watcher.live import Live
+from router.watcher.live import Answer, Live
 from router.watcher.visits import Visits
 from tests.e2e.caddies import Running, running
 from tests.e2e.routers import free_port
@@ -108,13 +108,17 @@ class Starting:
 
 @dataclass
 class World:
-    """A Caddy over a sleeping worktree `shop`, whose app starts when `starting.go` is set."""
+    """A Caddy over a sleeping worktree `shop`, whose app starts when `starting.go` is set.
+
+    `asked` are the paths that Caddy has asked the watcher for. No time passes: what has failed has failed just now.
+    """
 
     caddy: Running
     starting: Starting
     live: Live
     tables: list[RouteTable]
     looks: list[float]
+    asked: list[str]
 
     def get(
         self, path: str = "/", host: str = "shop", method: str = "GET", body: bytes = b"", **headers: str
@@ -147,12 +151,23 @@ def asleep(wake: Wake = Wake()) -> RouteTable:  # noqa: B008 - a value
 @contextlib.contextmanager
 def sleeping(directory: Path) -> Iterator[World]:
     """Run a Caddy over a worktree `shop` that sleeps, with the watcher's socket, until the block ends."""
-    tables, starting, looks = [asleep()], Starting(), list[float]()
+    tables, starting, looks, asked = [asleep()], Starting(), list[float](), list[str]()
     starting.go.set()
-    visits = Visits(lambda: tables[-1], starting, look=lambda: looks.append(time.monotonic()))
-    live = Live(directory / "live.sock", visits.answers)
+    visits = Visits(lambda: tables[-1], starting, look=lambda: looks.append(time.monotonic()), clock=lambda: 0.0)
+    answers = {path: _noting(asked, path, answer) for path, answer in visits.answers.items()}
+    live = Live(directory / "live.sock", answers)
     live.start()
     with running(tables[0], directory, live=str(directory / "live.sock")) as caddy:
-        yield World(caddy, starting, live, tables, looks)
+        yield World(caddy, starting, live, tables, looks, asked)
     live.close()
     starting.close()
+
+
+def _noting(asked: list[str], path: str, answer: Callable[[str], Answer]) -> Callable[[str], Answer]:
+    """Return what answers as `answer` does, and notes first that it was asked."""
+
+    def noted(name: str) -> Answer:
+        asked.append(f"{path}{name}")
+        return answer(name)
+
+    return noted

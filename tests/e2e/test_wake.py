@@ -1,6 +1,5 @@
 """Visits to servers that are down, through a real Caddy and the watcher's socket: who starts them, who gets what."""
 
-import contextlib
 import json
 import socket
 import time
@@ -30,7 +29,7 @@ def test_the_first_request_of_a_client_starts_the_server_and_gets_its_answer(wor
     assert answer.json()["path"] == "/deep/link?a=1&b=%20"
     assert answer.json()["host"] == f"shop.localhost:{world.caddy.site.port}"
     assert world.starting.begun == ["shop/web"]
-    assert world.looks
+    wait_until(lambda: world.looks, what="a look at once")
     assert world.get("/").status_code == 200
     assert world.starting.begun == ["shop/web"]
 
@@ -83,6 +82,7 @@ def test_who_waits_longer_than_start_timeout_is_told_what_the_server_said_last(w
     assert answer.status_code == 502
     assert "is starting, but does not listen after 0 s" in answer.text
     assert "listening soon" in answer.text
+    world.needs(Wake())
     world.starting.go.set()
     assert world.get("/").status_code == 200
     assert world.starting.begun == ["shop/web"]
@@ -264,8 +264,7 @@ def test_a_connection_that_comes_back_by_itself_may_join_a_start_under_way(world
         first = pool.submit(world.get, "/")
         wait_until(lambda: world.starting.begun, what="a start")
         joined = pool.submit(world.get, path, **headers)
-        with contextlib.suppress(TimeoutError):
-            joined.result(0.5)
+        wait_until(lambda: world.asked.count("/.router/wake/wait/shop/web") == 2, what="both held")
         world.starting.go.set()
         assert joined.result().status_code == (101 if what == "a websocket" else 200)
         assert first.result().status_code == 200

@@ -13,6 +13,7 @@ from tests.e2e.routers import Json, Router, fresh, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker]
 PROJECT = "com.docker.compose.project"
+WHERE = f"{PROJECT}.working_dir"
 
 
 @pytest.fixture
@@ -37,8 +38,7 @@ def containers(engine: Engine) -> list[Json]:
 
 def services(engine: Engine, path: Path) -> set[str]:
     """Return the services that run in a directory."""
-    label = f"{PROJECT}.working_dir"
-    here = [each for each in containers(engine) if each["Labels"].get(label) == str(path)]
+    here = [each for each in containers(engine) if each["Labels"].get(WHERE) == str(path)]
     return {each["Labels"]["com.docker.compose.service"] for each in here if each["State"] == "running"}
 
 
@@ -146,7 +146,7 @@ def test_a_worktree_that_git_still_lists_keeps_its_stack_and_no_volume_goes_by_a
     gone = router.add(fresh("gone"))
     stack(router, gone, services=("web",))
     engines.compose(router, gone, "up", "--detach")
-    project = next(each["Labels"][PROJECT] for each in containers(engine) if each["Names"][0].endswith("-web-1"))
+    [project] = (box["Labels"][PROJECT] for box in containers(engine) if box["Labels"].get(WHERE) == str(gone))
     router.routed(gone)
     shutil.rmtree(gone)
     found = wait_until(lambda: left(router), what="a container left over")

@@ -200,6 +200,6 @@ def test_a_port_on_which_a_stranger_listens_already_is_not_made_the_strangers_by
         problem(shared, path, "stranger-on-port")
         assert shared.url("--direct", cwd=path).endswith(f":{port}")
         shared.run("env", cwd=path)
-        shared.add(fresh("look"))  # the next pass
+        shared.routed(shared.add(fresh("look")))  # the next pass
         message = problem(shared, path, "stranger-on-port")
         assert str(tmp_path) in message

@@ -42,6 +42,7 @@ def reload():
     while not os.path.exists("reload"):
         time.sleep(0.02)
     server.socket.close()
+    open("closed", "w").close()
     time.sleep(1.5)
     http.server.ThreadingHTTPServer(("127.0.0.1", port), Pages).serve_forever()
 threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -241,8 +242,7 @@ def test_a_server_of_somebody_else_that_only_loads_again_is_waited_for_and_no_se
     shop.up()
     shop.router.start("run", "--", sys.executable, "-S", "web.py", cwd=shop.path)
     wait_until(lambda: shop.router.web(shop.path).get("up"), what="by hand")
-    port = shop.router.web(shop.path)["port"]
     (shop.path / "reload").touch()
-    wait_until(lambda: not listens(port), what="it loads again")
+    wait_until((shop.path / "closed").exists, what="it loads again")
     assert shop.router.page(shop.label) == "up"
     assert shop.server is None

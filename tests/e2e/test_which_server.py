@@ -132,7 +132,7 @@ def test_uvicorn_after_a_syntax_error_is_not_answering_until_it_is_corrected(sha
     with started(shared, path, *command):
         up(shared, path, port)
         shows(shared, name, "fine")
-        assert of(shared, path)["state"] == "up"
+        wait_until(lambda: of(shared, path)["state"] == "up", what="no longer thought to be silent")
         module.write_text("def broken(:\n")
         wait_until(lambda: of(shared, path).get("state") == "not-answering", what="not-answering")  # before any visit
         assert shared.kinds(path) == {"not-answering"}

@@ -1,7 +1,6 @@
 """Worktrees that sleep beside a running watcher: real Vite, a real browser with a tab left open, a killed watcher."""
 
 import json
-import signal
 import time
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from tests.e2e.engines import Engine
 from tests.e2e.routers import Json, Router, free_port, fresh, wait_until
 from tests.e2e.test_processes import runs
 from tests.e2e.test_start import server, shows, vite
-from tests.processes.scenes import STUBBORN, gone
+from tests.processes.scenes import gone
 from tests.processes.servers import members
 from tests.sleep.nights import LONG, SERVE
 
@@ -34,6 +33,17 @@ ANSWER = "OK = b'HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n'\n" + SERVE.
     "c.recv(4096): pass", "c.recv(4096): c.sendall(OK)"
 )
 """A server that gives answers: a watcher shows it as up, however long it looks."""
+
+KILLS = """
+import os, signal
+def told(*_):
+    if os.path.exists("kill"):
+        pid = int(open("kill").read())
+        os.unlink("kill")
+        os.kill(pid, signal.SIGKILL)
+signal.signal(signal.SIGTERM, told)
+"""
+"""Of a server that does not end when it is told to, and kills the watcher which tells it so, once."""
 
 
 def by_python(router: Router, sleep: str, code: str = ANSWER) -> Path:
@@ -83,7 +93,7 @@ def test_vite_sleeps_though_a_tab_is_open_gives_its_memory_back_and_returns_to_i
         assert router.run("pin", "--off", label, cwd=path).code == 0
         found = sleeps(router, path)
         assert not websocket.value.url.endswith(f":{port}")
-        assert gone(*whole)
+        wait_until(lambda: gone(*whole), what="its processes end", limit=LONG)
         assert found["services"] == ["web"]
         assert used / 2 < found["memory"] < used * 2
         assert used > 50_000_000
@@ -92,6 +102,7 @@ def test_vite_sleeps_though_a_tab_is_open_gives_its_memory_back_and_returns_to_i
         for _ in range(20):  # it asks again and again whether the server is back
             other.wait_for_timeout(200)
             assert router.web(path)["state"] == "asleep"
+    assert router.run("pin", label).code == 0  # it would sleep again while it is looked at
     assert router.run("start", label).code == 0
     assert shows(router, path, "up")["port"] == port
     assert 'src="/main.js' in router.page(label)
@@ -144,15 +155,16 @@ def test_pinned_stays_awake_through_a_restart_and_stopped_by_hand_is_down(router
 
 
 def test_a_watcher_that_is_killed_while_it_stops_a_server_leaves_that_to_the_next(router: Router) -> None:
-    path = by_python(router, 'after = "2s"', STUBBORN + ANSWER)
+    path = by_python(router, 'after = "2s"', KILLS + ANSWER)
     router.detach()
+    watcher = router.watcher_pid
+    (path / "kill").write_text(str(watcher))
     assert router.run("start", router.routed(path)["name"]).code == 0
     store, started = Store(router.state), server(router, path)
-    wait_until(lambda: (note := kept.note(store, started.record.worktree)) and not note.done, limit=LONG, pause=0.005)
-    watcher = router.watcher_pid
-    [process] = [each for each in router.processes() if each.pid == watcher]
-    process.send_signal(signal.SIGKILL)
-    wait_until(lambda: gone(watcher))
+    wait_until(lambda: gone(watcher), limit=LONG)
+    note = kept.note(store, started.record.worktree)
+    assert note
+    assert not note.done
     assert not gone(started.record.server.pid)  # it ignores SIGTERM
     assert router.status()["worktrees"]
     router.detach()

@@ -83,7 +83,7 @@ def test_fastapi_wakes_for_a_form_and_gets_it_once(router: Router) -> None:
     label = router.routed(path)["name"]
     rendered(router, label)
     try:
-        answer = router.get(label, "/orders?a=1", method="POST", body=b"cup=1&tea=2")
+        answer = router.get(label, "/orders?a=1", method="POST", body=b"cup=1&tea=2", timeout=LONG)
         assert answer.json() == {"body": "cup=1&tea=2", "query": "a=1"}
     finally:
         end_started(Store(router.state))

@@ -13,7 +13,7 @@ from httpx import Response
 
 from router.servers import records
 from router.store import Store
-from tests.e2e.routers import Router, fresh, listens, wait_until
+from tests.e2e.routers import LIMIT, Router, fresh, listens, wait_until
 from tests.servers.shops import end_started
 
 pytestmark = pytest.mark.e2e
@@ -85,6 +85,10 @@ class Shop:
             lambda: f"{self.label}/web" in self.router.run("render", "--loaded").out, what="the rules", pause=0.3
         )
 
+    def visit(self, host: str = "") -> str:
+        """Return what a visitor gets, who waits for as long as one is held."""
+        return self.router.get(host or self.label, timeout=LIMIT).text
+
     @property
     def begun(self) -> str:
         """What the log of the web has: a line for each time that it served."""
@@ -125,7 +129,7 @@ def shop(router: Router) -> Iterator[Shop]:
 
 def test_a_visit_starts_the_server_of_a_worktree_and_gets_its_answer(shop: Shop) -> None:
     shop.up()
-    assert shop.router.page(shop.label) == "up"
+    assert shop.visit() == "up"
     wait_until(lambda: shop.router.web(shop.path).get("up"), what="routed")
     assert shop.begun.count("serves") == 1
     assert shop.server
@@ -155,13 +159,13 @@ def test_a_server_that_fails_is_told_with_its_log_and_is_left_alone_after_three_
     shop.web(ANSWER)
     assert "a visit starts it no more" in shop.router.page(shop.label)
     assert shop.router.run("start", shop.label).code == 0
-    assert shop.router.page(shop.label) == "up"
+    assert shop.visit() == "up"
 
 
 def test_a_server_that_listens_late_is_waited_for(shop: Shop) -> None:
     shop.web(f"import time; time.sleep(2)\n{ANSWER}")
     shop.up()
-    assert shop.router.page(shop.label) == "up"
+    assert shop.visit() == "up"
 
 
 def test_a_watcher_that_is_killed_while_a_server_starts_leaves_it_to_the_next(shop: Shop) -> None:
@@ -211,11 +215,11 @@ def test_a_visit_says_what_to_write_where_nothing_says_how_a_server_is_started(s
 def test_a_server_that_is_stopped_while_somebody_visits_comes_back(shop: Shop) -> None:
     shop.web(ANSWER.replace("server.serve_forever()", f"{SLOW_END}server.serve_forever()"))
     shop.up()
-    assert shop.router.page(shop.label) == "up"
+    assert shop.visit() == "up"
     with ThreadPoolExecutor(1) as pool:
         stopped = pool.submit(shop.router.run, "stop", shop.label, "--other")
         wait_until(lambda: not listens(shop.server.record.port) if shop.server else False, what="closed")
-        assert shop.router.page(shop.label) == "up"
+        assert shop.visit() == "up"
         assert stopped.result().code == 0
 
 
@@ -223,8 +227,8 @@ def test_what_a_service_needs_is_started_with_it(shop: Shop) -> None:
     shop.web(ANSWER.replace('b"up"', 'b"ok"'), "api.py")
     shop.settle(f"needs = ['api']\n[services.api]\nrun = '{sys.executable} -S api.py'\n")
     shop.up()
-    assert shop.router.page(shop.label) == "up"
-    assert shop.router.page(f"api.{shop.label}.localhost") == "ok"
+    assert shop.visit() == "up"
+    assert shop.visit(f"api.{shop.label}.localhost") == "ok"
     assert {each.record.service for each in records.every(Store(shop.router.state))} == {"web", "api"}
 
 
@@ -233,8 +237,8 @@ def test_a_service_without_a_command_waits_for_the_one_that_starts_it_too(shop: 
     shop.web(BOTH + ANSWER)
     shop.settle("[services.api]\nwake = true\nneeds = ['web']\n")
     shop.up()
-    assert shop.router.page(f"api.{shop.label}.localhost") == "ok"
-    assert shop.router.page(shop.label) == "up"
+    assert shop.visit(f"api.{shop.label}.localhost") == "ok"
+    assert shop.visit() == "up"
 
 
 def test_a_server_of_somebody_else_that_only_loads_again_is_waited_for_and_no_second_one_started(shop: Shop) -> None:
@@ -244,5 +248,5 @@ def test_a_server_of_somebody_else_that_only_loads_again_is_waited_for_and_no_se
     wait_until(lambda: shop.router.web(shop.path).get("up"), what="by hand")
     (shop.path / "reload").touch()
     wait_until((shop.path / "closed").exists, what="it loads again")
-    assert shop.router.page(shop.label) == "up"
+    assert shop.visit() == "up"
     assert shop.server is None

@@ -19,6 +19,11 @@ _ports = deque(random.sample(_single, len(_single)))
 _rooms = deque(range(20_000 + _ROOM * _WORKER, 21_000 - _ROOM, _ROOM * _WORKERS))
 
 
+def is_own(port: int) -> bool:
+    """Tell whether a port is this process's to use: those of pytest-xdist share them, also those that names lead to."""
+    return port % _WORKERS == _WORKER
+
+
 def free_port() -> int:
     """Return a port that nobody uses and no other test of this run has."""
     return _next(_ports, room=1)

@@ -25,7 +25,7 @@ from router.caddy.embedded import binary
 from router.ports import service_port
 from router.store import Store
 from tests.e2e.caddies import ANSWER, exchange
-from tests.e2e.free_ports import free_port, listens
+from tests.e2e.free_ports import free_port, is_own, listens
 from tests.servers.shops import end_started
 
 Json = dict[str, Any]
@@ -54,11 +54,14 @@ def remove(directory: Path) -> None:
 
 
 def fresh(name: str) -> str:
-    """Return a branch name that no other test has, whose hash ports nobody uses: tests run beside each other."""
+    """Return a branch name that no other test has, whose hash ports nobody uses: tests run beside each other.
+
+    Nor will another process of pytest-xdist use them later.
+    """
     while True:
         branch = f"{name}-{secrets.token_hex(2)}"
         ports = {service_port(service, branch) for service in ("web", "api")}
-        if not ports & _hash_ports and not any(map(listens, ports)):
+        if all(map(is_own, ports)) and not ports & _hash_ports and not any(map(listens, ports)):
             _hash_ports.update(ports)
             return branch
 

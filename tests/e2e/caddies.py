@@ -42,7 +42,7 @@ class Running:
     def load_text(self, text: str) -> httpx.Response:
         """Hand Caddy a Caddyfile through its admin API."""
         transport = httpx.HTTPTransport(uds=str(self.directory / "a.sock"))
-        with httpx.Client(transport=transport) as client:
+        with httpx.Client(transport=transport, timeout=LIMIT) as client:
             return client.post("http://caddy/load", content=text, headers={"Content-Type": "text/caddyfile"})
 
     def request(self, method: str, target: str, *, host: str, headers: dict[str, str] | None = None,

@@ -38,8 +38,8 @@ class Other:
 
     def load(self, text: str) -> None:
         """Hand it a Caddyfile, as its owner would."""
-        url = f"http://127.0.0.1:{self.admin}/load"
-        assert httpx.post(url, content=text, headers={"Content-Type": "text/caddyfile"}).is_success
+        url, headers = f"http://127.0.0.1:{self.admin}/load", {"Content-Type": "text/caddyfile"}
+        assert httpx.post(url, content=text, headers=headers, timeout=LIMIT).is_success
 
     @property
     def page(self) -> str:
@@ -92,8 +92,14 @@ def test_a_wait_in_the_background_ends_with_what_it_waited_for(
         monkeypatch.setenv(name, value)
     (store := Store(router.state)).prepare()
     said: list[str] = []
-    with pytest.raises(RouterError, match=f"waiting for Caddy at unix/{router.directory}/nothing.sock"):
-        launch.detach(store, [str(router.repository)], say=said.append)
+
+    def say(line: str) -> None:
+        said.append(line)
+        wait_until(lambda: any(told in log.read_text() for log in store.logs.glob("up.*.log")), what=told)
+
+    told = f"waiting for Caddy at unix/{router.directory}/nothing.sock"
+    with pytest.raises(RouterError, match=told):  # patience ends after `say`, whatever the machine does meanwhile
+        launch.detach(store, [str(router.repository)], say=say)
     [line] = said
     assert line.startswith(("waiting for Caddy at ", "waiting for the watcher "))  # it may not have told by then
     wait_until(lambda: not router.processes(), what="no watcher left")
@@ -104,7 +110,7 @@ def test_its_admin_block_stays_with_origins(router: Router, app: str, other: Oth
     with other.serving(own):
         router.up()
         shows(router, app, "app")
-        block = httpx.get(f"http://127.0.0.1:{other.admin}/config/admin").json()
+        block = httpx.get(f"http://127.0.0.1:{other.admin}/config/admin", timeout=LIMIT).json()
         assert block == {"listen": f"127.0.0.1:{other.admin}", "origins": [f"127.0.0.1:{other.admin}", "mine.test"]}
 
 
@@ -120,7 +126,7 @@ def test_what_it_serves_of_somebody_else_is_left_alone_until_it_is_taken_over(
 
         up = router.up("--take-over")
         shows(router, app, "app")
-        assert other.page == ""
+        wait_until(lambda: other.page == "", what="the end of its own site")  # Caddy closes that after the load
         saved = next(router.state.glob("taken-over-*.json"))
         restore = up.out.read_text().split("\n  ")[1].splitlines()[0]
         assert str(saved) in restore
@@ -224,7 +230,8 @@ def test_the_sites_alone_are_imported_into_a_caddyfile_with_sites_of_its_own(rou
     with plain_caddy(folder / "Caddyfile", router.port):
         assert router.page(app) == "app"
         assert router.page("no-such-worktree").startswith("no worktree is called")
-        assert httpx.get(f"http://127.0.0.1:{own}/").text == "mine"
+        wait_until(lambda: listens(own), what="the other site")  # Caddy opens one port after the other
+        assert httpx.get(f"http://127.0.0.1:{own}/", timeout=LIMIT).text == "mine"
 
 
 def test_the_adapted_text_is_clean(router: Router, app: str) -> None:

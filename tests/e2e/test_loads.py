@@ -133,7 +133,8 @@ def test_what_is_served_is_what_caddy_makes_of_the_caddyfile(own: Own) -> None:
         handed.append(text)
         return own.admin.load(text)
 
-    with httpx.Client(transport=httpx.HTTPTransport(uds=str(own.directory / "caddy.sock"))) as client:
+    transport = httpx.HTTPTransport(uds=str(own.directory / "caddy.sock"))
+    with httpx.Client(transport=transport, timeout=LIMIT) as client:
         for _ in range(3):
             own.caddy.load(own.text(), post)
             kind = {"Content-Type": "text/caddyfile", "Connection": "close"}

@@ -198,6 +198,19 @@ def opened(page: "Page", name: str) -> str:
     return page.locator("#details").inner_text()
 
 
+def copies(page: "Page", text: str) -> None:
+    """Press the button that copies a text, and expect that it says so, which it does for two seconds alone."""
+    button = page.get_by_role("button", name=f"Copy {text}", exact=True)
+    said = button.evaluate_handle("""button => {
+        const changes = { childList: true };
+        const hear = (told) => new MutationObserver(() => told(button.textContent)).observe(button, changes);
+        return { next: new Promise(hear) };
+    }""")
+    button.click()
+    assert said.evaluate("({ next }) => next") == "Copied"
+    assert page.evaluate("navigator.clipboard.readText()") == text
+
+
 def in_state(label: str, state: str, **rest: object) -> statuses.Json:
     """Return a worktree whose web server is in that state."""
     up = state in {"up", "not-answering"}
@@ -331,9 +344,7 @@ def test_dashboard_counts_problems_and_lists_them_with_what_to_do(
     texts = page.locator("#problems li").all_inner_texts()
     assert texts[0].startswith("drift not as loaded")
     assert texts[1].startswith("feature-x moved-port web:")
-    page.get_by_role("button", name="Copy router up").click()
-    page.get_by_text("Copied").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == "router up"
+    copies(page, "router up")
 
 
 def test_dashboard_shows_what_is_looked_up_while_it_is_open(visit: Visit, tmp_path: Path) -> None:
@@ -384,13 +395,16 @@ def test_dashboard_of_200_worktrees_stays_where_it_is_scrolled_to_while_it_chang
 
 def test_dashboard_asks_nothing_while_nobody_sees_it(visit: Visit, tmp_path: Path) -> None:
     statuses.write(tmp_path, sample())
+    ended: list[Request] = []
+    for how in ("requestfinished", "requestfailed"):  # playwright takes no built-in function
+        visit.page.on(how, lambda request: ended.append(request))  # noqa: PLW0108
     page = visit.open()
     page.wait_for_selector(".worktree")
     hidden = "Object.defineProperty(document, 'hidden', { value: %s, configurable: true });"
     hide = f"{hidden} document.dispatchEvent(new Event('visibilitychange'))"
     page.evaluate(hide % "true")
     asked = -1
-    while asked != len(visit.requests):  # what was under way may ask a last time
+    while asked != len(visit.requests) or len(ended) < asked:  # what was under way may ask a last time
         asked = len(visit.requests)
         page.wait_for_timeout(1500)
     page.wait_for_timeout(2500)
@@ -603,9 +617,7 @@ def test_dashboard_lists_caddys_routes_until_a_watcher_has_looked(visit: Visit, 
 def test_dashboard_copies_the_redirect_uri(visiting: Callable[..., Visit], tmp_path: Path) -> None:
     statuses.write(tmp_path, sample())
     page = visiting(permissions=["clipboard-read", "clipboard-write"]).open()
-    page.get_by_role("button", name="Copy http://localhost:8080/auth/callback").click()
-    page.get_by_text("Copied").wait_for()
-    assert page.evaluate("navigator.clipboard.readText()") == "http://localhost:8080/auth/callback"
+    copies(page, "http://localhost:8080/auth/callback")
 
 
 def test_dashboard_without_javascript_is_a_list(visiting: Callable[..., Visit], tmp_path: Path) -> None:

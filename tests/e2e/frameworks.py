@@ -13,7 +13,7 @@ import psutil
 
 from tests.e2e.routers import Router, fresh, wait_until
 from tests.e2e.test_run import port, run
-from tests.e2e.test_servers import of, replace
+from tests.e2e.test_servers import replace, up
 from tests.matrix.projects import Kind, Project, Update
 
 if TYPE_CHECKING:
@@ -192,9 +192,7 @@ def _edit(tab: Tab, project: Project, text: str) -> None:
 def own_web(router: Router, path: Path, pid: int) -> str:
     """Wait until `web` is up on its worktree's port, from the process that was started; return its program."""
     number = port(router, path)
-    wait_until(lambda: of(router, path).get("up") and of(router, path)["port"] == number, limit=SLOW,
-               what=f"{path.name} on {number}: {router.directory}/servers.log")  # fmt: skip
-    web = of(router, path)
+    web = up(router, path, number, limit=SLOW)
     assert pid in {web["pid"], *(each.pid for each in psutil.Process(web["pid"]).parents())}
     return str(web["program"])
 

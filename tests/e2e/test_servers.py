@@ -88,14 +88,14 @@ def of(router: Router, path: Path, service: str = "web") -> Json:
     return dict((router.at(path) or {"services": {}})["services"].get(service, {}))
 
 
-def up(router: Router, path: Path, port: int | None = None, *, service: str = "web") -> Json:
+def up(router: Router, path: Path, port: int | None = None, *, service: str = "web", limit: float = LIMIT) -> Json:
     """Wait until a service is up, at that port where one is given, and return it."""
 
     def look() -> Json:
         seen = of(router, path, service)
         return seen if seen.get("up") and port in (None, seen["port"]) else {}
 
-    return wait_until(look, what=f"{path.name} {service} {port or ''}: {router.directory}/servers.log")
+    return wait_until(look, limit=limit, what=f"{path.name} {service} {port or ''}: {router.directory}/servers.log")
 
 
 def down(router: Router, path: Path) -> None:

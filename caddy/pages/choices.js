@@ -4,10 +4,11 @@ import { arrange, el } from "./elements.js";
 import { rank, treeState } from "./row.js";
 
 const LONG = 8;
+const LATE = 5000; // milliseconds after which the list is shown as it stands, however slow the router is
 const nameOf = (item) => item.firstElementChild.textContent;
 
 async function read(name) {
-  const response = await fetch(`/.router/${name}.json`, { cache: "no-store", signal: AbortSignal.timeout(1000) }).catch(() => ({}));
+  const response = await fetch(`/.router/${name}.json`, { cache: "no-store", signal: AbortSignal.timeout(LATE) }).catch(() => ({}));
   return response.ok ? response.json() : {};
 }
 

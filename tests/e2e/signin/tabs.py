@@ -92,6 +92,7 @@ class Browsing:
     errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.context.set_default_timeout(60_000)  # of its popups too
         self.context.on("response", self._see_redirect)
         self.context.on("request", self._see_form)
         self.context.on("console", self._see_message)
@@ -99,9 +100,7 @@ class Browsing:
 
     def tab(self, app: App, host: str = "{}") -> Tab:
         """Open a tab for an app, on its own host or another form of it."""
-        page = self.context.new_page()
-        page.set_default_timeout(60_000)
-        return Tab(page, app.home(host), self.stage.provider.issuer)
+        return Tab(self.context.new_page(), app.home(host), self.stage.provider.issuer)
 
     def leaks(self) -> set[str]:
         """Return the secrets that stand in any file which the router or Caddy wrote."""

@@ -76,7 +76,7 @@ def test_a_hidden_frame_without_a_name_answers_its_own_page(browser: "Browser", 
         first.answer("alice")
         first.shows("alice")
         for tab in (first, second):
-            tab.page.goto(f"{tab.home}/?stateless")
+            tab.open("/?stateless")
             tab.page.click("#silent")
         for tab in (second, first):
             tab.shows("alice")

@@ -20,15 +20,20 @@ class Visit:
     home: str
     issuer: str
 
+    def open(self) -> None:
+        """Open the app, and wait until it shows somebody: before, a script that has loaded may hear no click."""
+        self.tab.goto(f"{self.home}/?stateless")
+        wait_until(lambda: self.tab.text("#who"), limit=LIMIT, what=f"the app at {self.home}")
+
     def begin(self) -> None:
         """Open the app and click; the provider then asks who signs in."""
-        self.tab.goto(f"{self.home}/?stateless")
+        self.open()
         self.tab.click("#sign-in")
         self.arrives(self.issuer)
 
     def popup(self) -> "Visit":
         """Open the app and begin in a popup; return that."""
-        self.tab.goto(f"{self.home}/?stateless")
+        self.open()
         before = set(self.tab.firefox.tabs())
         self.tab.click("#popup")
         wait_until(lambda: set(self.tab.firefox.tabs()) - before, limit=LIMIT, what="the popup")
@@ -87,9 +92,9 @@ def test_a_popup_answers_the_page_that_opened_it_and_a_hidden_frame_its_own(brow
     for who, each in reversed(visits.items()):
         popups[who].answer(who)
         each.shows(who)
-        assert popups[who].tab.context not in browser.tabs()
+        wait_until(lambda popup=popups[who]: popup.tab.context not in browser.tabs(), what="the end of the popup")  # type: ignore[misc]
     for each in visits.values():
         fresh = Visit(browser.tab(), each.home, each.issuer)  # its session storage is its own
-        fresh.tab.goto(f"{each.home}/?stateless")
+        fresh.open()
         fresh.tab.click("#silent")
         fresh.shows("alice")  # who answered last

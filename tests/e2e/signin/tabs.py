@@ -27,15 +27,20 @@ class Tab:
     home: str
     issuer: str
 
+    def open(self, start: str = "/") -> None:
+        """Open the app, and wait until it shows somebody: before, a script that has loaded may hear no click."""
+        self.page.goto(self.home + start)
+        self.page.wait_for_selector("#who:not(:empty), #error:not(:empty)")
+
     def begin(self, start: str = "/", *, click: str = "#sign-in") -> None:
         """Open the app and click; the provider then asks who signs in."""
-        self.page.goto(self.home + start)
+        self.open(start)
         self.page.click(click)
         self.page.wait_for_url(f"{self.issuer}/interaction/*")
 
     def popup(self, start: str = "/") -> "Tab":
         """Open the app and begin in a popup; return that."""
-        self.page.goto(self.home + start)
+        self.open(start)
         with self.page.expect_popup() as opened:
             self.page.click("#popup")
         opened.value.wait_for_url(f"{self.issuer}/interaction/*")

@@ -5,6 +5,7 @@ import logging
 import os
 import select
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from watchdog.events import (
@@ -21,8 +22,11 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 
+from router.observe.lanes import Lanes
+
 MOST = 600
 """Directories watched at the most: each costs a thread of watchdog's; what is beyond is left to the signatures."""
+PATIENCE = 0.2  # seconds to wait until directories are followed; a disk that hangs keeps the loop no longer
 # Asked for these, the kernel tells nothing of reading: git opens three files of each worktree whenever it lists them.
 _CHANGES: list[type[FileSystemEvent]] = [
     FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileDeletedEvent,
@@ -68,6 +72,7 @@ class Watch(FileSystemEventHandler):
         self._on_event = on_event
         self._observer: BaseObserver | None = None
         self._followed: dict[str, tuple[int, ObservedWatch]] = {}
+        self._lane: Lanes[str, tuple[str, ...]] = Lanes(threads=1, on_late=on_event)
 
     def start(self) -> None:
         """Start to listen. Where the system has no room for it (inotify's instances), changes are found by looking."""
@@ -77,29 +82,37 @@ class Watch(FileSystemEventHandler):
             log.warning("no file events: %s; changes are found by looking", exc.strerror or exc)
 
     def close(self) -> None:
-        """Stop to listen."""
-        if self._observer and self._observer.is_alive():
+        """Stop to listen. What hangs at a disk ends with the process."""
+        hangs = not self._lane.is_free("")
+        self._lane.close()
+        if self._observer and self._observer.is_alive() and not hangs:
             self._observer.stop()
             self._observer.join(2)
 
-    def follow(self, directories: Iterable[str]) -> None:
-        """Follow exactly these directories, the first ones where there are too many.
+    def follow(self, directories: Iterable[str]) -> bool:
+        """Follow exactly these directories, the first ones where there are too many; tell whether that is done by now.
 
         A directory that was removed and made again is followed again. What cannot be followed shows in its
-        signature.
+        signature. While a disk hangs it is not done, and is to be asked for again.
         """
         if self._observer is None:
-            return
-        wanted = {path: inode for path in list(directories)[:MOST] if (inode := _inode(path)) is not None}
+            return True
+        wanted = tuple(directories)
+        return self._lane.run({"": partial(self._follow, self._observer, wanted)}, patience=PATIENCE).get("") == wanted
+
+    def _follow(self, observer: BaseObserver, directories: tuple[str, ...]) -> tuple[str, ...]:
+        """Follow these directories, and return them. Runs in a thread that may get stuck."""
+        wanted = {path: inode for path in directories[:MOST] if (inode := _inode(path)) is not None}
         for path, (inode, watch) in list(self._followed.items()):
             if wanted.get(path) != inode:
-                self._observer.unschedule(watch)
+                observer.unschedule(watch)
                 del self._followed[path]
         for path, inode in wanted.items():
             if path not in self._followed:
                 with contextlib.suppress(OSError):  # gone by now, or the limit of inotify watches
-                    watch = self._observer.schedule(self, path, recursive=False, event_filter=_CHANGES)
+                    watch = observer.schedule(self, path, recursive=False, event_filter=_CHANGES)
                     self._followed[path] = (inode, watch)
+        return directories
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Take an event; those of git's locks, of commits and of editors are not worth a look."""

@@ -64,9 +64,9 @@ class Observer:
     def look(self, *, whole: bool = False) -> Look:
         """Return what is there now; cheap enough to be asked twice a second, as only what has changed is surveyed."""
         found = self._surveys.look(self._commons, whole=whole)
-        if (found.count, found.directories) != self._followed:
-            self._watch.follow(found.directories)
-            self._followed = (found.count, found.directories)
+        wanted = (found.count, found.directories)
+        if wanted != self._followed and self._watch.follow(found.directories):
+            self._followed = wanted
         self._containers.roots = found.real
         listeners = self.listeners.scan(survey.roots(found.repositories), real=found.real)
         self._endings.follow(listeners)

@@ -36,6 +36,7 @@ _FILES = (
     0.5  # seconds between two looks at the files that say what is to be made: right after a change the loop is faster
 )
 _THREADS = 4
+_PATIENCE = 0.2  # seconds that a look waits for the files: a disk that hangs keeps nobody else waiting
 
 _Signature = tuple[object, ...]
 
@@ -80,6 +81,7 @@ class Resources:
         self._ending: Lanes[str, float] = Lanes(threads=1, on_late=wake)
         self._refreshing: Lanes[str, None] = Lanes(threads=1)
         self._provided: dict[str, _Provided] = {}
+        self._looking: Lanes[str, _Signature] = Lanes(threads=_THREADS, on_late=wake)
         self._files: Mapping[str, _Signature] = {}
         self._files_due = Timer(_FILES)
         self._next_look = 0.0
@@ -92,7 +94,9 @@ class Resources:
     def about(self, repositories: tuple[Repository, ...], memory: Memory) -> None:
         """Take over what was made since the last time, and begin what is due. Waits for nothing."""
         now = time.monotonic()
-        trees = {tree.path: (repository, tree) for repository, tree in _with_resources(repositories)}
+        self._look_at_files(repositories)
+        trees = {tree.path: (repository, tree) for repository, tree in _with_resources(repositories)
+                 if repository.common_dir in self._files}  # fmt: skip
         self._follow(trees, memory, now)
         due = {path for path, each in self._provided.items() if each.retry_at <= now or not self._making.is_free(path)}
         for path in due:
@@ -114,6 +118,7 @@ class Resources:
 
     def close(self) -> None:
         """Begin nothing more."""
+        self._looking.close()
         self._making.close()
         self._ending.close()
         self._refreshing.close()
@@ -121,7 +126,6 @@ class Resources:
     def _follow(self, trees: Mapping[str, tuple[Repository, Worktree]], memory: Memory, now: float) -> None:
         """Have what is new, or depends on something that has changed, be due at once."""
         names = {each.id: (each.project, each.scope) for each in memory.worktrees}
-        self._look_at_files({each.common_dir: each for each, _ in trees.values()})
         running = tuple(each.process for each in self._provider.servers())
         before, self._provided = self._provided, {}
         for path, (repository, tree) in trees.items():
@@ -131,10 +135,13 @@ class Resources:
             same = known.signature == wanted
             self._provided[path] = known if same else replace(known, signature=wanted, retry_at=now, failures=0)
 
-    def _look_at_files(self, repositories: Mapping[str, Repository]) -> None:
-        """Look at the files of all repositories now and then, and at once where one is new."""
-        if self._files_due.due() or repositories.keys() - self._files.keys():
-            self._files = {common: self._state_of_files(each) for common, each in repositories.items()}
+    def _look_at_files(self, repositories: Iterable[Repository]) -> None:
+        """Look at all repositories' files now and then, and at once where one is new; what hangs stays as it was."""
+        jobs = {each.common_dir: partial(self._state_of_files, each) for each in repositories if each.resources}
+        known = {common: files for common, files in self._files.items() if common in jobs}
+        if self._files_due.due() or jobs.keys() - known.keys():
+            known |= self._looking.run(jobs, patience=_PATIENCE)
+        self._files = known
 
     def _state_of_files(self, repository: Repository) -> _Signature:
         """Return what tells whether a repository's resources may be others by now, or allowed otherwise."""

@@ -88,6 +88,7 @@ class Sleeping:
         """Stop nothing more."""
         self._closed = True
         self._due.set()
+        self._allowed.close()
         self._files.close()
 
     def about(self, table: RouteTable, repositories: tuple[Repository, ...], memory: Memory) -> None:

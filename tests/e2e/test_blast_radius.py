@@ -111,6 +111,18 @@ def test_a_hung_disk_holds_up_no_other_repository_nor_the_end(pair: tuple[Router
     wait_until(lambda: not router.kinds(), what="no problem left")
 
 
+def test_a_hung_disk_whose_repository_has_resources_and_sleeps_holds_up_no_other(pair: tuple[Router, Path]) -> None:
+    router, blog = pair
+    (blog / "router.toml").write_text('[resources.cache]\nkind = "redis"\n[sleep]\nafter = "1h"\n')
+    usual, path = time_to_route(router), router.directory / fresh("blog")
+    router.git("worktree", "add", "--quiet", "--detach", path, cwd=blog)
+    wait_until(lambda: "not-allowed" in router.kinds(path), what="its resources are not looked at")
+    with hung_disk(blog):
+        wait_until(lambda: "slow-repository" in router.kinds(), what="slow-repository")
+        routed_in_time(router, usual=usual)
+        assert router.down().code == 0
+
+
 def test_a_router_ends_while_a_disk_hangs(pair: tuple[Router, Path]) -> None:
     router, blog = pair
     with hung_disk(blog):

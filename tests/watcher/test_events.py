@@ -9,6 +9,8 @@ import pytest
 from watchdog.events import FileModifiedEvent, FileMovedEvent
 
 from router.watcher.events import MOST, Wake, Watch
+from tests.e2e.routers import wait_until
+from tests.hangs import hung_disk
 
 
 @pytest.fixture
@@ -18,6 +20,10 @@ def woken() -> Iterator[tuple[Watch, threading.Event]]:
     watch.start()
     yield watch, event
     watch.close()
+
+
+def follow(watch: Watch, *directories: Path) -> None:
+    wait_until(lambda: watch.follow(map(str, directories)), what="they are not followed")
 
 
 @pytest.mark.parametrize("name", ["HEAD", "gitdir", "locked", ".env.local", "worktrees", "router.toml"])
@@ -45,7 +51,7 @@ def test_a_lock_that_becomes_head_wakes() -> None:
 
 def test_a_change_in_a_followed_directory_wakes(tmp_path: Path, woken: tuple[Watch, threading.Event]) -> None:
     watch, event = woken
-    watch.follow([str(tmp_path), str(tmp_path / "nothing")])
+    follow(watch, tmp_path, tmp_path / "nothing")
     (tmp_path / "HEAD").write_text("x")
     assert event.wait(20)
 
@@ -53,7 +59,7 @@ def test_a_change_in_a_followed_directory_wakes(tmp_path: Path, woken: tuple[Wat
 def test_reading_in_a_followed_directory_wakes_nobody(tmp_path: Path, woken: tuple[Watch, threading.Event]) -> None:
     watch, event = woken
     (tmp_path / "HEAD").write_text("x")
-    watch.follow([str(tmp_path)])
+    follow(watch, tmp_path)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["x"]
     assert not event.wait(0.2)
 
@@ -62,8 +68,8 @@ def test_a_directory_that_is_followed_no_more_wakes_nobody(
     tmp_path: Path, woken: tuple[Watch, threading.Event]
 ) -> None:
     watch, event = woken
-    watch.follow([str(tmp_path)])
-    watch.follow([])
+    follow(watch, tmp_path)
+    follow(watch)
     (tmp_path / "HEAD").write_text("x")
     assert not event.wait(0.2)
 
@@ -74,10 +80,10 @@ def test_a_directory_that_was_created_again_is_followed_again(
     watch, event = woken
     place = tmp_path / "worktrees"
     place.mkdir()
-    watch.follow([str(place)])
+    follow(watch, place)
     place.rename(tmp_path / "away")
     place.mkdir()
-    watch.follow([str(place)])
+    follow(watch, place)
     time.sleep(0.1)
     event.clear()
     (place / "x").mkdir()
@@ -89,9 +95,33 @@ def test_what_is_beyond_the_limit_is_left_to_the_signatures(tmp_path: Path) -> N
     followed.start()
     for number in range(MOST + 2):
         (tmp_path / str(number)).mkdir()
-    followed.follow([str(tmp_path / str(number)) for number in range(MOST + 2)])
+    follow(followed, *(tmp_path / str(number) for number in range(MOST + 2)))
     assert len(followed._followed) == MOST
     followed.close()
+
+
+def test_a_disk_that_hangs_is_followed_later_and_holds_up_nobody(tmp_path: Path) -> None:
+    woken, far = threading.Event(), tmp_path / "far"
+    watch = Watch(woken.set)
+    watch.start()
+    far.mkdir()
+    with hung_disk(far):
+        assert not watch.follow([str(far)])
+        assert not watch.follow([str(tmp_path)])
+    assert woken.wait(60), "nobody is told that it goes on"
+    follow(watch, tmp_path)
+    woken.clear()
+    (tmp_path / "HEAD").write_text("x")
+    assert woken.wait(60)
+    watch.close()
+
+
+def test_a_watch_ends_while_a_disk_hangs(tmp_path: Path) -> None:
+    watch = Watch(lambda: None)
+    watch.start()
+    with hung_disk(tmp_path):
+        assert not watch.follow([str(tmp_path)])
+        watch.close()
 
 
 # Waking

@@ -196,14 +196,14 @@ def test_a_locked_worktree_is_one_like_any_other(shop: Path) -> None:
 def test_a_worktree_that_git_is_still_adding_is_not_there_yet(shop: Path) -> None:
     added(shop, "x")
     (admin(shop, "x") / "locked").write_text("initializing")
-    assert [name for name, worktree in found(shop).items() if worktree.made] == ["shop"]
+    assert made(shop, now=after(shop, "x", 4)) == ["shop"]
 
 
 def test_it_is_not_there_yet_in_every_language(shop: Path) -> None:
     run(added(shop, "x"), "switch", "-q", "--detach")
     (admin(shop, "x") / "locked").write_text("wird initialisiert")
     (admin(shop, "x") / "HEAD").write_text("0" * 40 + "\n")
-    assert [name for name, worktree in found(shop).items() if worktree.made] == ["shop"]
+    assert made(shop, now=after(shop, "x", 4)) == ["shop"]
 
 
 def test_it_is_not_there_yet_before_git_has_written_where_it_belongs(shop: Path) -> None:

@@ -108,7 +108,8 @@ def test_a_missing_directory_is_not_read(shop: Path) -> None:
 def test_a_worktree_that_git_is_making_is_watched_and_nobodys_root_yet(shop: Path) -> None:
     admin = shop / ".git" / "worktrees" / "shop.x"
     (admin / "locked").write_text("initializing")
-    os.utime(admin / "commondir")
+    later = time.time() + 600  # git is at work for seconds, however slow the test is
+    os.utime(admin / "commondir", (later, later))
     found = one(shop)
     assert survey.roots([found]) == (str(shop),)
     assert f"{admin}/locked" in watch(found).files

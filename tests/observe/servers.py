@@ -82,6 +82,11 @@ def at(port: int, found: Sequence[Listener]) -> list[Listener]:
     return [listener for listener in found if listener.port == port]
 
 
+def own(port: int, found: Sequence[Listener], *, pid: int = os.getpid()) -> list[Listener]:
+    """Return the listeners of a process at a port: at another address another process may have the same."""
+    return [listener for listener in at(port, found) if listener.pid == pid]
+
+
 def only(port: int, found: Sequence[Listener]) -> Listener:
     [listener] = at(port, found)
     return listener

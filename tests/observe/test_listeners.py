@@ -15,7 +15,7 @@ import pytest
 
 from router.model import Listener
 from router.observe.listeners import Listeners
-from tests.observe.servers import LINUX, SERVER, WAIT, at, bound, folder, only, served, sharing, started
+from tests.observe.servers import LINUX, SERVER, WAIT, at, bound, folder, only, own, served, sharing, started
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def test_each_address_that_can_be_dialled_is_a_listener(
     address: str, v6only: bool | None, expected: list[tuple[str, bool]]
 ) -> None:
     with bound(address, v6only=v6only) as port:
-        found = at(port, Listeners().scan([str(Path.cwd())]))
+        found = own(port, Listeners().scan([str(Path.cwd())]))
     assert [(listener.address, listener.loopback_only) for listener in found] == expected
-    assert {(listener.pid, listener.worktree) for listener in found} <= {(os.getpid(), str(Path.cwd()))}
+    assert {listener.worktree for listener in found} <= {str(Path.cwd())}
 
 
 def test_a_socket_that_only_is_bound_or_connected_is_no_listener() -> None:
@@ -65,7 +65,7 @@ def test_http_server_of_the_standard_library(tmp_path: Path, address: str) -> No
     with bound(address):
         pass
     with started(tmp_path, sys.executable, "-u", "-m", "http.server", "0", "--bind", address) as server:
-        found = only(server.port, Listeners().scan([str(tmp_path)]))
+        [found] = own(server.port, Listeners().scan([str(tmp_path)]), pid=server.process.pid)
     assert found == Listener(
         port=server.port, address=address, worktree=str(tmp_path), pid=server.process.pid, program="http.server",
         uid=os.getuid(), directory=os.path.realpath(tmp_path), holders=(server.process.pid,),
@@ -196,7 +196,7 @@ def test_servers_come_and_go_between_scans(tmp_path: Path) -> None:
         assert only(server.port, listeners.scan([str(tmp_path)])).worktree == str(tmp_path)
         again = listeners.scan([str(tmp_path)])
         assert again == tuple(sorted(again, key=lambda listener: (listener.port, listener.address)))
-    assert not at(server.port, listeners.scan([str(tmp_path)]))
+    assert not own(server.port, listeners.scan([str(tmp_path)]), pid=server.process.pid)
     assert isinstance(before, tuple)
 
 

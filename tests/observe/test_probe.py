@@ -243,7 +243,7 @@ def test_the_request_is_a_browsers_and_names_the_host() -> None:
         connection.sendall(HTML)
 
     with server(serve) as port:
-        serves("127.0.0.1", port, host="x.localhost")
+        serves("127.0.0.1", port, host="x.localhost", timeout=LONG)
     [request] = requests
     assert request.startswith(b"GET /.router//probe HTTP/1.1\r\n")
     assert b"\r\nUser-Agent: worktree-router/%s " % __version__.encode() in request

@@ -27,15 +27,15 @@ HTML = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n
 class Pages:
     """A server that answers with a page, and counts who asks; without `answer` it accepts and says nothing.
 
-    With `alone` it has a page at `/` only.
+    With `alone` it has a page at `/` only. It may be `at` a socket that listens already.
     """
 
-    def __init__(self, *, answer: bool = True, alone: bool = False) -> None:
+    def __init__(self, *, answer: bool = True, alone: bool = False, at: socket.socket | None = None) -> None:
         self.asked = 0
         self.paths: list[bytes] = []
         self._alone = alone
         self._answer = answer
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._socket = at or socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = int(self._socket.getsockname()[1])
         self._silent: list[socket.socket] = []
         threading.Thread(target=self._serve, daemon=True).start()
@@ -209,6 +209,7 @@ def test_a_page_is_asked_for_once_and_only_where_it_is_wanted(woken: tuple[Probe
         assert b"/" not in other.paths
 
 
+@pytest.mark.usefixtures("patient")
 def test_one_that_says_nothing_of_its_page_is_what_it_was_and_is_not_asked_again(
     woken: tuple[Prober, threading.Event],
 ) -> None:
@@ -237,6 +238,7 @@ def test_one_that_says_nothing_of_its_page_is_what_it_was_and_is_not_asked_again
             time.sleep(0.01)
 
 
+@pytest.mark.usefixtures("patient")
 def test_one_that_accepts_no_more_is_stuck_until_it_answers_again(
     woken: tuple[Prober, threading.Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,8 +271,8 @@ def test_one_that_accepts_no_more_is_stuck_until_it_answers_again(
                     server.accept()[0].close()
         assert port not in waiting()
         server.setblocking(True)
-        threading.Thread(target=answer, daemon=True).start()
-        until(lambda: look().answers)
+        with Pages(at=server):  # one that answers late is asked again
+            until(lambda: look().answers)
 
 
 def test_one_that_never_answers_is_not_answering_after_the_second_question(
@@ -288,18 +290,10 @@ def test_one_that_answers_late_is_asked_again_with_more_patience(woken: tuple[Pr
     with socket.create_server(("127.0.0.1", 0)) as slow:
         port = slow.getsockname()[1]
         prober.about([of(port)])
-        first, _ = slow.accept()  # the impatient one
-        until(
-            lambda: (
-                prober.about([of(port)]) and first.recv(4096, socket.MSG_DONTWAIT) == b"" if _ended(first) else False
-            )
-        )
-        second, _ = slow.accept()
-        second.recv(4096)
-        second.sendall(HTML)
-        second.close()
-        first.close()
-        until(lambda: prober.about([of(port)])[0].serves == "html")
+        with slow.accept()[0] as first:  # the impatient one
+            until(lambda: _ended(first))
+        with Pages(at=slow):
+            until(lambda: prober.about([of(port)])[0].serves == "html")
 
 
 def _ended(connection: socket.socket) -> bool:

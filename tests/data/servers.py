@@ -15,12 +15,14 @@ from pathlib import Path
 
 import httpx
 
+from router import ps
 from tests.e2e.browsers import missing
 from tests.e2e.free_ports import room
 from tests.e2e.routers import free_port, wait_until
 
 PASSWORD = "s3cr3t/@:"
 QUOTED = "s3cr3t%2F%40%3A"
+_WHO = "SELECT pg_backend_pid()"
 _DEBIAN = Path("/usr/lib/postgresql/15/bin")
 
 
@@ -165,12 +167,14 @@ class PostgresServer:
         return f"postgresql+psycopg://{user}:{password}@127.0.0.1:{self.port}/{database}?application_name=shop"
 
     def psql(self, database: str, statement: str, *, user: str = "root", quiet: bool = False) -> list[str]:
-        """Run a statement with psql and return the rows."""
+        """Run a statement with psql and return the rows, once the server has ended the session and counted its work."""
         command = [f"{self.programs}/psql", "-h", str(self.place), "-p", str(self.port), "-U", user, "-d", database,
-                   "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", statement]  # fmt: skip
+                   "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", _WHO, "-c", statement]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert quiet or done.returncode == 0, done.stderr
-        return done.stdout.splitlines()
+        process, *rows = done.stdout.splitlines() or ["0"]
+        wait_until(lambda: ps.identify(int(process)) is None, what="the session of psql does not end", pause=0.001)
+        return rows
 
     def databases(self) -> set[str]:
         """Return the names of all databases but those of initdb."""
@@ -187,16 +191,15 @@ class PostgresServer:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
             assert client.stdin is not None
             assert client.stdout is not None
-            client.stdin.write("SELECT 'here';\n")
+            client.stdin.write(f"{_WHO};\n")
             client.stdin.flush()
-            assert client.stdout.readline() == "here\n"
+            process = int(client.stdout.readline())
             yield client
             client.stdin.write("SELECT 'still here';\n")
             client.stdin.flush()
             assert client.stdout.readline() == "still here\n"
             client.stdin.close()
-        there = f"SELECT pid FROM pg_stat_activity WHERE datname = '{database}' AND application_name = 'devserver'"
-        wait_until(lambda: not self.psql("template1", there), what="the server still has its client")
+        wait_until(lambda: ps.identify(process) is None, what="the session does not end", pause=0.001)
 
     def _ready(self) -> bool:
         assert self._process is not None
@@ -289,7 +292,9 @@ class MariadbServer:
     def _ready(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, (self.place / "log").read_text()[-2000:]
-        return accepts(self.port)
+        with contextlib.suppress(AssertionError):  # it listens at its port first, and at its socket a moment later
+            return bool(self.sql("SELECT 1"))
+        return False
 
 
 @contextlib.contextmanager

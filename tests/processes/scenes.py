@@ -20,7 +20,9 @@ from router.ps import ProcessId
 Seen = TypeVar("Seen")
 ME = 1000
 HERE = WorktreeRoot("/w/here")
-LISTEN = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True)\n"
+_OPEN = "import socket; s = socket.create_server(('127.0.0.1', 0))\n"
+_TELL = "print(s.getsockname()[1], flush=True)\n"
+LISTEN = _OPEN + _TELL
 WAIT = "import time; time.sleep(600)\n"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
 
@@ -64,9 +66,9 @@ class Started:
         return child
 
     def server(self, cwd: Path, code: str = "", *, name: str = "", user: int | None = None) -> tuple[int, int]:
-        """Start a server, under a name of its own where one is given; return its pid and its port."""
+        """Start a server that has run `code`, under a name of its own where one is given; return its pid and port."""
         python = named(cwd.parent, name) if name else sys.executable
-        child = self.run(cwd, python, "-S", "-c", LISTEN + code + WAIT, user=user)
+        child = self.run(cwd, python, "-S", "-c", _OPEN + code + _TELL + WAIT, user=user)
         return child.pid, int(first_line(child))
 
     def idle(self, cwd: Path, *, name: str = "", code: str = "") -> int:

@@ -16,7 +16,14 @@ import os, socket
 server = socket.create_server(('127.0.0.1', 0))
 print(os.getpid(), server.getsockname()[1], flush=True)
 """
-DAEMON = "import os\nif os.fork(): os._exit(0)\nos.setsid()\nif os.fork(): os._exit(0)\n"
+DAEMON = """
+import os, time
+if os.fork(): os._exit(0)
+os.setsid()
+parent = os.getpid()
+if os.fork(): os._exit(0)
+while os.getppid() == parent: time.sleep(0.001)
+"""
 NODE = """
 const server = require('http').createServer((_, answer) => answer.end('hello'));
 server.listen(0, '127.0.0.1', () => console.log(process.pid, server.address().port));
@@ -30,17 +37,21 @@ def plain(real: Started, place: Path) -> list[int]:
 
 def daemon(real: Started, place: Path) -> list[int]:
     """A server that forked twice: its parent is init, its session its own."""
-    pid, _ = real.pids(place, (sys.executable, "-S", "-c", DAEMON + SERVE + WAIT), 2)
-    real.knows(pid)
-    return [pid]
+    return [left_behind(real, place, sys.executable, "-S", "-c", DAEMON + SERVE + WAIT)]
 
 
 def setsid(real: Started, place: Path) -> list[int]:
     """A server in a session of its own, started by a shell that has ended."""
-    command = ("sh", "-c", f'setsid {sys.executable} -S -c "$1" & exit', "sh", SERVE + WAIT)
-    pid, _ = real.pids(place, command, 2)
+    return [left_behind(real, place, "sh", "-c", f'setsid {sys.executable} -S -c "$1" & exit', "sh", SERVE + WAIT)]
+
+
+def left_behind(real: Started, place: Path, *command: str) -> int:
+    """Start what starts a server and ends; return the server's pid when it has ended."""
+    child = real.run(place, *command)
+    pid = int(first_line(child).split()[0])
     real.knows(pid)
-    return [pid]
+    child.wait(60)
+    return pid
 
 
 def stubborn(real: Started, place: Path) -> list[int]:

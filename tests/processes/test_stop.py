@@ -2,7 +2,7 @@
 
 import os
 import pwd
-import socket
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 from router import ps
 from router.processes.containers import Container
 from router.processes.stop import Stopped, stop
+from tests.e2e.free_ports import free_port
 from tests.processes.scenes import STUBBORN, WAIT, Started, first_line, gone, wait_until
 from tests.processes.servers import KINDS, SERVE, beside_an_agent
 
@@ -123,7 +124,8 @@ def test_a_server_that_was_started_here_and_works_elsewhere_is_routed_here_and_s
 
 
 def test_a_stopped_process_is_woken_to_end(here: Path, real: Started) -> None:
-    pid = real.server(here, "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)\n")[0]
+    pid = real.server(here)[0]
+    os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: ") T " in Path(f"/proc/{pid}/stat").read_text())
     done = stopped(here, patience=10.0)
     assert ([each.pid for each in done.ended.processes], done.ended.killed) == ([pid], ())
@@ -181,9 +183,7 @@ def test_containers_that_another_worktree_shares_are_left(here: Path, there: Pat
 
 def test_a_stop_by_port_leaves_containers_of_other_ports(here: Path) -> None:
     mine = Container("/no/engine", "1", "shop-db-1", "shop", "db", str(here), (5432,))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    done = stopped(here, ports=[port], composed=(mine,))
+    done = stopped(here, ports=[free_port()], composed=(mine,))
     assert (done.containers, done.failed) == ((), ())
 
 

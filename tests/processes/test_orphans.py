@@ -18,6 +18,7 @@ from router.processes.orphans import Orphan
 from router.remembered import GoneWorktree, Memory, RememberedWorktree
 from tests.processes.scenes import Started, git, gone, wait_until
 from tests.processes.servers import KINDS, beside_an_agent
+from tests.processes.test_usage import near
 
 MUCH = 1 << 40
 WAYS = ("worktree remove --force", "rm", "rm and prune", "a killed removal", "seen by a watcher")
@@ -226,9 +227,7 @@ def test_what_is_never_ended_is_no_problem(shop: Shop, real: Started) -> None:
 def test_memory_is_the_share_that_the_kernel_counts(real: Started, tmp_path: Path) -> None:
     pid = real.idle(tmp_path, code="held = b'x' * 20_000_000\n")
     assert of(pid).kind is Kind.PSS
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    by_hand = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
-    assert abs(of(pid).bytes - by_hand) <= by_hand * 0.05
+    wait_until(lambda: near(of(pid).bytes, pid), what="what the kernel counts")
     assert of(2**22 + 1).bytes == 0
 
 

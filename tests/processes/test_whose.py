@@ -2,8 +2,8 @@
 
 import os
 import pwd
-import socket
 import subprocess
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ import pytest
 
 from router.errors import NobodyKnowsError
 from router.model import Listener, WorktreeId
+from router.observe.listeners import Listeners
 from router.processes import answers, whose
 from router.processes.answers import Answer
 from router.processes.containers import Container
 from router.processes.whose import Sources
 from router.remembered import GoneWorktree, Memory
+from tests.e2e.free_ports import free_port
 from tests.processes.scenes import WAIT, Started, first_line, process
 from tests.processes.servers import SERVE, beside_an_agent
 
@@ -34,6 +36,16 @@ def tree(tmp_path: Path) -> Path:
     git(tmp_path, "init", "--quiet", "--initial-branch=feature/x", str(made))
     git(made, "commit", "--quiet", "--allow-empty", "-m", "first")
     return made
+
+
+def unlike_a_port(start: Callable[[], Sequence[int]]) -> Sequence[int]:
+    """Start processes until the first pid is no port that somebody listens on: a number is a port before it is a pid.
+
+    Return the pids and ports of the last.
+    """
+    while (found := start())[0] in {each.port for each in Listeners().scan([])}:
+        pass
+    return found
 
 
 def entry(tree: Path, name: str = "x", **ports: int) -> dict[str, Any]:
@@ -71,7 +83,7 @@ def test_a_port_is_of_the_worktree_that_its_server_works_in(tree: Path, real: St
 
 
 def test_who_started_a_server_is_told_up_to_the_agent(tree: Path, real: Started) -> None:
-    agent, server, port = beside_an_agent(real, tree)
+    agent, server, port = unlike_a_port(lambda: beside_an_agent(real, tree))
     answer = whose.whose(f":{port}", known(tree, web=port))
     assert answer.started_by == ("claude",)
     assert (answer.process.pid if answer.process else 0) == server
@@ -80,11 +92,15 @@ def test_who_started_a_server_is_told_up_to_the_agent(tree: Path, real: Started)
 
 def test_who_started_a_server_is_told_through_scripts_up_to_the_shell(tree: Path, real: Started) -> None:
     (tree.parent / "serve.py").write_text(SERVE + WAIT)
-    shell = real.run(tree, "bash", "--noprofile", "--norc")
-    assert shell.stdin
-    shell.stdin.write(f"sh -c 'python3 -S {tree.parent}/serve.py; true'\n")
-    shell.stdin.flush()
-    pid = int(first_line(shell).split()[0])
+
+    def server() -> Sequence[int]:
+        shell = real.run(tree, "bash", "--noprofile", "--norc")
+        assert shell.stdin
+        shell.stdin.write(f"sh -c 'python3 -S {tree.parent}/serve.py; true'\n")
+        shell.stdin.flush()
+        return [*map(int, first_line(shell).split())]
+
+    pid = unlike_a_port(server)[0]
     real.knows(pid)
     answer = whose.whose(str(pid), known(tree))
     assert answer.started_by == ("sh", "bash")
@@ -121,14 +137,13 @@ def test_a_path_on_the_worktrees_own_host_may_be_a_services(tree: Path) -> None:
 
 
 def test_a_declared_port_is_known_though_nothing_listens(tree: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     answer = whose.whose(str(port), known(tree, web=port))
     assert (answer.tree.name, answer.service, answer.known_by, answer.process) == ("x", "web", "declared", None)
 
 
 def test_a_number_is_a_port_where_somebody_listens_else_a_pid_else_an_idle_port(tree: Path, real: Started) -> None:
-    pid = real.idle(tree)
+    [pid] = unlike_a_port(lambda: [real.idle(tree)])
     assert whose.whose(str(pid), known(tree, api=pid)).known_by == "working directory"
     assert whose.whose(f":{pid}", known(tree, api=pid)).known_by == "declared"
 
@@ -151,7 +166,7 @@ def test_a_worktree_that_the_router_does_not_serve_is_known_by_git(tree: Path, t
     other = tmp_path / "other"
     git(tmp_path, "init", "--quiet", "--initial-branch=main", str(other))
     git(other, "commit", "--quiet", "--allow-empty", "-m", "first")
-    pid, port = real.server(other)
+    pid, port = unlike_a_port(lambda: real.server(other))
     answer = whose.whose(str(port), known(tree))
     assert (answer.tree.name, answer.tree.repository, answer.tree.branch) == (None, "other", "main")
     assert lines(answer).startswith("(not served) of other, branch main, at ")
@@ -161,7 +176,7 @@ def test_a_worktree_that_the_router_does_not_serve_is_known_by_git(tree: Path, t
 def test_what_is_left_over_is_said_to_be_of_a_worktree_that_is_gone(tree: Path, tmp_path: Path, real: Started) -> None:
     place = tmp_path / "shop.y"
     place.mkdir()
-    pid, port = real.server(place)
+    pid, port = unlike_a_port(lambda: real.server(place))
     place.rmdir()
     lost = GoneWorktree(WorktreeId(str(tree / ".git"), "y", 1), str(place), "shop", "y", ("y",), 0.0)
     answer = whose.whose(str(port), known(tree, lost=(lost,)))
@@ -173,8 +188,7 @@ def test_what_is_left_over_is_said_to_be_of_a_worktree_that_is_gone(tree: Path, 
 
 
 def test_a_container_is_of_the_worktree_its_project_is_in(tree: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     box = Container("/no/engine", "1", "shop-web-1", "shop", "web", str(tree), (port,))
     sources = known(tree, composed=(box,))
     for each in sources.living.values():

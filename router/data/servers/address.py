@@ -119,10 +119,11 @@ def _write(directory: Path, found: Address) -> None:
 
 
 def _free_port(state: Path, kind: str) -> int:
-    """Return a free port: each state directory begins to look at another one."""
+    """Return a free port that no other server of the directory has: each directory begins to look at another one."""
     first = int(hash6(f"{state} {kind}"), 36) % len(_PORTS)
     ports: list[int] = [*_PORTS[first:], *_PORTS[:first]]
-    found = next((port for port in ports if is_free(port)), None)
+    given = {other.port for each in KINDS if (other := known(state, each))}
+    found = next((port for port in ports if port not in given and is_free(port)), None)
     if found is None:
         raise StoreError("every port from 31000 to 32767 is taken", hint="end what listens there")
     return found

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,7 +18,7 @@ from tests.e2e.test_servers import replace, up
 from tests.matrix.projects import Kind, Project, Update
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, WebSocket
+    from playwright.sync_api import Browser, Page, Request, WebSocket
 
 QUIET = {
     "BROWSER": "none", "npm_config_update_notifier": "false", "NG_CLI_ANALYTICS": "false",
@@ -26,6 +27,8 @@ QUIET = {
     "WRANGLER_SEND_METRICS": "false",
 }  # fmt: skip
 SLOW = 180.0  # seconds to compile a first page on a busy machine
+_QUIET = 0.5  # seconds in which a page whose requests were all answered asks for nothing more
+_STREAM = 30.0  # and in which one with an open request does not: Next streams, and nothing ends that
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,29 @@ class Seen:
 
 @dataclass
 class Tab:
-    """A page of a worktree in Chromium, the websockets that it has opened, and those that something came through."""
+    """A page of a worktree in Chromium, the websockets that it has opened, and those that something came through.
+
+    `asks` are the requests that are open, `last` is when one was begun or ended, on the monotonic clock.
+    """
 
     page: "Page"
     name: str
     path: Path
     sockets: list["WebSocket"] = field(default_factory=list)
     heard: set["WebSocket"] = field(default_factory=set)
+    asks: list[str] = field(default_factory=list)
+    last: float = 0.0
+
+    def begun(self, request: "Request") -> None:
+        """Remember what the page asks for, and when."""
+        self.asks.append(request.url)
+        self.last = monotonic()
+
+    def ended(self, request: "Request") -> None:
+        """Forget what has come, or was cut off."""
+        with contextlib.suppress(ValueError):  # of the page before
+            self.asks.remove(request.url)
+        self.last = monotonic()
 
     def note(self, websocket: "WebSocket") -> None:
         """Remember a websocket; playwright takes no built-in function for that."""
@@ -90,7 +109,13 @@ class Tab:
         """
         wait_until(lambda: self.headings() and self.heard & set(self.open), limit=SLOW, pause=0.1,
                    what=f"a socket of {self.page.url}: {self.sockets}")  # fmt: skip
-        self.page.wait_for_load_state("networkidle", timeout=SLOW * 1000)
+        wait_until(self._quiet, limit=SLOW, pause=0.1, what=f"{self.page.url} still asks: {self.asks}")
+
+    def _quiet(self) -> bool:
+        """Tell whether all that the page asked for has come; what is open for long is a stream, and never ends."""
+        self.headings()  # without a call of its own playwright hears nothing
+        pause = monotonic() - self.last
+        return pause > (_STREAM if self.asks else _QUIET)
 
     def wait(self, text: str, *, ask: bool = False) -> None:
         """Wait until the page shows a text; with `ask` it is asked for again and again."""
@@ -207,6 +232,9 @@ def opened(browser: "Browser", router: Router, name: str, path: Path) -> Iterato
     """Open a worktree's page until the block ends."""
     tab = Tab(browser.new_page(), name, path)
     tab.page.on("websocket", tab.note)
+    tab.page.on("request", tab.begun)
+    tab.page.on("requestfinished", tab.ended)
+    tab.page.on("requestfailed", tab.ended)
     try:
         tab.page.goto(f"http://{name}.localhost:{router.port}/", timeout=SLOW * 1000, wait_until="commit")
         tab.wait(name)

@@ -94,7 +94,7 @@ class Store:
 
         What another version or a crash left unreadable is set aside as `memory.json.old`.
         """
-        with self._locked(self.directory / "memory.lock"):
+        with self.locked("memory.lock"):
             memory = self.remembered()
             if memory is None:
                 with contextlib.suppress(OSError):
@@ -186,8 +186,9 @@ class Store:
             os.close(descriptor)
 
     @contextlib.contextmanager
-    def _locked(self, path: Path) -> Iterator[None]:
-        descriptor = self._opened(path)
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold a lock for as long as the block takes. StoreError where another router keeps it."""
+        descriptor = self._opened(self.directory / name)
         try:
             self._wait_for(descriptor)
             yield
@@ -197,7 +198,7 @@ class Store:
     def _wait_for(self, lock: int) -> None:
         if not files.take_lock(lock, patience=_PATIENCE):
             raise StoreError(
-                f"another router has been changing {self.memory_file} for {_PATIENCE:.0f} s",
+                f"another router has been changing {self.directory} for {_PATIENCE:.0f} s",
                 hint="it may be stopped: see `router status`; `router down` ends it",
             )
 

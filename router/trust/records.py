@@ -12,6 +12,7 @@ from router.trust.statements import Record, Statement, digest, recorded
 from router.values import asdict, replace
 
 _DIRECTORY = "allowed"
+_LOCK = "allowed.lock"
 _SCHEMA = 1
 
 
@@ -32,20 +33,23 @@ def read(store: Store, common: Path) -> Record | None:
 def allow(store: Store, common: Path, statements: Sequence[Statement]) -> Record:
     """Allow exactly these statements for a repository. StoreError says why that cannot be remembered."""
     record = recorded(str(common), statements, at=time.time())
-    _write(store, common, record)
+    with store.locked(_LOCK):
+        _write(store, common, record)
     return record
 
 
 def revoke(store: Store, common: Path) -> bool:
-    """Allow nothing any more for a repository, and tell whether anything was allowed."""
-    return files.remove(path(store, common))
+    """Allow nothing any more for a repository, and tell whether anything was allowed. StoreError where that fails."""
+    with store.locked(_LOCK):  # what is learnt meanwhile would write it again
+        return files.remove(path(store, common))
 
 
 def remember_server(store: Store, common: Path, key: str, identifier: str) -> None:
     """Expect this server from now on where a resource's is first met; one that is expected already stays."""
-    record = read(store, common)
-    if record and key not in record.servers:
-        _write(store, common, replace(record, servers={**record.servers, key: identifier}))
+    with store.locked(_LOCK):
+        record = read(store, common)
+        if record and key not in record.servers:
+            _write(store, common, replace(record, servers={**record.servers, key: identifier}))
 
 
 def _write(store: Store, common: Path, record: Record) -> None:

@@ -2,7 +2,10 @@
 
 import json
 import stat
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +63,28 @@ def test_what_cannot_be_read_allows_nothing(store: Store, text: str) -> None:
     records.allow(store, COMMON, RUN)
     written(store).write_text(text)
     assert records.read(store, COMMON) is None
+
+
+@pytest.mark.parametrize("change", [records.revoke, lambda store, common: records.allow(store, common, ())])
+def test_what_is_learnt_of_a_server_undoes_no_decision(
+    store: Store, change: Callable[[Store, Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records.allow(store, COMMON, RUN)
+    decided = threading.Thread(target=change, args=(store, COMMON))
+    write = records._write
+
+    def held(*record: Any) -> None:
+        """Write what is learnt when somebody decides, and has had the time to."""
+        if threading.current_thread() is not decided:
+            decided.start()
+            decided.join(0.3)
+        write(*record)
+
+    monkeypatch.setattr(records, "_write", held)
+    records.remember_server(store, COMMON, "resources.db", "1")
+    decided.join()
+    found = records.read(store, COMMON)
+    assert found is None or (found.statements, found.servers) == ((), {})
 
 
 def test_the_server_that_is_met_first_is_expected_until_it_is_allowed_again(store: Store) -> None:

@@ -96,9 +96,11 @@ def _no_process_stays() -> Iterator[None]:
     yield
     seen = [process for process in psutil.process_iter() if _of_this_session(process)]
     _, left = psutil.wait_procs(seen, timeout=20)  # Erlang's helpers see the end of their server a moment later
-    told = [f"{process.pid} {' '.join(process.cmdline())}" for process in left]
+    told = []
     for process in left:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended just now
+            told.append(f"{process.pid} {' '.join(process.cmdline())}")
+            process.kill()
     assert not told, f"left behind: {told}"
 
 

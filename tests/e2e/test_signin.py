@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
 from tests.e2e.browsers import ARGUMENTS, binary, chromium
 from tests.e2e.routers import Router, free_port, fresh, wait_until
 from tests.e2e.signin.apps import DJANGO, App, Stage, node, staged
 from tests.e2e.signin.tabs import Browsing, Tab
+from tests.e2e.test_faults import kill
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
@@ -201,9 +201,7 @@ def test_a_killed_watcher_changes_nothing(window: "BrowserContext", running: Rou
         tabs = [browsing.tab(app) for kind in ("msal", "authlib") for app in stage.apps(kind)]
         for tab in tabs:
             tab.begin()
-        watcher = psutil.Process(running.watcher_pid)
-        watcher.kill()
-        wait_until(lambda: watcher.status() == psutil.STATUS_ZOMBIE, what="end of the watcher")
+        kill(running.watcher_pid)
         finish_crosswise(*tabs[:2])
         finish_crosswise(*tabs[2:])
 

@@ -41,7 +41,8 @@ import threading, time
 def reload():
     while not os.path.exists("reload"):
         time.sleep(0.02)
-    server.socket.close()
+    server.shutdown()  # while it waits for visitors, the kernel goes on to take them though its socket is closed
+    server.server_close()
     open("closed", "w").close()
     time.sleep(1.5)
     http.server.ThreadingHTTPServer(("127.0.0.1", port), Pages).serve_forever()

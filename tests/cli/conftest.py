@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from router import __version__
+from router import __version__, ps
 from router.cli import boundary
 from router.store import RunningWatcher, Store
 from router.watcher import heartbeat
 from router.watcher.publisher import Publisher
 from tests.e2e import statuses
-from tests.e2e.routers import Said
+from tests.e2e.routers import Said, wait_until
 
 PORT = 8080
 Ran = subprocess.CompletedProcess[str]
@@ -126,6 +126,7 @@ def hung(workplace: Workplace) -> Iterator[FakeWatcher]:
     """Let the running watcher be a process that sleeps, and gave its last sign of life 40 seconds ago."""
     with subprocess.Popen(["sleep", "600"]) as sleeper, ExitStack() as stack:
         stack.callback(sleeper.kill)
+        wait_until(lambda: not ps.runnable(sleeper.pid), what="it does not sleep")
         fake = stack.enter_context(running(workplace, sleeper.pid))
         fake.store.heartbeat.write_text(f"2026 {time.monotonic() - 40} {sleeper.pid}\n")
         yield fake

@@ -9,22 +9,33 @@ from pathlib import Path
 
 import pytest
 
+from router import ps
 from router.doctor.checks import watcher
 from tests.doctor.checks.conftest import Make
 from tests.doctor.documents import levels
+from tests.e2e.routers import wait_until
 
 
 @pytest.fixture
 def idle() -> Iterator[int]:
-    """The pid of a process that only waits."""
-    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+    """The pid of a process that only waits, as it has begun to."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        wait_until(lambda: not ps.runnable(process.pid), what="it works on")
         yield process.pid
 
 
 @pytest.fixture
 def busy() -> Iterator[int]:
     """The pid of a process that uses the processor all the time."""
-    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+    code = "print(flush=True)\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()  # while it begins it may wait for the disk
         yield process.pid
         process.kill()
 
@@ -76,7 +87,6 @@ def test_settings_that_the_watcher_was_not_started_with_are_named(installation: 
 
 
 def test_a_caddy_that_a_killed_watcher_left_is_named(installation: Make, tmp_path: Path) -> None:
-    from router import ps
     from router.caddy import record
 
     own = ps.identify(os.getpid())

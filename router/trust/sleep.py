@@ -47,9 +47,9 @@ class AllowedSleeps:
 
         What was last known stands where the disk does not answer; where nothing was, the repository is left out.
         """
-        wanted = {each.common_dir: each for each in repositories if each.sleep is not None}
-        before = {common: known for common, known in self._known.items() if common in wanted}
-        looks = {common: partial(self._look, each, before.get(common)) for common, each in wanted.items()}
+        asking = {each.common_dir: each for each in repositories if each.sleep is not None}
+        before = {common: known for common, known in self._known.items() if common in asking}
+        looks = {common: partial(self._look, each, before.get(common)) for common, each in asking.items()}
         self._known = before | self._lanes.run(looks, patience=_PATIENCE)
         return {common: found for common, (_, found) in self._known.items()}
 

@@ -78,7 +78,7 @@ class Beside:
         self.recent.start()
 
     def about(self, table: RouteTable, memory: Memory, repositories: tuple[Repository, ...]) -> None:
-        """Tell them what is true by now. Waits for nothing."""
+        """Tell them what is true by now. Waits a moment for files at the most."""
         self.orphans.about(memory, repositories)
         self.start_commands.about(table)
         self.waking.about(table)

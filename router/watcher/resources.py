@@ -92,7 +92,7 @@ class Resources:
         """What keeps the resources of gone worktrees from being dropped, where its user can do something."""
 
     def about(self, repositories: tuple[Repository, ...], memory: Memory) -> None:
-        """Take over what was made since the last time, and begin what is due. Waits for nothing."""
+        """Take over what was made since the last time, and begin what is due. Waits a moment for files alone."""
         now = time.monotonic()
         self._look_at_files(repositories)
         trees = {tree.path: (repository, tree) for repository, tree in _with_resources(repositories)

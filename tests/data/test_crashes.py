@@ -47,7 +47,7 @@ def test_a_maker_that_is_killed_at_any_step_is_followed_up(app: Shop, tmp_path: 
     halves = {record.half_made for step in steps for record in _work(app, tmp_path, step).ledger.records()}
     assert app.server.databases() & halves == set()
     assert app.databases() == {"", *(f"_{step}{end}" for step in steps for end in ("", "_template"))}
-    assert not [*tmp_path.glob("*/work/*")]
+    assert not [*tmp_path.rglob("work/*")]
 
 
 def _command(app: Shop, tmp_path: Path, first: int) -> list[str]:

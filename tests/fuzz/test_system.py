@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import chdir, closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -119,7 +119,10 @@ class Pair:
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     directory = tmp_path_factory.mktemp("pair").resolve()
-    shop, blog = make(directory / "shop"), make(directory / "blog")
+    with pytest.MonkeyPatch.context() as patch:
+        for who in ("AUTHOR", "COMMITTER"):
+            patch.setenv(f"GIT_{who}_DATE", "2026-01-01T00:00:00Z")  # the same objects, so the same examples
+        shop, blog = make(directory / "shop"), make(directory / "blog")
     for branch in ("a", "b"):
         added(shop, branch)
     added(blog, "x", "blog-x")
@@ -175,8 +178,8 @@ def _put(path: Path, kind: str, content: bytes) -> None:
         case "zeros":
             path.symlink_to("/dev/zero")
         case "socket":
-            with socket.socket(socket.AF_UNIX) as server:
-                server.bind(os.path.relpath(path))
+            with chdir(path.parent), socket.socket(socket.AF_UNIX) as server:
+                server.bind(path.name)  # the whole path may be longer than an address
 
 
 KINDS = st.sampled_from(["bytes", "bytes", "bytes", "huge", "fifo", "directory", "loop", "zeros", "socket", "nothing"])

@@ -14,6 +14,7 @@ from router.sleep.shown import asleep
 from router.store import Store
 from router.trust.resources import Provider
 from router.values import dataclass
+from router.watcher.events import Wake
 from router.watcher.orphans import Orphans
 from router.watcher.recent import Recent
 from router.watcher.resources import Resources
@@ -37,20 +38,20 @@ class Beside:
 
     @classmethod
     def of(
-        cls, settings: Settings, store: Store, *, wake: Callable[[], None], own: Callable[[int, int], bool],
+        cls, settings: Settings, store: Store, *, wake: Wake, own: Callable[[int, int], bool],
         say: Callable[[str], None],
     ) -> "Beside":  # fmt: skip
-        """Return those of a state directory; `wake` is called when one of them has news.
+        """Return those of a state directory; `wake` is told when one of them has news.
 
         `own` tells whether a connection is the router's own, by its two ports; `say` takes lines for people.
         """
         routers = partial(guard.routers, store)
-        orphans = Orphans(wake, least=settings.reap_memory, auto=settings.reap == "auto", routers=routers)
-        resources = Resources(wake, Provider(settings, store))
-        sleeping = Sleeping(wake, settings, store, own=own, routers=routers, say=say)
+        orphans = Orphans(wake.look, least=settings.reap_memory, auto=settings.reap == "auto", routers=routers)
+        resources = Resources(wake.set, Provider(settings, store))
+        sleeping = Sleeping(wake.set, settings, store, own=own, routers=routers, say=say)
         waking = Waking(settings, store, environ=os.environ)
         servers, recent = Servers(store), Recent(store, own)
-        return cls(orphans, StartCommands(wake), resources, servers, sleeping, waking, recent)
+        return cls(orphans, StartCommands(wake.look), resources, servers, sleeping, waking, recent)
 
     @property
     def found(self) -> tuple[object, ...]:

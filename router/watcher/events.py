@@ -5,6 +5,7 @@ import logging
 import os
 import select
 from collections.abc import Callable, Iterable
+from enum import IntEnum
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +38,14 @@ _NOISE = frozenset({"index", "ORIG_HEAD", "COMMIT_EDITMSG", "FETCH_HEAD", "packe
 log = logging.getLogger(__name__)
 
 
+class Woken(IntEnum):
+    """What woke the loop."""
+
+    NOT = 0
+    LOOK = 1  # an answer that was waited for: one look takes it over
+    CHANGE = 2  # something has changed, and more of it may follow
+
+
 class Wake:
     """A pipe that wakes the loop: from watchdog's threads and from signal handlers alike, without a lock."""
 
@@ -46,18 +55,26 @@ class Wake:
         os.set_blocking(self._write, False)
 
     def set(self) -> None:
-        """Wake the loop now, or at its next wait."""
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._write, b".")
+        """Wake the loop now, or at its next wait: something has changed."""
+        self._tell(Woken.CHANGE)
 
-    def wait(self, seconds: float) -> bool:
-        """Wait until woken, for so long at the most; tell whether woken."""
+    def look(self) -> None:
+        """Wake the loop now, or at its next wait, for one look."""
+        self._tell(Woken.LOOK)
+
+    def wait(self, seconds: float) -> Woken:
+        """Wait until woken, for so long at the most; tell by what."""
         if not select.select([self._read], [], [], seconds)[0]:
-            return False
+            return Woken.NOT
+        told = Woken.NOT
         with contextlib.suppress(BlockingIOError):
-            while os.read(self._read, 4096):
-                pass
-        return True
+            while calls := os.read(self._read, 4096):
+                told = max(told, Woken(max(calls)))
+        return told
+
+    def _tell(self, what: Woken) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, bytes((what,)))
 
     def close(self) -> None:
         """Close the pipe."""

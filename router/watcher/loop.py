@@ -60,7 +60,7 @@ def watch(
     wait = partial(publisher.wait, signals)
     caddy = modes.caddy(settings, store, admin, say=partial(_say_if_heard, say), wait=wait, take_over=take_over)
     routing = Routing(store, observer=observer, admin=admin, caddy=caddy)
-    beside = Beside.of(settings, store, wake=wake.set, own=observer.own.has, say=partial(_say_if_heard, say))
+    beside = Beside.of(settings, store, wake=wake, own=observer.own.has, say=partial(_say_if_heard, say))
     visits = Visits(lambda: routing.state.table, beside.waking, look=wake.set)
     dashboard = Dashboard(settings, store, answer)
     live = Live(modes.live_socket(store), {**dashboard.answers, **visits.answers}, dashboard.doors)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from router.watcher.events import Wake
+from router.watcher.events import Wake, Woken
 
 PROMPT = 0.001  # seconds that the first event after a time of quiet waits for others: those of one call
 QUIET = 0.005  # seconds without an event that end a burst that goes on
@@ -32,15 +32,17 @@ class Pace:
         The first event after a time of quiet is looked at at once, whatever follows: most are changes by themselves,
         and of those of a program that is still at work one look costs little.
         """
-        if not self._wake.wait(self._pause):
+        woken = self._wake.wait(self._pause)
+        if woken is Woken.NOT:
             self._pause = min(self._pause * SLOWING, max(SLOW, SHARE * self._cost))
             return
-        self._pause = FAST
         now = self._clock()
         goes_on, self._woken = now - self._woken < BURST, now
         quiet, end = (QUIET, now + BURST) if goes_on else (PROMPT, now + QUIET)
-        while not until() and self._clock() < end and self._wake.wait(quiet):
-            pass
+        while not until() and self._clock() < end and (more := self._wake.wait(quiet)):
+            woken = max(woken, more)
+        if woken is Woken.CHANGE:
+            self._pause = FAST
 
     def hurry(self) -> None:
         """Look again soon: something has changed."""

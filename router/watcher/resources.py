@@ -78,7 +78,7 @@ class Resources:
         self._retry = retry
         self._wake = wake
         self._making: Lanes[str, tuple[Outcome, ...]] = Lanes(threads=_THREADS, on_late=wake)
-        self._ending: Lanes[str, float] = Lanes(threads=1, on_late=wake)
+        self._ending: Lanes[str, float] = Lanes(threads=1)
         self._refreshing: Lanes[str, None] = Lanes(threads=1)
         self._provided: dict[str, _Provided] = {}
         self._looking: Lanes[str, _Signature] = Lanes(threads=_THREADS, on_late=wake)

@@ -40,8 +40,11 @@ class Signals:
         def wake(*_: object) -> None:
             self._wake.set()
 
+        def look(*_: object) -> None:  # a git of ours has ended, most times; Caddy is started again all the same
+            self._wake.look()
+
         chosen = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: stop,
-                  signal.SIGUSR1: resync, signal.SIGCHLD: wake, signal.SIGCONT: wake}  # fmt: skip
+                  signal.SIGUSR1: resync, signal.SIGCHLD: look, signal.SIGCONT: wake}  # fmt: skip
         heeded = {n: handler for n, handler in chosen.items() if signal.getsignal(n) is not signal.SIG_IGN}  # nohup(1)
         before = {number: signal.signal(number, handler) for number, handler in heeded.items()}
         try:

@@ -8,6 +8,7 @@ from router.caddy.caddyfile import Site
 from router.errors import CaddyError
 from router.model import Observed, Repository
 from router.observe.listeners import Listeners
+from router.watcher.events import Woken
 from router.watcher.observer import Look, Observer
 from tests.fakes import SITE, FakeAdmin, observed
 
@@ -23,19 +24,22 @@ class Clock:
 
 
 class FakeWake:
-    """Answers each wait from a list: whether something woke the loop; `waits` are the seconds asked for."""
+    """Answers each wait from a list: what woke the loop; `waits` are the seconds asked for, `woken` by what it was."""
 
-    def __init__(self, *answers: bool) -> None:
+    def __init__(self, *answers: Woken) -> None:
         self.answers = list(answers)
         self.waits: list[float] = []
-        self.woken = 0
+        self.woken: list[Woken] = []
 
     def set(self) -> None:
-        self.woken += 1
+        self.woken.append(Woken.CHANGE)
 
-    def wait(self, seconds: float) -> bool:
+    def look(self) -> None:
+        self.woken.append(Woken.LOOK)
+
+    def wait(self, seconds: float) -> Woken:
         self.waits.append(seconds)
-        return self.answers.pop(0) if self.answers else False
+        return self.answers.pop(0) if self.answers else Woken.NOT
 
     def close(self) -> None:
         pass

@@ -15,6 +15,7 @@ from router.settings import Settings
 from router.store import RunningWatcher, Store
 from router.trust.resources import Provider
 from router.watcher.beside import Beside
+from router.watcher.events import Woken
 from router.watcher.live import Live
 from router.watcher.loop import Watcher
 from router.watcher.orphans import Orphans
@@ -238,7 +239,8 @@ def test_signals_set_flags_and_nothing_else() -> None:
         assert not signals.take_resync()
         os.kill(os.getpid(), signal.SIGHUP)
         assert signals.stop
-    assert wake.woken == 2
+        os.kill(os.getpid(), signal.SIGCHLD)
+    assert wake.woken == [Woken.CHANGE, Woken.CHANGE, Woken.LOOK]
 
 
 def test_a_signal_that_is_ignored_at_the_start_stays_ignored() -> None:

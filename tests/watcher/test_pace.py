@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 
+from router.watcher.events import Woken
 from router.watcher.pace import BURST, FAST, LOADS, LOADS_PER_SECOND, PROMPT, QUIET, SHARE, SLOW, Allowance, Pace, Timer
 from tests.watcher.fakes import Clock, FakeWake
 
+NOT, LOOK, CHANGE = Woken
 
-def paced(*answers: bool, clock: Clock | None = None) -> tuple[Pace, FakeWake]:
+
+def paced(*answers: Woken, clock: Clock | None = None) -> tuple[Pace, FakeWake]:
     wake: Any = FakeWake(*answers)
     return Pace(wake, clock=clock or Clock()), wake
 
@@ -34,9 +37,15 @@ def test_after_a_change_the_next_look_comes_soon() -> None:
     assert wake.waits[-1] == FAST
 
 
+def test_an_answer_has_one_look_and_leaves_the_pace_as_it_is() -> None:
+    pace, wake = paced(*[NOT] * 20, LOOK)
+    rest(pace, 22)
+    assert wake.waits[-3:] == [SLOW, PROMPT, SLOW]
+
+
 def test_the_first_event_after_a_time_of_quiet_is_looked_at_at_once() -> None:
     clock = Clock()
-    pace, wake = paced(True, False, True, False, clock=clock)
+    pace, wake = paced(CHANGE, NOT, CHANGE, NOT, clock=clock)
     rest(pace)
     clock.now += BURST
     rest(pace)
@@ -45,7 +54,7 @@ def test_the_first_event_after_a_time_of_quiet_is_looked_at_at_once() -> None:
 
 def test_the_events_of_one_call_are_one_and_those_that_follow_have_a_look_of_their_own() -> None:
     clock = Clock()
-    pace, wake = paced(*[True] * 1000, clock=clock)
+    pace, wake = paced(*[CHANGE] * 1000, clock=clock)
 
     def until() -> bool:
         clock.now += QUIET / 2
@@ -56,14 +65,14 @@ def test_the_events_of_one_call_are_one_and_those_that_follow_have_a_look_of_the
 
 
 def test_what_goes_on_after_it_is_waited_out_until_it_is_quiet() -> None:
-    pace, wake = paced(True, False, True, True, True, False)
+    pace, wake = paced(CHANGE, NOT, CHANGE, CHANGE, CHANGE, NOT)
     rest(pace, 2)
     assert wake.waits == [FAST, PROMPT, FAST, QUIET, QUIET, QUIET]
 
 
 def test_a_burst_that_goes_on_is_looked_at_all_the_same() -> None:
     clock = Clock()
-    pace, wake = paced(True, False, *[True] * 1000, clock=clock)
+    pace, wake = paced(CHANGE, NOT, *[CHANGE] * 1000, clock=clock)
     rest(pace)
     ends = iter([False, False, True])
 
@@ -76,7 +85,7 @@ def test_a_burst_that_goes_on_is_looked_at_all_the_same() -> None:
 
 
 def test_who_is_told_to_stop_does_not_wait_for_the_end_of_a_burst() -> None:
-    pace, wake = paced(*[True] * 10)
+    pace, wake = paced(*[CHANGE] * 10)
     pace.wait(until=lambda: True)
     assert wake.waits == [FAST]
 

@@ -44,11 +44,11 @@ def alive(process: ProcessId) -> bool:
 
 def stopped(process: ProcessId) -> bool:
     """Tell whether that very process runs but is stopped (SIGSTOP, a debugger): it does nothing until continued."""
-    if not alive(process):
-        return False
     if sys.platform == "linux":
         stat = _stat(process.pid)
-        return stat is not None and stat[0] in {"T", "t"}
+        return stat is not None and stat[0] in {"T", "t"} and alive(process)
+    if not alive(process):
+        return False
     import psutil
 
     with contextlib.suppress(psutil.Error):
@@ -197,7 +197,8 @@ def _stat(pid: int | str) -> list[str] | None:
     What stands before these may hold anything but the last `)`.
     """
     try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        with open(f"/proc/{pid}/stat", errors="replace") as file:  # noqa: PTH123 - a Path costs as much as the call
+            return file.read().rpartition(")")[2].split()
     except OSError:
         return None
 

@@ -17,6 +17,7 @@ from router.caddy.listening import listening_sockets
 from router.caddy.record import CaddyRecord
 from router.caddy.steering import Result, Steering
 from router.errors import CaddyError, FileError, PortTakenError
+from router.observe.watched import Stamp, stamp
 from router.ps import ProcessId
 
 _START = 10.0  # seconds without a sign of life in which Caddy may open its admin socket; it takes 0.05 at rest
@@ -45,6 +46,7 @@ class Embedded:
         self._steering: Steering | None = None
         self._record: CaddyRecord | None = None
         self._child: proc.Child | None = None
+        self._noted: Stamp | None = None  # that of the file when it last said what it should
         self._output: IO[bytes] | None = None
         self._released = 0.0  # when the port of the last Caddy that was ended is free, of the monotonic clock
 
@@ -133,7 +135,7 @@ class Embedded:
             pass_fds=steering.descriptors,
         )
         process = ps.identify(self._child.pid) or ProcessId(self._child.pid, 0, "")
-        self._record = CaddyRecord(process, self.port, steering.bind, self.version)
+        self._record, self._noted = CaddyRecord(process, self.port, steering.bind, self.version), None
         self.note()
         self._wait_for_socket(self._child)
 
@@ -149,7 +151,11 @@ class Embedded:
 
         A watcher killed after that leaves a Caddy that the next one adopts; without it, one that is ended.
         """
-        if self._record is None or record.read(self._directory) == self._record:
+        there = stamp(str(record.path(self._directory)))
+        if self._record is None or (there and there == self._noted):
+            return False
+        if record.read(self._directory) == self._record:
+            self._noted = there
             return False
         try:
             record.write(self._directory, self._record)

@@ -32,15 +32,20 @@ def home(directory: Path) -> Path:
     return directory / "caddy"
 
 
+def path(directory: Path) -> Path:
+    """Return where it is written down."""
+    return directory / _FILE
+
+
 def write(directory: Path, record: CaddyRecord) -> None:
     """Write down which Caddy runs for a state directory. FileError where that cannot be written."""
-    files.replace(directory / _FILE, json.dumps(asdict(record)))
+    files.replace(path(directory), json.dumps(asdict(record)))
 
 
 def read(directory: Path) -> CaddyRecord | None:
     """Return what is written down for a state directory, None where nothing is that can be understood."""
     try:
-        content = files.read_bounded(directory / _FILE, limit=_LARGEST)
+        content = files.read_bounded(path(directory), limit=_LARGEST)
         return from_json.build(CaddyRecord, json.loads(content or b"null"))
     except (FileError, ValueError, RecursionError):
         return None
@@ -76,9 +81,9 @@ def end(processes: Iterable[ProcessId]) -> None:
 
 def remove(directory: Path, socket_path: Path) -> None:
     """Remove the record and the admin socket, and the socket's own directory where it has one."""
-    for path in (directory / _FILE, socket_path):
+    for each in (path(directory), socket_path):
         with contextlib.suppress(OSError):
-            path.unlink()
+            each.unlink()
     if socket_path.parent != directory:
         with contextlib.suppress(OSError):
             socket_path.parent.rmdir()

@@ -44,6 +44,11 @@ def home(state: Path, kind: str) -> Path:
     return state / _DIRECTORY / kind
 
 
+def given(state: Path) -> bool:
+    """Tell whether any server may have been given an address: most have no need of one, and are asked at each look."""
+    return not files.is_absent(f"{state}/{_DIRECTORY}")
+
+
 def address(state: Path, kind: str) -> Address:
     """Return a server's address, which is given out when it is first asked for; nothing is started.
 

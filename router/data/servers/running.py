@@ -73,6 +73,8 @@ def running(state: Path, kind: str) -> Running | None:
 
 def started(state: Path) -> tuple[Running, ...]:
     """Return the servers that were started for a state directory and not ended by the router: they should run."""
+    if not addresses.given(state):
+        return ()
     found = (_read(home(state, kind)) for kind in KINDS)
     return tuple(each for each in found if each)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from router.values import dataclass
 
 _NO_PID = 1 << 31  # a pid is a C int
+_LONGEST = 4096  # bytes of /proc/PID/stat: 52 numbers and a name of 15 characters
 CONTINUE = signals.SIGCONT
 """The signal that lets a stopped process go on."""
 
@@ -197,8 +198,8 @@ def _stat(pid: int | str) -> list[str] | None:
     What stands before these may hold anything but the last `)`.
     """
     try:
-        with open(f"/proc/{pid}/stat", errors="replace") as file:  # noqa: PTH123 - a Path costs as much as the call
-            return file.read().rpartition(")")[2].split()
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - the watcher does so at each look
+            return file.read(_LONGEST).rpartition(b")")[2].decode().split()
     except OSError:
         return None
 

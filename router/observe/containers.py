@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from router.files import is_absent
 from router.model import Container
 from router.naming import is_label, label
 from router.observe.patient_files import PatientFiles
@@ -137,6 +138,8 @@ def services(
 
 def _accepts(path: str) -> bool:
     """Tell whether a server listens on a unix socket; asked first, as httpcore leaks its own where none does."""
+    if is_absent(path):
+        return False
     with socket.socket(socket.AF_UNIX) as trial:
         trial.settimeout(TIMEOUT)
         try:

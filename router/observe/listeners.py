@@ -16,7 +16,11 @@ from router.values import replace
 
 
 class Source(Protocol):
-    """Where the sockets of this machine come from."""
+    """Where the sockets of this machine come from; `waited_at` are the ports where connections wait for a server."""
+
+    @property
+    def waited_at(self) -> frozenset[int]:
+        """As the last look found them; none where the system does not tell."""
 
     def look(self) -> tuple[Socket, ...]:
         """Return those that listen now."""
@@ -29,6 +33,11 @@ class Listeners:
         self._source = source or _source()
         self._seen: tuple[tuple[str, ...], Mapping[str, str], tuple[Socket, ...]] = ((), {}, ())
         self._found: tuple[Listener, ...] = ()
+
+    @property
+    def waited_at(self) -> frozenset[int]:
+        """The ports on which connections waited for a server to accept them, none where the system does not tell."""
+        return self._source.waited_at
 
     def scan(self, roots: Sequence[str], *, real: Mapping[str, str] | None = None) -> tuple[Listener, ...]:
         """Return a listener for each address and port that can be dialled, sorted by port and address.
@@ -57,14 +66,6 @@ class SharedListeners(Listeners):
         """Do what `Listeners.scan` does, one after the other."""
         with self._lock:
             return super().scan(roots, real=real)
-
-
-def waiting() -> frozenset[int]:
-    """Return the ports on which connections wait for a server to accept them; none where the system does not tell."""
-    try:
-        return sock_diag.waiting() if sys.platform == "linux" else frozenset()
-    except OSError:
-        return frozenset()
 
 
 def _source() -> Source:

@@ -29,12 +29,16 @@ _WITHOUT_PEER = b"".join(
 
 
 class Bound(NamedTuple):
-    """What a listening socket is bound to; `dual` is a `::` that takes IPv4 connections as well, `uid` its owner."""
+    """What a listening socket is bound to; `dual` is a `::` that takes IPv4 connections as well, `uid` its owner.
+
+    `waited_at` is whether connections wait to be accepted there.
+    """
 
     address: str
     port: int
     dual: bool
     uid: int | None = None
+    waited_at: bool = False
 
 
 def listening() -> Iterator[tuple[int, Bound]]:
@@ -53,13 +57,7 @@ def listening() -> Iterator[tuple[int, Bound]]:
             if address in DIALLED:
                 port, uid, inode = int.from_bytes(body[4:6]), *struct.unpack_from("=II", body, 64)
                 dual = address == "::" and dict(_parts(body[72:], "=HH", 4)).get(_V6ONLY) != b"\1"
-                yield inode, Bound(address, port, dual, uid)
-
-
-def waiting() -> frozenset[int]:
-    """Return the ports of listening sockets on which connections wait to be accepted. OSError as in `listening`."""
-    queues = (body for family in (socket.AF_INET, socket.AF_INET6) for body in _diagnosed(family))
-    return frozenset(int.from_bytes(each[4:6]) for each in queues if len(each) >= _LEAST and any(each[56:60]))
+                yield inode, Bound(address, port, dual, uid, any(body[56:60]))
 
 
 class Connection(NamedTuple):

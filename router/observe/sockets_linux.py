@@ -23,6 +23,7 @@ class Kernel:
     def __init__(
         self, listening: Callable[[], Iterable[tuple[int, Bound]]] = sock_diag.listening, *, proc: str = "/proc"
     ) -> None:
+        self.waited_at: frozenset[int] = frozenset()
         self._listening = listening
         self._proc = proc
         self._files = PatientFiles()
@@ -33,7 +34,9 @@ class Kernel:
     def look(self) -> tuple[Socket, ...]:
         """Return the sockets in the order of the kernel's tables; those of the last look where it does not answer."""
         with suppress(OSError):
-            self._update(dict(self._listening()))
+            bound = dict(self._listening())
+            self.waited_at = frozenset(each.port for each in bound.values() if each.waited_at)
+            self._update(bound)
         return tuple(self._sockets.values())
 
     def _update(self, bound: dict[int, Bound]) -> None:
@@ -46,7 +49,7 @@ class Kernel:
         holders = {pid: self._holder(pid) for pid in set(chain.from_iterable(descriptors.values()))}
         for inode in new:
             mine = without_copies([each for pid in sorted(descriptors.get(inode, ())) if (each := holders[pid])])
-            address, port, dual, uid = bound[inode]
+            address, port, dual, uid, _ = bound[inode]
             self._sockets[inode] = Socket(address, port, dual, tuple(mine), uid)
             self._descriptors[inode] = tuple(descriptors[inode][each.pid] for each in mine)
         self._tries = Counter({inode: self._tries[inode] + (inode in new) for inode in bound})
@@ -92,7 +95,7 @@ class Kernel:
 
 def _is(socket: Socket, bound: Bound | None) -> bool:
     """Tell whether a socket still is what it was: the number of an inode is reused."""
-    return bound == (socket.address, socket.port, socket.dual, socket.uid)
+    return bound is not None and bound[:4] == (socket.address, socket.port, socket.dual, socket.uid)
 
 
 def _link(path: str) -> str:

@@ -24,6 +24,8 @@ _At = tuple[str, int]
 class Processes:
     """The listening sockets of this user's processes; one that had none is asked only now and then."""
 
+    waited_at: frozenset[int] = frozenset()  # psutil does not tell
+
     def __init__(self, *, young: float = YOUNG) -> None:
         self._young = young
         self._turn = 0

@@ -107,6 +107,10 @@ class Surveys:
         self._seen = {c: found for c in commons if (found := answers.get(c, self._seen.get(c)))}
         return self._surveyed(commons)
 
+    def is_idle(self, commons: Iterable[str]) -> bool:
+        """Tell whether no look at these repositories is under way."""
+        return all(map(self._lanes.is_free, commons))
+
     def close(self) -> None:
         """Look no more."""
         self._lanes.close()

@@ -83,9 +83,13 @@ class Wake:
 
 
 class Watch(FileSystemEventHandler):
-    """Calls back for each event in the directories it follows; events say nothing but "look again"."""
+    """Calls back for each event in the directories it follows; events say nothing but "look again".
+
+    `tells_all` is whether all those are followed that were last asked for.
+    """
 
     def __init__(self, on_event: Callable[[], None]) -> None:
+        self.tells_all = False
         self._on_event = on_event
         self._observer: BaseObserver | None = None
         self._followed: dict[str, tuple[int, ObservedWatch]] = {}
@@ -115,6 +119,7 @@ class Watch(FileSystemEventHandler):
         if self._observer is None:
             return True
         wanted = tuple(directories)
+        self.tells_all = False
         return self._lane.run({"": partial(self._follow, self._observer, wanted)}, patience=PATIENCE).get("") == wanted
 
     def _follow(self, observer: BaseObserver, directories: tuple[str, ...]) -> tuple[str, ...]:
@@ -129,6 +134,7 @@ class Watch(FileSystemEventHandler):
                 with contextlib.suppress(OSError):  # gone by now, or the limit of inotify watches
                     watch = observer.schedule(self, path, recursive=False, event_filter=_CHANGES)
                     self._followed[path] = (inode, watch)
+        self.tells_all = self._followed.keys() == set(directories)
         return directories
 
     def dispatch(self, event: FileSystemEvent) -> None:

@@ -6,12 +6,11 @@ from router.model import Container, Listener, Observed, Repository
 from router.observe import survey
 from router.observe.containers import Containers
 from router.observe.endings import Endings
-from router.observe.listeners import Listeners, waiting
+from router.observe.listeners import Listeners
 from router.observe.own_connections import OwnConnections
 from router.observe.prober import Prober
-from router.observe.surveys import Surveys
 from router.values import dataclass, replace
-from router.watcher.events import Watch
+from router.watcher.repositories import Repositories
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +34,24 @@ class Observer:
         self.listeners = Listeners()
         self.own = OwnConnections()
         self._reserved = reserved
-        self._watch = Watch(wake)
         self._prober = Prober(wake, dialled=self.own.add)
         self._containers = Containers(wake)
         self._endings = Endings(wake)
-        self._surveys = Surveys(wake)
-        self._followed: tuple[int, tuple[str, ...]] = (0, ())
+        self._repositories = Repositories(wake)
         self._commons: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Start to be woken."""
-        self._watch.start()
+        self._repositories.start()
         self._containers.start()
         self._endings.start()
 
     def close(self) -> None:
         """Be woken no more."""
-        self._watch.close()
+        self._repositories.close()
         self._containers.close()
         self._endings.close()
         self._prober.close()
-        self._surveys.close()
 
     def ask_for_pages(self, servers: frozenset[tuple[int | None, int]]) -> None:
         """Have these servers asked for their page, each once; they are named by process and port."""
@@ -63,16 +59,13 @@ class Observer:
 
     def look(self, *, whole: bool = False) -> Look:
         """Return what is there now; cheap enough to be asked twice a second, as only what has changed is surveyed."""
-        found = self._surveys.look(self._commons, whole=whole)
-        wanted = (found.count, found.directories)
-        if wanted != self._followed and self._watch.follow(found.directories):
-            self._followed = wanted
+        found = self._repositories.look(self._commons, whole=whole)
         self._containers.roots = found.real
         listeners = self.listeners.scan(survey.roots(found.repositories), real=found.real)
         self._endings.follow(listeners)
         return Look(
             repositories=found.repositories,
-            listeners=self._prober.about(listeners, waiting=waiting()),
+            listeners=self._prober.about(listeners, waiting=self.listeners.waited_at),
             containers=self._containers.found,
         )
 

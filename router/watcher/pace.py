@@ -8,7 +8,7 @@ from router.watcher.events import Wake, Woken
 PROMPT = 0.001  # seconds that the first event after a time of quiet waits for others: those of one call
 QUIET = 0.005  # seconds without an event that end a burst that goes on
 BURST = 0.12  # seconds after which a burst that goes on is looked at all the same
-FAST, SLOW = 0.03, 0.8  # seconds between two looks: right after a change, and at rest
+FAST, SLOW = 0.03, 1.0  # seconds between two looks: right after a change, and at rest
 SLOWING = 1.5  # from one look that found nothing to the next
 SHARE = 12  # at rest a look may cost one part in so many of the time: a thousand worktrees are looked at less often
 LOADS, LOADS_PER_SECOND = 20.0, 4.0  # how many may follow each other at once, and in the long run

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from router.model import Listener
-from router.observe.listeners import waiting
+from router.observe.listeners import Listeners
 from router.observe.prober import Prober
 from router.ports import NOT_DEV_PORTS
 from router.routes.discovered import MOST
@@ -236,6 +236,12 @@ def test_one_that_says_nothing_of_its_page_is_what_it_was_and_is_not_asked_again
             with pytest.raises(BlockingIOError):
                 server.accept()
             time.sleep(0.01)
+
+
+def waiting() -> frozenset[int]:
+    listeners = Listeners()
+    listeners.scan([])
+    return listeners.waited_at
 
 
 @pytest.mark.usefixtures("patient")

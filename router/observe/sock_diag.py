@@ -18,6 +18,7 @@ _INFO, _SILENT, _RECEIVED = (
 # Every state of a connection that was accepted, TIME_WAIT (6) included: ESTABLISHED, FIN_WAIT1 and 2, CLOSE_WAIT, …
 _ACCEPTED = sum(1 << state for state in (1, 4, 5, 6, 8, 9, 11))
 _ESTABLISHED, _TIME_WAIT = 1, 6  # linux/tcp_states.h
+_PATIENCE = struct.pack("ll", 1, 0)  # a struct timeval: a second
 _REMEMBERED = 60.0  # seconds: TCP_TIMEWAIT_LEN of linux/tcp.h
 _DESTROYED = 0b101  # the groups SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY
 _ATTACH_FILTER = 26  # SO_ATTACH_FILTER of asm-generic/socket.h
@@ -177,7 +178,7 @@ def _diagnosed(family: int, *, states: int = _LISTEN, told: int = 0) -> Iterator
     head = (72, _BY_FAMILY, _DUMP, 0, 0)
     request = struct.pack("=IHHII4BI48x", *head, family, socket.IPPROTO_TCP, told, 0, states)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
-        kernel.settimeout(1.0)
+        kernel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _PATIENCE)
         kernel.send(request)
         while True:
             for kind, body in _parts(kernel.recv(1 << 16), "=IH", 16):

@@ -215,7 +215,7 @@ class Watcher:
             commands, resources = self._beside.start_commands.found, self._beside.resources.shown
             self._publisher.show_services(state.table, state.memory, commands, resources)
             self._publisher.publish(self._document())
-            self._shown = shown
+        self._shown = shown  # what is the same and not only equal is compared at once the next time
 
     def _document(self) -> Document:
         state, found, now = self._routing.state, self._beside.orphans.found, time.time()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from router.watcher.events import Wake, Woken
 
 PROMPT = 0.001  # seconds that the first event after a time of quiet waits for others: those of one call
-QUIET = 0.005  # seconds without an event that end a burst that goes on
+QUIET = 0.002  # seconds without an event that end a burst that goes on
 BURST = 0.12  # seconds after which a burst that goes on is looked at all the same
 FAST, SLOW = 0.03, 1.0  # seconds between two looks: right after a change, and at rest
 SLOWING = 1.5  # from one look that found nothing to the next

@@ -33,6 +33,7 @@ class Recent:
         self._file = _file(store)
         self._traffic = Traffic(own, at_once=True)
         self._table = RouteTable()
+        self._ports: frozenset[int] = frozenset()
         self._written: object = None
         self._over = threading.Event()
 
@@ -43,7 +44,9 @@ class Recent:
 
     def about(self, table: RouteTable) -> None:
         """Take over what is routed by now. Waits for nothing."""
-        self._table = table
+        if table is not self._table:
+            self._ports = frozenset(each.port for route in table.routes for each in route.services if _answers(each))
+            self._table = table
 
     def close(self) -> None:
         """Look no more, and remove what only a running watcher can say."""
@@ -62,8 +65,9 @@ class Recent:
 
     def _look(self, now: float) -> None:
         table = self._table
-        ports = {each.port for route in table.routes for each in route.services if _answers(each)}
-        used = {port: use.came for port, use in self._traffic.look(ports, now=now).items() if now - use.came < WITHIN}
+        used = {
+            port: use.came for port, use in self._traffic.look(self._ports, now=now).items() if now - use.came < WITHIN
+        }
         found = order(table, used)
         if found != self._written or not self._file.exists():
             self._store.write(self._file, json.dumps({"recent": found}))

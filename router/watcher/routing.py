@@ -132,6 +132,7 @@ class Routing:
             memory = replace(memory, repositories=mine.repositories if lost else current.repositories)
             if memory != current:
                 self._store.remember(memory)
+                self._store.remembered()  # read now, while nobody waits for it: the next pass begins with that
         self._agreed = memory
         self._due = self._due or memory.worktrees != mine.worktrees
         if self.state.loaded:

@@ -153,11 +153,11 @@ def set_up(settings: "Settings", store: "Store", *, cwd: Path, listeners: "Liste
     from router.worktrees import git_commands, provision
 
     checkout = git_commands.checkout_at(cwd)
-    if not provision.is_short(checkout):
+    asked = provision.wanted(checkout.main, store)
+    if not provision.is_short(checkout, asked):
         return None
     said: list[str] = []
-    wanted = provision.wanted_setup(checkout.main)
-    provision.provision(checkout, wanted, settings, store, say=said.append, listeners=listeners)
+    provision.provision(checkout, asked, settings, store, say=said.append, listeners=listeners)
     return Output(notes=tuple(said))
 
 

@@ -12,12 +12,12 @@ from typing import Any
 from jinja2 import StrictUndefined, TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from router.env.values import LONGEST
 from router.env.worktrunk_filters import sanitize, sanitize_db
 from router.errors import TemplateValueError
 from router.naming import hash3
 from router.ports import hash_port
 
-LONGEST = 4096  # characters of a template, and of what comes out of it
 _DEEPEST = 40  # nodes below each other; Python's own compiler fails not far beyond
 _ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Const, nodes.Concat, nodes.Add, nodes.Sub, nodes.Mul,

@@ -1,6 +1,7 @@
 """The environment of one worktree: its own names, ports and URLs, none of which another live worktree has."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from router.errors import TemplateValueError
 from router.model import Repository, ServiceSpec, Worktree
@@ -13,6 +14,8 @@ from router.shared_names import database_name
 from router.text import shown
 from router.values import dataclass, field, replace
 
+LONGEST = 4096
+"""Characters of a template, and of what comes out of it."""
 _OWN = (
     "FEATURE", "WORKTREE_NAME", "WORKTREE_BRANCH", "WORKTREE_URL", "WORKTREE_API_URL", "OAUTH_STATE", "DATABASE_NAME",
     "RABBITMQ_VHOST", "REDIS_KEY_PREFIX", "COMPOSE_PROJECT_NAME",
@@ -89,8 +92,6 @@ def with_templates(base: Environment, templates: Mapping[str, str], *, branch: s
 
     TemplateValueError says variable and line.
     """
-    from router.env.templates import filled  # Jinja takes longer to import than all else; most have no templates
-
     values = dict(base.values)
     names = {
         "name": base.name,
@@ -103,11 +104,20 @@ def with_templates(base: Environment, templates: Mapping[str, str], *, branch: s
     }
     for variable, template in templates.items():
         try:
-            values[variable] = filled(template, {**base.unseen, **values, **names})
+            values[variable] = _filled(template, {**base.unseen, **values, **names})
         except TemplateValueError as exc:
             hint = f"use one of {', '.join(sorted({**base.unseen, **values, **names}))}"
             raise TemplateValueError(f"{variable}: {exc.message}", line=exc.line, hint=hint) from exc
     return replace(base, values=values)
+
+
+def _filled(template: str, names: Mapping[str, Any]) -> str:
+    """Return a template filled in; what has no expression is what it says, and Jinja is not imported for it."""
+    if len(template) <= LONGEST and not {"{", "\r"} & set(template):
+        return template
+    from router.env.templates import filled
+
+    return filled(template, names)
 
 
 def port_variables(services: Iterable[ServiceSpec]) -> tuple[tuple[str, str], ...]:

@@ -13,11 +13,23 @@ from router.values import asdict, dataclass, replace
 
 _DECIDE = (
     "amounts", "model", "naming", "paths", "ports", "repository_settings", "resource_settings", "service_settings",
-    "setting_types", "sleep_settings", "toml_reader",
+    "setting_types", "sleep_settings", "toml_reader", "observe/said",
 )  # fmt: skip
 """The modules by which a text comes to what it says."""
 _LARGEST = 1 << 20  # bytes of what is kept of one text
 _KEPT = 30 * 86400  # seconds that it stays
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What `[setup]` gives a new worktree, as `router.repository_settings` has it: nothing, where nothing is said."""
+
+    link: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+    clone: tuple[str, ...] = ()
+    sparse: tuple[str, ...] = ()
+    fetch: bool = False
+    run: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,7 @@ class Said:
     copies: str | None = None
     variables: tuple[str, ...] = ()
     too_many: tuple[str, ...] = ()
+    setup: Setup = Setup()
 
     def of(self, found: Repository) -> Repository:
         """Return a repository as the text has it."""
@@ -76,7 +89,8 @@ def _checked(text: str) -> Said:
         sleep=settings.sleep.rules(),
     )
     variables = tuple(each.variable for _, each in resources if each.variable)
-    return Said(repository, settings.copies.glob if settings.copies else None, variables, settings.too_many)
+    copies = settings.copies.glob if settings.copies else None
+    return Said(repository, copies, variables, settings.too_many, Setup(**settings.setup.model_dump()))
 
 
 def _key(text: str) -> str:

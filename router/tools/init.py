@@ -24,7 +24,6 @@ from router.tools.resources.uses import PATTERNS
 from router.values import dataclass
 from router.worktrees import checkout_files, git_commands
 from router.worktrees.git_commands import Checkout
-from router.worktrees.provision import setup
 
 _COMPOSE, _RESOURCES = "compose", "resources"
 _LARGEST = 1 << 20  # bytes of a file; the parsers take seconds for one
@@ -149,6 +148,6 @@ def _claude_settings() -> tuple[str, str]:
 
 def _links(main: Path) -> tuple[str, ...]:
     try:
-        return setup(main).link
+        return load_repository_settings(main).setup.link
     except (FileError, SettingsError):  # reported where it matters: when a worktree is created
         return ()

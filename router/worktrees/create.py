@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from router.errors import FileError, GitError, RouterError, UsageError
-from router.repository_settings import Setup
 from router.settings import Settings
 from router.store import Store
 from router.text import shown
 from router.worktrees import checkout_files, git_commands, interrupts, layout, rest
 from router.worktrees.git_commands import Checkout
-from router.worktrees.provision import CopyProgress, Say, provision, setup
+from router.worktrees.provision import CopyProgress, Say, provision, wanted
 
 _LONGEST_NAME = 100  # bytes: it becomes a file's name, and git puts suffixes behind it
 _TRIES = 20
@@ -30,7 +29,7 @@ def create(
     """
     here = git_commands.checkout_at(cwd)
     _check_name(name, here.common)
-    wanted = setup(here.main)
+    asked = wanted(here.main, store)
     target, branch = Checkout(here.common, here.main, layout.path_of(here.main, name)), layout.branch_of(name)
     created, start = False, None
     with interrupts.interruptible():
@@ -40,11 +39,15 @@ def create(
             with interrupts.deferred():  # or nobody would know that the directory is this call's
                 created = _make_directory(target.root)
             if created:
-                start = None if git_commands.branch_commit(here.common, branch) else _start(here, wanted, say=say)
-                _add(target, branch, start, sparse=wanted.sparse, say=say)
+                start = (
+                    None
+                    if git_commands.branch_commit(here.common, branch)
+                    else _start(here, fetch=asked.setup.fetch, say=say)
+                )
+                _add(target, branch, start, sparse=asked.setup.sparse, say=say)
             else:
                 _expect_worktree(target, say=say)
-            provision(target, wanted, settings, store, say=say, progress=progress)
+            provision(target, asked, settings, store, say=say, progress=progress)
         except BaseException as exc:
             if created:
                 _undo(target, branch, start, say=say)
@@ -96,9 +99,9 @@ def _expect_worktree(checkout: Checkout, *, say: Say) -> None:
     say(f"{shown(str(checkout.root))} exists already and stays as it is")
 
 
-def _start(here: Checkout, wanted: Setup, *, say: Say) -> str:
+def _start(here: Checkout, *, fetch: bool, say: Say) -> str:
     """Return the commit that a new branch begins at; without the network, the one that was last fetched."""
-    if not wanted.fetch:
+    if not fetch:
         return git_commands.head_commit(here.root)
     try:
         return git_commands.fetch_default_branch(here.common)

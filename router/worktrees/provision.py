@@ -5,10 +5,8 @@ What only a `router.toml` asks for, and what reads it (pydantic), is imported wh
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from router import files, repository_file
 from router.env import env_files
@@ -16,39 +14,24 @@ from router.errors import FileError, HiddenError, RouterError, SettingsError
 from router.observe import mise
 from router.observe.listeners import Listeners
 from router.observe.projects import claude
+from router.observe.said import Said, Setup, said
 from router.repository_file import FILE
 from router.settings import Settings
 from router.store import Store
 from router.text import shown
-from router.worktrees import checkout_files, copying, git_commands, interrupts, preview
+from router.worktrees import checkout_files, copying, git_commands, interrupts, preview, setup_done
 from router.worktrees.git_commands import Checkout
-
-if TYPE_CHECKING:
-    from router.repository_settings import Setup
 
 Say = Callable[[str], None]
 CopyProgress = Callable[[str, int], None]
 
 
-def setup(main: Path) -> "Setup":
-    """Return the `[setup]` table of the main checkout's `router.toml`.
-
-    FileError or SettingsError where the file cannot be read.
-    """
-    from router.repository_settings import load_repository_settings
-
+def wanted(main: Path, store: Store) -> Said:
+    """Return what the main checkout's `router.toml` says. FileError or SettingsError where it cannot be read."""
     try:
-        return load_repository_settings(main).setup
+        return said(repository_file.text(main), state=store.directory)
     except SettingsError as exc:
         raise SettingsError(f"{main / FILE}: {exc.message}", hint="fix it; nothing was created") from exc
-
-
-def wanted_setup(main: Path) -> "Setup | None":
-    """Return what `setup` does, None where `router.toml` says nothing at all."""
-    with suppress(SettingsError):
-        if not repository_file.text(main).strip():
-            return None
-    return setup(main)
 
 
 def post_create(
@@ -57,54 +40,48 @@ def post_create(
     """Give the worktree of `cwd`, whoever created it, what it needs; what it has of its own stays."""
     checkout = git_commands.checkout_at(cwd)
     with interrupts.interruptible():
-        provision(checkout, wanted_setup(checkout.main), settings, store, say=say, progress=progress)
+        provision(checkout, wanted(checkout.main, store), settings, store, say=say, progress=progress)
 
 
-def is_short(checkout: Checkout) -> bool:
+def is_short(checkout: Checkout, asked: Said) -> bool:
     """Tell whether a worktree gets an env block and nothing else: nothing is copied, linked, made or run for it.
 
-    FileError or SettingsError where `router.toml` cannot be read.
+    `asked` is what `router.toml` says.
     """
     longer = (checkout.main / checkout_files.INCLUDE, checkout.root / ".gitmodules", checkout.main / claude.FILE)
-    if any(map(os.path.lexists, longer)):
-        return False
-    if wanted_setup(checkout.main) is None:
-        return True
-    from router.repository_settings import Setup, load_repository_settings
-
-    wanted = load_repository_settings(checkout.main)
-    return wanted.setup == Setup() and not wanted.resources
+    return not any(map(os.path.lexists, longer)) and asked.setup == Setup() and not asked.repository.resources
 
 
 def provision(
-    checkout: Checkout, wanted: "Setup | None", settings: Settings, store: Store, *, say: Say,
+    checkout: Checkout, asked: Said, settings: Settings, store: Store, *, say: Say,
     progress: CopyProgress = lambda *_: None, listeners: Listeners | None = None,
 ) -> None:  # fmt: skip
     """Give a worktree what it needs; what it has of its own stays. `say` gets a line for each step.
 
     `progress` is told what is being copied, and how many of its files have been. Safe to repeat. The main checkout
-    itself gets an env block only. RouterError says what failed, but for the commands of `[setup] run`. `wanted` is None
-    where `router.toml` says nothing, `listeners` are those of whoever looks often.
+    itself gets an env block only. RouterError says what failed, but for the commands of `[setup] run`. `asked` is what
+    `router.toml` says, `listeners` are those of whoever looks often.
     """
     if checkout.root != checkout.main:
         _copy(checkout, _included(checkout), say=say, progress=progress)
-        if wanted:
-            _copy(checkout, (*wanted.copies, *wanted.clone), say=say, progress=progress)
-            _link(checkout, wanted.link, say=say)
-        _update_submodules(checkout, fetch=bool(wanted and wanted.fetch), say=say)
+        _copy(checkout, (*asked.setup.copies, *asked.setup.clone), say=say, progress=progress)
+        _link(checkout, asked.setup.link, say=say)
+        _update_submodules(checkout, fetch=asked.setup.fetch, say=say)
         preview.write(checkout, settings, store, say=say)
     _write_env(checkout.root, settings, store, say=say, listeners=listeners)
-    if wanted:
-        _make_and_run(checkout, wanted, settings, store, say=say)
-
-
-def _make_and_run(checkout: Checkout, wanted: "Setup", settings: Settings, store: Store, *, say: Say) -> None:
-    """Make the resources of a worktree, and run the commands of `[setup] run` in it."""
-    from router.worktrees import own_resources, setup_commands
-
     if checkout.root != checkout.main:
+        _make_and_run(checkout, asked, settings, store, say=say)
+
+
+def _make_and_run(checkout: Checkout, asked: Said, settings: Settings, store: Store, *, say: Say) -> None:
+    """Make the resources of a worktree, and run the commands of `[setup] run` in it, where that was not done."""
+    if asked.repository.resources:
+        from router.worktrees import own_resources
+
         own_resources.provide(checkout, settings, store, say=say)
-    if wanted.run:
+    if asked.setup.run and not setup_done.is_done(checkout, asked.setup.run):
+        from router.worktrees import setup_commands
+
         setup_commands.run(checkout, settings, store, environ=os.environ, say=say)
 
 

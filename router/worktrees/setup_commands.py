@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from router import files, proc
+from router import proc
 from router.env import worktree_env
 from router.env.hooks import without_hooks
 from router.errors import HiddenError, NotAllowedError, RouterError
@@ -14,14 +14,13 @@ from router.settings import Settings
 from router.store import Store
 from router.text import shown
 from router.trust import records
-from router.trust.statements import Statement, allowed, digest, expect_allowed
+from router.trust.statements import allowed, expect_allowed
 from router.trust.wanted import wanted
-from router.worktrees import git_commands
+from router.worktrees import setup_done
 from router.worktrees.git_commands import Checkout
 
 Say = Callable[[str], None]
-_DONE = "worktree-router-setup"  # in a worktree's administrative directory: a hash of the commands that were run
-_LOG = "worktree-router-setup.log"  # beside it: what the last of them said
+_LOG = "worktree-router-setup.log"  # in a worktree's administrative directory: what the last of them said
 
 
 def run(checkout: Checkout, settings: Settings, store: Store, *, environ: Mapping[str, str], say: Say) -> None:
@@ -32,13 +31,8 @@ def run(checkout: Checkout, settings: Settings, store: Store, *, environ: Mappin
     other worktrees are replaced.
     """
     asked = wanted(checkout.main, hosts=settings.data_hosts)
-    lines = asked.settings.setup.run
-    worktree = git_commands.worktree_at(checkout.common, checkout.root)
-    if not lines or worktree is None or worktree.main:
-        return
-    admin = git_commands.admin_directory(checkout.common, worktree)
-    done = digest(Statement("run", line) for line in lines)
-    if files.text(admin / _DONE) == done:
+    lines, admin = asked.settings.setup.run, setup_done.admin_directory(checkout)
+    if not lines or admin is None or setup_done.is_done(checkout, lines):
         return
     try:
         verdict = allowed(asked.statements, records.read(store, checkout.common))
@@ -50,7 +44,7 @@ def run(checkout: Checkout, settings: Settings, store: Store, *, environ: Mappin
         say(f"did not run [setup] run: {exc.message}; {exc.hint}")
     else:
         if _all(lines, checkout.root, without_hooks(own.values), log=admin / _LOG, say=say):
-            files.replace(admin / _DONE, done)
+            setup_done.note(admin, lines)
 
 
 def _all(lines: Sequence[str], root: Path, environ: Mapping[str, str], *, log: Path, say: Say) -> bool:

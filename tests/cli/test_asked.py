@@ -268,15 +268,17 @@ def test_without_a_watcher_a_command_imports_no_more_than_it_needs(workplace: Wo
 
 @pytest.mark.parametrize("arguments", [
     ["url", "main"], ["status", "--json"], ["env"], ["run", "true"], ["whose", "."], ["explain", "http://main.localhost"],
+    ["hook", "post-create"],
 ], ids=" ".join)  # fmt: skip
 def test_what_router_toml_says_is_checked_by_the_first_command_alone(
     workplace: Workplace, arguments: list[str]
 ) -> None:
-    (workplace.repository / "router.toml").write_text("[services.docs]\n")
+    text = '[services.docs]\n[env]\nA = "b"\n[setup]\nlink = ["a"]\ncopy = ["b"]\nrun = ["true"]\n'
+    (workplace.repository / "router.toml").write_text(text)
     assert workplace.shell("router env").returncode == 0
     code = (
         "import sys; from router.cli import boundary, become; become.become = lambda *_: 0;"
         "boundary.run(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
-    assert {"pydantic", "tomllib"} & set(done.stderr.split()) == set()
+    assert {"pydantic", "tomllib", "jinja2"} & set(done.stderr.split()) == set()

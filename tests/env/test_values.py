@@ -3,7 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from router.env import templates
 from router.env.values import Environment, base_environment, with_templates
 from router.errors import TemplateValueError
 from router.model import Repository, ServiceSpec
@@ -67,9 +70,15 @@ def test_the_url_of_the_api_is_there_once_one_worktree_of_the_repository_declare
 
 
 def test_a_template_may_name_the_url_of_an_api_that_is_not_there_yet() -> None:
-    filled = with_templates(of(SHOP), {"VITE_API": "{{ WORKTREE_API_URL }}/v1"}, branch="feature/x")
-    assert filled.values["VITE_API"] == f"{API_URL}/v1"
-    assert "WORKTREE_API_URL" not in filled.values
+    values = with_templates(of(SHOP), {"VITE_API": "{{ WORKTREE_API_URL }}/v1"}, branch="feature/x").values
+    assert values["VITE_API"] == f"{API_URL}/v1"
+    assert "WORKTREE_API_URL" not in values
+
+
+@given(st.text(alphabet="a}%#$\r\n\x85\u2028é ", max_size=20))
+def test_what_has_no_expression_is_what_jinja_makes_of_it(text: str) -> None:
+    values = with_templates(of(SHOP), {"TEXT": text}, branch=None).values
+    assert values["TEXT"] == templates.filled(text, {})
 
 
 def test_the_main_checkout_has_the_plain_names() -> None:

@@ -3,6 +3,7 @@
 import http.client
 import time
 from collections.abc import Callable, Mapping
+from itertools import islice
 
 from benchmarks.measure import Goal, Result, Row, percentiles, progress
 from benchmarks.worktrees import free_ports, routed
@@ -24,23 +25,28 @@ MANY = 200
 """and for the figure of a large repository."""
 AT_ONCE = int(LOADS // 2) - 2
 """Worktrees that come and go without a rest: each of them takes two loads."""
+APART = 1.0
+"""Seconds between two changes where each is to be by itself: Caddy has drained, and nothing is held back."""
 
 
 def run(*, smoke: bool) -> Result:
     """Time from `git worktree add` to the first 200, and from `git worktree remove` to the first 404."""
-    times, inside = (3, 2) if smoke else (60, 12)
-    with routed(2 if smoke else LIVE, ports=(ports := some_ports(times))) as router:
-        added, removed = added_and_removed(router, ports)
+    times, inside, apart = (3, 2, 0.0) if smoke else (40, 12, APART)
+    with routed(2 if smoke else LIVE, ports=(ports := some_ports(2 * times))) as router:
+        added, removed = added_and_removed(router, _some(ports, 0, times), apart=apart)
+        at_once, gone_at_once = added_and_removed(router, _some(ports, times, 2 * times))
         loads = [_load(router, n) for n in range(inside)]
     many_there = 3 if smoke else MANY
     with routed(many_there, ports=(ports := some_ports(times))) as router:
-        many, _ = added_and_removed(router, ports)
+        many, _ = added_and_removed(router, ports, apart=apart)
     with routed(2 if smoke else LIVE, up=False) as router:
         parts = _parts(router, inside)
     whole = percentiles(added)
     rows: list[Row] = [
         {"what": "git worktree add → first 200", "ms": whole},
         {"what": "git worktree remove → first 404", "ms": percentiles(removed)},
+        {"what": "git worktree add → first 200, in quick succession", "ms": percentiles(at_once)},
+        {"what": "git worktree remove → first 404, in quick succession", "ms": percentiles(gone_at_once)},
         {"what": f"git worktree add → first 200, {many_there} worktrees", "ms": percentiles(many)},
         *({"what": f"of it: {name}", "ms": percentiles(values)} for name, values in parts.items()),
         {"what": "of it: load (Caddy)", "ms": percentiles(loads)},
@@ -51,7 +57,7 @@ def run(*, smoke: bool) -> Result:
         Goal(f"git worktree add → first 200 with {many_there} worktrees, ms, p50", percentiles(many)["median"], 80),
     ]
     note = (f"{LIVE} worktrees; from the end of the git command, whose first event comes before that; "
-            f"{AT_ONCE} come and go as fast as they can, then there is a rest")  # fmt: skip
+            f"a second apart, or {AT_ONCE} as fast as they can and then a rest")  # fmt: skip
     return Result(rows, goals, [note])
 
 
@@ -60,19 +66,28 @@ def some_ports(times: int) -> dict[str, int]:
     return dict(zip((f"live/{n}" for n in range(times)), free_ports(times), strict=True))
 
 
-def added_and_removed(router: Router, ports: Mapping[str, int]) -> tuple[list[float], list[float]]:
+def _some(ports: Mapping[str, int], first: int, end: int) -> dict[str, int]:
+    return dict(islice(ports.items(), first, end))
+
+
+def added_and_removed(
+    router: Router, ports: Mapping[str, int], *, apart: float = 0.0
+) -> tuple[list[float], list[float]]:
     """Return how long each branch's first 200 takes, and its first 404, in milliseconds, one after the other.
 
-    After every few there is a rest: loads that follow each other all the time are held back.
+    `apart` are the seconds before each change. Without them there is a rest after every few: loads that follow each
+    other all the time are held back.
     """
     progress(f"{len(ports)} worktrees, one after the other")
     appear, vanish = [], []
     for number, (branch, port) in enumerate(ports.items()):
-        if number % AT_ONCE == 0:
+        if not apart and number % AT_ONCE == 0:
             time.sleep(2 * AT_ONCE / LOADS_PER_SECOND if number else 0)
         with Upstream(branch, port):
+            time.sleep(apart)
             path = router.add(branch)
             appear.append(_until(router, label(branch), 200))
+            time.sleep(apart)
             router.git("worktree", "remove", "--force", path)
             vanish.append(_until(router, label(branch), 404))
     return appear, vanish

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from jinja2 import DictLoader, Environment, StrictUndefined, Template
 
 from router.caddy import assets, sign_in
-from router.caddy.draining import LONG
 from router.errors import SettingsError
 from router.naming import origin, service_host
 from router.route_table import Route, RouteTable, Service
@@ -19,6 +18,9 @@ MARK = "# Made by worktree-router from the route table; changes here are overwri
 
 MARK_LOG = "worktree-router"
 """The name of a log that nothing is written to: the mark that stays in what Caddy makes of the text."""
+DRAIN = 100
+"""Milliseconds that a configuration goes on once another has taken its connections, until what has reached it is being
+answered: enough where ten programs wait for each processor. Caddy takes no other configuration meanwhile."""
 BLOCKED = "127.0.0.1:0"
 """Where a blocked service is: nobody can listen on port 0, so that dialling it fails at once."""
 
@@ -109,7 +111,7 @@ def render(table: RouteTable, site: Site, *, templates: Mapping[str, str], name:
     return _compiled(tuple(sorted(templates.items())), name).render(
         mark=MARK,
         mark_log=MARK_LOG,
-        drain=LONG,
+        drain=DRAIN,
         site=site,
         origin=origin("localhost", site.port),
         suffix=origin("", site.port).removeprefix("http://"),
@@ -152,12 +154,6 @@ def _compiled(templates: tuple[tuple[str, str], ...], name: str) -> Template:
 def bound_to(text: str, before: Sequence[str], bind: Sequence[str]) -> str:
     """Return a Caddyfile of `render` that listens on `bind` in place of `before`, the addresses of its site."""
     line, other = (f"\n\tbind {' '.join(each)}\n" for each in (before, map(quoted, bind)))
-    return text.replace(line, other, 1)
-
-
-def draining(text: str, milliseconds: int) -> str:
-    """Return a Caddyfile of `render` whose server goes on for so long once it is left, where it is steered."""
-    line, other = (f"\n\tshutdown_delay {each}ms\n" for each in (LONG, milliseconds))
     return text.replace(line, other, 1)
 
 

@@ -11,8 +11,7 @@ from typing import IO
 
 from router import proc, ps
 from router.caddy import output, record
-from router.caddy.caddyfile import bound_to, draining, quoted
-from router.caddy.draining import drain
+from router.caddy.caddyfile import bound_to, quoted
 from router.caddy.listening import listening_sockets
 from router.caddy.record import CaddyRecord
 from router.caddy.steering import Result, Steering
@@ -143,7 +142,6 @@ class Embedded:
         """Hand over a configuration that listens on all of `bind`, by `post`: on Linux on those whose turn it is."""
         if self._steering is None:
             return post(text)
-        text = draining(text, drain())
         return self._steering.load(lambda bind: post(bound_to(text, self.bind, bind)))
 
     def note(self) -> bool:

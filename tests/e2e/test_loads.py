@@ -18,7 +18,6 @@ from benchmarks.clients import Asker
 from router.caddy import assets, caddyfile, embedded
 from router.caddy.admin import Admin, Loaded
 from router.caddy.caddyfile import Endpoint, Site
-from router.caddy.draining import LONG, SHORT
 from router.caddy.embedded import Embedded
 from router.caddy.listening import hand_connections_to
 from router.caddy.supervisor import Supervisor
@@ -165,13 +164,6 @@ def test_who_came_too_late_for_a_configuration_is_answered_by_the_next_load(own:
             own.load()
             assert own.status(late) == b"200"
         assert not own.supervisor.keep(now=0.0)
-
-
-@linux
-def test_caddy_drains_for_as_long_as_the_machine_needs(own: Own) -> None:
-    served = json.loads(own.admin.served().text)
-    assert served["apps"]["http"]["shutdown_delay"] in {each * 1_000_000 for each in (SHORT, LONG)}
-    assert "shutdown_delay 100ms" in own.text()
 
 
 def test_a_load_of_which_nobody_knows_what_has_become_is_put_right_by_the_next(own: Own) -> None:

@@ -80,7 +80,6 @@ class FakeAdmin(Admin):
     """A Caddy that takes what it is given, refuses what has a word of `refuses` in it, or is away."""
 
     def __init__(self, *, away: bool = False, refuses: str = "\0") -> None:
-        self.guarded = True
         self.away = away
         self.refuses = refuses
         self.loads: list[str] = []

@@ -49,7 +49,7 @@ class Admin:
     def __init__(self, address: str, *, guarded: bool = False, hint: str = "run `router up`") -> None:
         self.address = address
         self.reachable = False
-        self.guarded = guarded
+        self._guarded = guarded
         self._hint = hint
         self._taken = ""
         self._frames: dict[str, str] = {}  # the JSON of each, the one last used at the end
@@ -67,7 +67,7 @@ class Admin:
         Raises LoadRefusedError with Caddy's reason, the old configuration then goes on; ForeignCaddyError where
         that is not ours to replace; CaddyError where it does not answer.
         """
-        if self.guarded:
+        if self._guarded:
             self.check(self.served())
         started = time.perf_counter()
         if not self._taken_as_json(text):
@@ -95,7 +95,7 @@ class Admin:
 
     def check(self, served: Served) -> None:
         """Raise ForeignCaddyError where a configuration is not to be overwritten."""
-        if self.guarded and served.foreign and served.digest != self._taken:
+        if self._guarded and served.foreign and served.digest != self._taken:
             raise ForeignCaddyError(
                 f"the Caddy at {self.address} serves something that the router did not put there; it was left alone",
                 hint="use another Caddy; or `router down`, then `router up --take-over`, which saves and replaces it",

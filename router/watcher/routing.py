@@ -17,7 +17,7 @@ from router.watcher.pace import Allowance, Timer
 from router.watcher.reconcile import State, Sync, check, reconcile, restarted, unreachable
 
 RESYNC = 25.0  # seconds after which everything is looked at though nothing seems to have changed
-DRIFT, OWN_DRIFT = 1.5, 5.0  # seconds between two looks at what Caddy serves; ours is reached by its user alone
+DRIFT = 1.5  # seconds between two looks at what Caddy serves
 RETRY = 1.0  # seconds before what could not be written is tried again
 
 
@@ -36,7 +36,7 @@ class Routing:
         self._due = False
         self._whole = False
         self._resync = Timer(RESYNC)
-        self._drift = Timer(DRIFT if admin.guarded else OWN_DRIFT)
+        self._drift = Timer(DRIFT)
         self._retry = Timer(RETRY)
         self._allowance = Allowance()
 

@@ -58,7 +58,7 @@ class Observer:
         self._prober.wanted = servers
 
     def look(self, *, whole: bool = False) -> Look:
-        """Return what is there now; cheap enough to be asked twice a second, as only what has changed is surveyed."""
+        """Return what is there now; cheap enough to be asked each second, as only what has changed is surveyed."""
         found = self._repositories.look(self._commons, whole=whole)
         self._containers.roots = found.real
         listeners = self.listeners.scan(survey.roots(found.repositories), real=found.real)

@@ -33,7 +33,6 @@ class Recent:
         self._file = _file(store)
         self._traffic = Traffic(own, at_once=True)
         self._table = RouteTable()
-        self._ports: frozenset[int] = frozenset()
         self._written: object = None
         self._over = threading.Event()
 
@@ -44,9 +43,7 @@ class Recent:
 
     def about(self, table: RouteTable) -> None:
         """Take over what is routed by now. Waits for nothing."""
-        if table is not self._table:
-            self._ports = frozenset(each.port for route in table.routes for each in route.services if _answers(each))
-            self._table = table
+        self._table = table
 
     def close(self) -> None:
         """Look no more, and remove what only a running watcher can say."""
@@ -65,9 +62,8 @@ class Recent:
 
     def _look(self, now: float) -> None:
         table = self._table
-        used = {
-            port: use.came for port, use in self._traffic.look(self._ports, now=now).items() if now - use.came < WITHIN
-        }
+        ports = {each.port for route in table.routes for each in route.services if _answers(each)}
+        used = {port: use.came for port, use in self._traffic.look(ports, now=now).items() if now - use.came < WITHIN}
         found = order(table, used)
         if found != self._written or not self._file.exists():
             self._store.write(self._file, json.dumps({"recent": found}))

@@ -39,11 +39,8 @@ def create(
             with interrupts.deferred():  # or nobody would know that the directory is this call's
                 created = _make_directory(target.root)
             if created:
-                start = (
-                    None
-                    if git_commands.branch_commit(here.common, branch)
-                    else _start(here, fetch=asked.setup.fetch, say=say)
-                )
+                exists = git_commands.branch_commit(here.common, branch)
+                start = None if exists else _start(here, fetch=asked.setup.fetch, say=say)
                 _add(target, branch, start, sparse=asked.setup.sparse, say=say)
             else:
                 _expect_worktree(target, say=say)

@@ -74,7 +74,7 @@ def provision(
 
 
 def _make_and_run(checkout: Checkout, asked: Said, settings: Settings, store: Store, *, say: Say) -> None:
-    """Make the resources of a worktree, and run the commands of `[setup] run` in it, where that was not done."""
+    """Make the resources of a worktree, and run the commands of `[setup] run` in it, once as long as they stay."""
     if asked.repository.resources:
         from router.worktrees import own_resources
 

@@ -26,13 +26,13 @@ _LOG = "worktree-router-setup.log"  # in a worktree's administrative directory: 
 def run(checkout: Checkout, settings: Settings, store: Store, *, environ: Mapping[str, str], say: Say) -> None:
     """Run the commands of `[setup] run` in a worktree, in order, until the first that fails.
 
-    They are run once: again only after a failure, or where they have changed. What is not allowed, and what fails, is
-    said and no error: the worktree is of use all the same. `environ` is the shell's environment, of which values of
-    other worktrees are replaced.
+    That they were is noted: whoever calls this asks `setup_done` before. What is not allowed, and what fails, is said
+    and no error: the worktree is of use all the same. `environ` is the shell's environment, of which values of other
+    worktrees are replaced.
     """
     asked = wanted(checkout.main, hosts=settings.data_hosts)
     lines, admin = asked.settings.setup.run, setup_done.admin_directory(checkout)
-    if not lines or admin is None or setup_done.is_done(checkout, lines):
+    if not lines or admin is None:
         return
     try:
         verdict = allowed(asked.statements, records.read(store, checkout.common))

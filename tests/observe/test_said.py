@@ -10,7 +10,7 @@ import pytest
 
 from router.errors import SettingsError
 from router.model import Repository
-from router.observe.said import Said, said
+from router.observe.said import Said, Setup, said
 
 WHOLE = """
 callback_paths = ["/oauth/done"]
@@ -39,6 +39,13 @@ mask = false
 glob = "../shop-*"
 [env]
 API_URL = "{{ urls.api }}"
+[setup]
+link = ["node_modules"]
+copy = [".env.test"]
+clone = ["var"]
+sparse = ["web"]
+fetch = true
+run = ["npm ci", "npm run db:migrate"]
 [resources.main]
 kind = "postgres"
 from = "DATABASE_URL"
@@ -64,6 +71,9 @@ def test_nothing_is_said_of_a_repository_without_a_file() -> None:
     found = Repository("shop", "/shop", "/shop/.git", ())
     assert said("").of(found) == found
     assert said(WHOLE).of(found).sleep is not None
+    assert said(WHOLE).setup == Setup(
+        ("node_modules",), (".env.test",), ("var",), ("web",), fetch=True, run=("npm ci", "npm run db:migrate")
+    )
     assert said(WHOLE).too_many == ()
 
 

@@ -1,7 +1,7 @@
 """The repositories of a watcher: looked at when an event tells of a change, and at rest now and then without one."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -58,16 +58,10 @@ class Watched:
         self.branches()
 
 
-@contextmanager
-def _watched(shop: Path) -> Iterator[Watched]:
-    watched = Watched(shop)
-    yield watched
-    watched.repositories.close()
-
-
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Watched]:
-    with _watched(make(tmp_path / "shop")) as watched:
+    watched = Watched(make(tmp_path / "shop"))
+    with closing(watched.repositories):
         watched.settle()
         yield watched
 
